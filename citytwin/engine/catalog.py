@@ -1,0 +1,206 @@
+"""What is there? Checks assets and relations against their types and puts them on record."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from citytwin.engine.twin import Twin
+from citytwin.kernel.asset import Asset, Attribute
+from citytwin.kernel.errors import BadDeclaration, Fault
+from citytwin.kernel.relation import Relation
+from citytwin.kernel.store import Change
+
+GEOMETRIES = {
+    "point": ("Point",),
+    "line": ("LineString", "MultiLineString"),
+    "polygon": ("Polygon", "MultiPolygon"),
+    "none": (),
+}
+_ASSET_ID = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+
+
+def add(twin: Twin, assets: Sequence[Asset] = (), relations: Sequence[Relation] = ()) -> None:
+    """Put assets and relations on record, replacing those with the same id; all or, if any is at fault, none. Idempotent."""
+    faults = check(twin, assets, relations)
+    if faults:
+        raise BadDeclaration(
+            f"{len(faults)} faults in assets or relations; nothing was recorded",
+            "mend the places named",
+            "",
+            tuple(faults),
+        )
+    if not assets and not relations:
+        return
+    changes = []
+    digest = hashlib.sha256()
+    if assets:
+        table = asset_table(assets)
+        digest.update(msgspec.json.encode(table.to_pylist(), order="deterministic"))
+        changes += [
+            Change(
+                "DELETE FROM asset_row WHERE asset_id IN (SELECT asset_id FROM incoming)", tables={"incoming": table}
+            ),
+            Change(
+                "INSERT INTO asset_row SELECT asset_id, type, title_zh, title_en, longitude, latitude, geometry, attributes FROM incoming",
+                tables={"incoming": table},
+            ),
+        ]
+        # indicators that read these types hold no longer
+        stale = [i.id for i in twin.indicators.values() if {a.type for a in assets} & set(i.reads)]
+        if stale:
+            changes.append(
+                Change(
+                    "DELETE FROM watermark WHERE name IN (SELECT name FROM stale)",
+                    tables={"stale": pa.table({"name": stale})},
+                )
+            )
+    if relations:
+        table = pa.table(
+            {k: pa.array([getattr(r, k) for r in relations], pa.string()) for k in ("source", "type", "target")}
+        )
+        digest.update(msgspec.json.encode(table.to_pylist(), order="deterministic"))
+        changes.append(
+            Change(
+                "INSERT INTO relation_row SELECT DISTINCT source, type, target FROM incoming ON CONFLICT DO NOTHING",
+                tables={"incoming": table},
+            )
+        )
+    with twin.turn:
+        twin.store.commit(
+            *changes, leaf=("catalog", f"{len(assets)} assets, {len(relations)} relations", digest.hexdigest())
+        )
+        twin.asset_types.update({a.id: a.type for a in assets})
+
+
+def check(twin: Twin, assets: Iterable[Asset], relations: Iterable[Relation]) -> list[Fault]:
+    """Everything in which these assets and relations do not fit their types."""
+    faults: list[Fault] = []
+    known = dict(twin.asset_types)
+    for asset in assets:
+        faults += [Fault(f"asset {asset.id}", "ASSET", message, hint) for message, hint in _asset_faults(twin, asset)]
+        known[asset.id] = asset.type
+    for r in relations:
+        where = f"relation {r.source} {r.type} {r.target}"
+        kind = twin.relations.get(r.type)
+        if kind is None:
+            faults.append(Fault(where, "RELATION", f"relation type '{r.type}' is not declared"))
+            continue
+        for end, wanted in ((r.source, kind.source), (r.target, kind.target)):
+            if end not in known:
+                faults.append(Fault(where, "RELATION", f"asset '{end}' is not on record", "add it first"))
+            elif wanted not in ("*", known[end]):
+                faults.append(Fault(where, "RELATION", f"'{end}' is a {known[end]}, not a {wanted}"))
+    return faults
+
+
+def _asset_faults(twin: Twin, asset: Asset) -> Iterable[tuple[str, str]]:
+    if not (0 < len(asset.id) <= 64 and set(asset.id) <= set(_ASSET_ID) and asset.id[0].isalnum()):
+        yield "the id is not one", "lower case letters, digits, - and _, at most 64"
+    kind = twin.types.get(asset.type)
+    if kind is None:
+        yield f"type '{asset.type}' is not declared", "see /api/types"
+        return
+    if asset.geometry is not None:
+        shape = asset.geometry.get("type")
+        if shape not in GEOMETRIES[kind.geometry]:
+            yield f"geometry {shape} does not fit type '{kind.id}' ({kind.geometry})", ""
+        elif not _sound(
+            asset.geometry.get("coordinates"),
+            {"Point": 0, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}[shape],
+        ):
+            yield (
+                "the geometry's coordinates are not longitudes and latitudes",
+                "GeoJSON in WGS 84, [longitude, latitude]",
+            )
+    declared = {a.id: a for a in kind.attributes}
+    for name, value in asset.attributes.items():
+        if name not in declared:
+            yield f"attribute '{name}' is not declared for '{kind.id}'", f"declared: {', '.join(declared)}"
+        elif value is not None:
+            fault = _attribute_fault(declared[name], value)
+            if fault:
+                yield f"attribute '{name}' {fault}", ""
+    for name, attribute in declared.items():
+        if attribute.required and asset.attributes.get(name) is None:
+            yield f"attribute '{name}' is required for '{kind.id}'", ""
+
+
+def _attribute_fault(attribute: Attribute, value: Any) -> str:
+    match attribute.kind:
+        case "number" | "integer":
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+                return f"is {value!r}, not a number"
+            if attribute.kind == "integer" and not float(value).is_integer():
+                return f"is {value!r}, not a whole number"
+            if attribute.low is not None and value < attribute.low:
+                return f"is {value}, below {attribute.low}"
+            if attribute.high is not None and value > attribute.high:
+                return f"is {value}, above {attribute.high}"
+        case "text":
+            if not isinstance(value, str):
+                return f"is {value!r}, not text"
+        case "boolean":
+            if not isinstance(value, bool):
+                return f"is {value!r}, not true or false"
+        case "choice":
+            if value not in attribute.choices:
+                return f"is {value!r}, none of: {', '.join(attribute.choices)}"
+        case "date":
+            try:
+                date.fromisoformat(value)
+            except (TypeError, ValueError):
+                return f"is {value!r}, not a date (YYYY-MM-DD)"
+    return ""
+
+
+def _sound(coordinates: Any, depth: int) -> bool:
+    if depth:
+        return (
+            isinstance(coordinates, (list, tuple))
+            and len(coordinates) > 0
+            and all(_sound(c, depth - 1) for c in coordinates)
+        )
+    if not isinstance(coordinates, (list, tuple)) or len(coordinates) < 2:
+        return False
+    lon, lat = coordinates[0], coordinates[1]
+    return isinstance(lon, (int, float)) and isinstance(lat, (int, float)) and -180 <= lon <= 180 and -90 <= lat <= 90
+
+
+def asset_table(assets: Iterable[Asset]) -> pa.Table:
+    """Assets as rows of the store."""
+    columns: dict[str, list[Any]] = {
+        k: [] for k in ("asset_id", "type", "title_zh", "title_en", "longitude", "latitude", "geometry", "attributes")
+    }
+    for a in assets:
+        lon, lat = _middle(a.geometry)
+        row = (a.id, a.type, a.title.zh, a.title.en, lon, lat)
+        for key, value in zip(columns, row, strict=False):
+            columns[key].append(value)
+        columns["geometry"].append(msgspec.json.encode(a.geometry).decode() if a.geometry else None)
+        columns["attributes"].append(msgspec.json.encode(a.attributes).decode())
+    kinds = {"longitude": pa.float64(), "latitude": pa.float64()}
+    return pa.table({k: pa.array(v, kinds.get(k, pa.string())) for k, v in columns.items()})
+
+
+def _middle(geometry: Mapping[str, Any] | None) -> tuple[float | None, float | None]:
+    """Where to put the asset's mark: the point, the middle vertex of a line, the mean of a polygon's outer ring."""
+    if geometry is None:
+        return None, None
+    c = geometry["coordinates"]
+    match geometry["type"]:
+        case "Point":
+            return float(c[0]), float(c[1])
+        case "LineString":
+            return float(c[len(c) // 2][0]), float(c[len(c) // 2][1])
+        case "MultiLineString":
+            return float(c[0][len(c[0]) // 2][0]), float(c[0][len(c[0]) // 2][1])
+        case "MultiPolygon":
+            c = c[0]
+    ring = c[0][:-1] or c[0]
+    return sum(p[0] for p in ring) / len(ring), sum(p[1] for p in ring) / len(ring)

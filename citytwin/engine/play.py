@@ -1,0 +1,135 @@
+"""What would it look like? Plays the demos of the packs: fills a new city, and keeps it living while it is served."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from citytwin.engine import catalog, handle, ingest, load
+from citytwin.engine.twin import Twin, rows
+from citytwin.kernel.asset import Asset
+from citytwin.kernel.demo import Scene
+from citytwin.kernel.errors import BadDeclaration, Fault
+from citytwin.kernel.observation import Batch
+from citytwin.kernel.pack import Pack
+
+log = logging.getLogger("citytwin.play")
+SEED = 2022
+RECORDS_SINCE = 2020
+"""Registers and monthly meters go back to the baseline year of the plans."""
+
+
+class Player:
+    """The demos of a city's packs, in the order in which they use each other."""
+
+    def __init__(self, twin: Twin, seed: int = SEED) -> None:
+        self._twin = twin
+        self._scenes: dict[str, Scene] = {}
+        made: dict[str, tuple[Asset, ...]] = {}
+        self.assets: list[Asset] = []
+        self._own: dict[str, list[Asset]] = {}
+        for pack in twin.packs:
+            scene = Scene(twin.city.center, twin.city.zone, seed, dict(made))
+            own = list(self._demo(pack).assets(scene))
+            for asset in own:
+                made[asset.type] = (
+                    (*made.get(asset.type, ()), asset) if asset.type not in _types(pack) else made.get(asset.type, ())
+                )
+            grouped: dict[str, list[Asset]] = {}
+            for asset in own:
+                grouped.setdefault(asset.type, []).append(asset)
+            made.update({kind: tuple(group) for kind, group in grouped.items()})
+            self._scenes[pack.id] = replace(scene, assets=dict(made))
+            self._own[pack.id] = own
+            self.assets += own
+
+    def _demo(self, pack: Pack) -> Any:
+        return load.module(pack.id, "demo")
+
+    def build(self) -> None:
+        """Put the demos' assets and relations on record. Idempotent."""
+        for pack in self._twin.packs:
+            catalog.add(self._twin, self._own[pack.id])
+        for pack in self._twin.packs:
+            catalog.add(self._twin, relations=list(self._demo(pack).relations(self._scenes[pack.id])))
+
+    def tables(self, pack: Pack, since: datetime, until: datetime) -> Iterator[pa.Table]:
+        """A pack's readings faster than a day over a span."""
+        yield from self._demo(pack).readings(self._scenes[pack.id], since, until)
+
+    def registers(self, pack: Pack, since: datetime, until: datetime) -> Iterator[pa.Table]:
+        """A pack's slower records over a span."""
+        yield from self._demo(pack).records(self._scenes[pack.id], since, until)
+
+    def record(self, tables: Iterator[pa.Table], source: str) -> int:
+        """Record what a demo gives; a row at fault is a fault of the demo and is told."""
+        count = 0
+        for table in tables:
+            if table.num_rows == 0:
+                continue
+            prepared = ingest.prepare(self._twin, Batch(table, source=source))
+            if prepared.refused:
+                raise BadDeclaration(
+                    f"the demo of '{source}' gives readings at fault",
+                    "mend demo.py",
+                    source,
+                    prepared.faults or (Fault(source, "DEMO", "?"),),
+                )
+            self._twin.store.record([prepared.arrival])
+            count += prepared.arrival.rows.num_rows
+        return count
+
+    def fill(self, until: datetime, days: float, say: Callable[[str], None] = lambda _: None) -> int:
+        """Records since the baseline year and readings of the last `days`, for every pack. Returns how many readings."""
+        first = datetime(RECORDS_SINCE, 1, 1, tzinfo=ZoneInfo(self._twin.city.zone)).astimezone(UTC)
+        count = 0
+        for pack in self._twin.packs:
+            count += self.record(self.registers(pack, first, until), pack.id)
+            count += self.record(self.tables(pack, until - timedelta(days=days), until), pack.id)
+            say(f"{pack.title.zh} {pack.title.en}: {count:,} readings so far")
+        return count
+
+    def go_on(self, now: datetime) -> int:
+        """The readings from the last ones on record until `now`. Idempotent."""
+        found = rows(self._twin.store.fetch("SELECT value FROM meta WHERE name = 'demo_until'"))
+        since = datetime.fromisoformat(found[0]["value"]) if found else now
+        if since >= now:
+            return 0
+        count = 0
+        for pack in self._twin.packs:
+            count += self.record(self.registers(pack, since, now), pack.id)
+            count += self.record(self.tables(pack, since, now), pack.id)
+        return count
+
+    def decide(self, now: datetime) -> int:
+        """Move demo cases along the paths that the demos give. Each path is first walked whole, then as far as the day allows."""
+        moved = 0
+        for pack in self._twin.packs:
+            paths: dict[str, Sequence[Sequence[str]]] = getattr(self._demo(pack), "CASE_PATHS", {})
+            for local, ways in paths.items():
+                found = rows(
+                    self._twin.store.fetch(
+                        "SELECT case_id, opened, step FROM case_file WHERE type = $type ORDER BY opened, case_id",
+                        {"type": f"{pack.id}.{local}"},
+                    )
+                )
+                for n, case in enumerate(found):
+                    if case["step"] != self._twin.cases[f"{pack.id}.{local}"].steps[0].id:
+                        continue
+                    way = ways[n % len(ways)]
+                    reach = len(way) if n < len(ways) else (n // len(ways)) % (len(way) + 1)
+                    for k, step in enumerate(way[:reach], 1):
+                        at = min(case["opened"] + timedelta(hours=5 * k), now)
+                        handle.advance(self._twin, case["case_id"], step, "演示 demo", at=at)
+                        moved += 1
+        return moved
+
+
+def _types(pack: Pack) -> set[str]:
+    return {t.id for t in pack.types}

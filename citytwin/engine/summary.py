@@ -1,0 +1,49 @@
+"""How is the city? The figures of the first screen."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from citytwin.engine import track
+from citytwin.engine.twin import Twin, rows
+from citytwin.kernel.stream import StreamType
+
+STATUSES = ("met", "on_track", "at_risk", "missed", "not_measured")
+LEVELS = ("critical", "high", "medium", "low")
+
+
+def alive(declared: StreamType | None, last: datetime, now: datetime) -> bool:
+    """Whether a stream still reports: its last reading is younger than three cadences, or ten minutes."""
+    return declared is not None and (now - last).total_seconds() <= max(3 * declared.cadence_s, 600)
+
+
+def summary(twin: Twin, now: datetime, as_of: date | None = None) -> dict[str, Any]:
+    """Targets by status at `as_of` (today), open alarms by level, cases, streams alive, assets and readings. Reads only."""
+    standings = track.progress(twin, as_of or now.astimezone(ZoneInfo(twin.city.zone)).date())
+    latest = twin.store.latest()
+    kinds, times = latest["stream_type"].to_pylist(), latest["time"].to_pylist()
+    open_alarms = rows(
+        twin.store.fetch("SELECT level, state, count(*) AS n FROM alarm WHERE cleared IS NULL GROUP BY level, state")
+    )
+    cases = twin.store.fetch(
+        "SELECT count(*) AS n, count(*) FILTER (WHERE due < $now) AS late FROM case_file WHERE closed IS NULL",
+        {"now": now},
+    )
+    readings = twin.store.fetch("SELECT CAST(coalesce(sum(rows), 0) AS BIGINT) AS n FROM batch")
+    return {
+        "targets": {**{s: sum(p.status == s for p in standings) for s in STATUSES}, "total": len(standings)},
+        "alarms": {
+            "active": sum(r["n"] for r in open_alarms if r["state"] == "active"),
+            "acknowledged": sum(r["n"] for r in open_alarms if r["state"] == "acknowledged"),
+            "by_level": {level: sum(r["n"] for r in open_alarms if r["level"] == level) for level in LEVELS},
+        },
+        "cases": {"open": rows(cases)[0]["n"], "overdue": rows(cases)[0]["late"]},
+        "streams": {
+            "total": latest.num_rows,
+            "alive": sum(alive(twin.streams.get(k), t, now) for k, t in zip(kinds, times, strict=True)),
+        },
+        "assets": len(twin.asset_types),
+        "readings": rows(readings)[0]["n"],
+    }

@@ -1,0 +1,89 @@
+"""Which city is this process? What the verbs work on: a store, a city, its packs and a clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from citytwin.kernel.asset import AssetType
+from citytwin.kernel.case import CaseType
+from citytwin.kernel.city import City
+from citytwin.kernel.clock import Clock
+from citytwin.kernel.errors import NotFound
+from citytwin.kernel.indicator import Indicator
+from citytwin.kernel.pack import Pack
+from citytwin.kernel.panel import Panel
+from citytwin.kernel.plan import Plan, Target
+from citytwin.kernel.relation import RelationType
+from citytwin.kernel.rule import Rule
+from citytwin.kernel.store import Store
+from citytwin.kernel.stream import StreamType
+
+T = TypeVar("T")
+
+
+@dataclass
+class Twin:
+    """A running city. Declarations are looked up by global id; `asset_types` tells the type of every asset there is."""
+
+    store: Store
+    city: City
+    packs: Sequence[Pack]
+    clock: Clock
+    pack_roots: tuple[Path, ...] = ()
+    types: Mapping[str, AssetType] = field(init=False)
+    relations: Mapping[str, RelationType] = field(init=False)
+    streams: Mapping[str, StreamType] = field(init=False)
+    indicators: Mapping[str, Indicator] = field(init=False)
+    rules: Mapping[str, Rule] = field(init=False)
+    cases: Mapping[str, CaseType] = field(init=False)
+    panels: Mapping[str, Panel] = field(init=False)
+    models: tuple[str, ...] = field(init=False)
+    asset_types: dict[str, str] = field(init=False)
+    turn: threading.RLock = field(default_factory=threading.RLock)
+    """Verbs that read, compute and write back take turns."""
+
+    def __post_init__(self) -> None:
+        self.types = _by_id(t for p in self.packs for t in p.types)
+        self.relations = _by_id(r for p in self.packs for r in p.relations)
+        self.streams = _by_id(s for p in self.packs for s in p.streams)
+        self.indicators = _by_id(i for p in self.packs for i in p.indicators)
+        self.rules = _by_id(r for p in self.packs for r in p.rules)
+        self.cases = _by_id(c for p in self.packs for c in p.cases)
+        self.panels = _by_id(panel for p in self.packs for panel in p.panels)
+        self.models = tuple(m for p in self.packs for m in p.models)
+        rows = self.store.fetch("SELECT asset_id, type FROM asset")
+        self.asset_types = dict(zip(rows["asset_id"].to_pylist(), rows["type"].to_pylist(), strict=True))
+
+    def plan(self, id: str) -> Plan:
+        """The plan `id` of this city."""
+        return find({p.id: p for p in self.city.plans}, id, "plan")
+
+    def target(self, id: str) -> tuple[Plan, Target]:
+        """The target with the global id `plan.target`, and its plan."""
+        for plan in self.city.plans:
+            for target in plan.targets:
+                if f"{plan.id}.{target.id}" == id:
+                    return plan, target
+        raise NotFound(f"there is no target '{id}'", "see /api/targets", id)
+
+
+def _by_id(items: Iterable[T]) -> dict[str, T]:
+    return {item.id: item for item in items}  # type: ignore[attr-defined]  # every declaration has an id
+
+
+def find(items: Mapping[str, T], id: str, noun: str) -> T:
+    """The item with this id. Raises NotFound in the user's words."""
+    if id not in items:
+        raise NotFound(f"there is no {noun} '{id}'", f"see the list of {noun}s", id)
+    return items[id]
+
+
+def rows(table: pa.Table) -> list[dict[str, Any]]:
+    """A small result as dicts."""
+    return list(table.to_pylist())

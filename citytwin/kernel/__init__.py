@@ -1,0 +1,1 @@
+"""Nouns: what a city has, measures, promises and proves. Standard library only, no I/O."""

@@ -1,0 +1,97 @@
+"""What went wrong? One family of errors: what happened, what to do, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+class CityTwinError(Exception):
+    """What happened (`message`), what to do (`hint`) and where (`file:line` or an id)."""
+
+    code = "error"
+
+    def __init__(self, message: str, hint: str = "", where: str = "", faults: tuple[Fault, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.where = where
+        self.faults = faults
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{place}{self.message}{hint}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One fault of a declaration or a batch: `where: CODE message (hint)`."""
+
+    where: str
+    code: str = field(compare=False)
+    message: str = field(compare=False)
+    hint: str = field(compare=False, default="")
+
+    def __str__(self) -> str:
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.where}: {self.code} {self.message}{hint}"
+
+
+class NotFound(CityTwinError):  # noqa: N818 - read as a state: "raise NotFound"
+    """The id names nothing here."""
+
+    code = "not_found"
+
+
+class BadRequest(CityTwinError):  # noqa: N818
+    """A parameter or a body is not what this place takes."""
+
+    code = "bad_request"
+
+
+class BadBatch(CityTwinError):  # noqa: N818
+    """A batch of readings has rows that cannot be accepted; `faults` names each row."""
+
+    code = "bad_batch"
+
+
+class BadDeclaration(CityTwinError):  # noqa: N818
+    """A pack, plan or city file is malformed; `faults` names each place."""
+
+    code = "bad_declaration"
+
+
+class Conflict(CityTwinError):  # noqa: N818
+    """The request contradicts what is already recorded."""
+
+    code = "conflict"
+
+
+class UnitMismatch(CityTwinError):  # noqa: N818
+    """Two units do not measure the same dimension."""
+
+    code = "unit_mismatch"
+
+
+class StoreBusy(CityTwinError):  # noqa: N818
+    """Another process owns the embedded store."""
+
+    code = "store_busy"
+
+
+class StoreFailed(CityTwinError):  # noqa: N818
+    """The store could not write; nothing of this request was recorded."""
+
+    code = "store_failed"
+
+
+class TooLarge(CityTwinError):  # noqa: N818
+    """The body or the answer is larger than this place takes."""
+
+    code = "too_large"
+
+
+class Unsupported(CityTwinError):  # noqa: N818
+    """The media type or method is not one this place takes."""
+
+    code = "unsupported"

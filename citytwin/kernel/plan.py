@@ -1,0 +1,99 @@
+"""What was promised? Plans, their measures and their targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from citytwin.kernel.title import Title
+
+Kind = Literal["numeric", "coverage", "milestone"]
+Comparator = Literal[">=", "<=", "=", ">", "<", "approx", "increase_by", "reduce_by", "done_by"]
+Status = Literal["met", "on_track", "at_risk", "missed", "not_measured"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a statement stands: section path and character span in the document with all white space removed."""
+
+    section: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What measures a target: an indicator at one asset (`asset`) over its periods."""
+
+    indicator: str
+    asset: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One commitment of a plan.
+
+    `value` is in `unit` (a unit of the vocabulary, a counter word, or empty for milestones). `increase_by` and `reduce_by` count from
+    the value in the year `baseline`: in percent of it when `unit` is `%`, in percentage points when it is `pp`, else in the
+    unit itself. `baseline_value` is the stated value in that year, if the document states one. Exactly one of `measured_by`
+    and `not_measured` is given: what measures it, or why nothing does yet.
+    """
+
+    id: str
+    subject: Title
+    kind: Kind
+    comparator: Comparator
+    place: Place
+    value: float | None = None
+    value_max: float | None = None
+    unit: str = ""
+    qualifier: str = ""
+    scope: str = ""
+    baseline: int | None = None
+    baseline_value: float | None = None
+    deadline: date | None = None
+    lead: tuple[str, ...] = ()
+    participants: tuple[str, ...] = ()
+    systems: tuple[str, ...] = ()
+    measured_by: Binding | None = None
+    not_measured: Title | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan document and what it promises. `document` is its position in the bulletin it was printed in."""
+
+    id: str
+    title: Title
+    issuer: tuple[str, ...]
+    document: int
+    number: str = ""
+    issued: date | None = None
+    targets: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How a target stands at `as_of`.
+
+    `value` is the newest figure, of the period that ends at `period`. `expected` is where the path from baseline to deadline stands at `as_of`;
+    `forecast` is the value expected at the deadline, with its `low`-`high` interval (90 %) and the `probability` of attainment.
+    All in `unit`. `target` is the global id `plan.target`. `reason` says what a reader must know to judge the status.
+    """
+
+    target: str
+    plan: str
+    as_of: date
+    status: Status
+    unit: str = ""
+    value: float | None = None
+    period: date | None = None
+    goal: float | None = None
+    baseline: float | None = None
+    expected: float | None = None
+    forecast: float | None = None
+    low: float | None = None
+    high: float | None = None
+    probability: float | None = None
+    reason: Title | None = None

@@ -1,0 +1,67 @@
+"""What do we remember? The protocol that every store fulfils: it fetches and appends, it never answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from citytwin.kernel.observation import Receipt
+from citytwin.kernel.pack import Pack
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One statement of a commit, in the portable dialect; `tables` are Arrow tables it names, `params` its `$name` parameters."""
+
+    sql: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Readings ready to be recorded: sorted by stream and time, one per stream and time, in canonical units.
+
+    `rows` has stream (string or dictionary), time (timestamp[us, UTC]), value (float64) and quality (int8).
+    """
+
+    rows: pa.Table
+    key: str = ""
+    source: str = ""
+
+
+class Store(Protocol):
+    """Remembers a city. Every method may be called from any thread."""
+
+    zone: str
+
+    def define(self, packs: Sequence[Pack], tables: Mapping[str, pa.Table]) -> None:
+        """Make the SQL surface of these packs: a view per type, relation, stream type and indicator, a table per reference table."""
+
+    def fetch(
+        self, sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, pa.Table] | None = None
+    ) -> pa.Table:
+        """The rows of one SELECT, read from one consistent state. Raises CityTwinError naming the fault of the statement."""
+
+    def commit(self, *changes: Change, leaf: tuple[str, str, str] | None = None) -> None:
+        """Carry out the changes in one durable transaction, or none; `leaf` (kind, subject, digest) is sealed with them."""
+
+    def record(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+        """Append readings and their leaves in one durable transaction: on return they survive `kill -9`.
+
+        A key seen before is acknowledged with `repeated` and not stored. A reading equal to the one on record is not stored again;
+        one that differs supersedes it, and the history stays.
+        """
+
+    def latest(self) -> pa.Table:
+        """The last reading of every stream: stream, asset_id, stream_type, time, value, quality."""
+
+    def watch(self, listener: Callable[[pa.Table], None]) -> None:
+        """Call `listener` with the rows of every recorded batch, after its commit."""
+
+    def close(self) -> None:
+        """Write everything out and release the store."""

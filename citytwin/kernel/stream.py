@@ -1,0 +1,44 @@
+"""What is measured? A stream is one quantity of one asset over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from citytwin.kernel.title import Title
+
+
+@dataclass(frozen=True, slots=True)
+class StreamType:
+    """Assets of type `asset` report `quantity` every `cadence_s` seconds.
+
+    `low` and `high` bound what is plausible, in the quantity's canonical unit; where absent the quantity's own
+    bounds hold.
+    """
+
+    id: str
+    title: Title
+    asset: str
+    quantity: str
+    cadence_s: int
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One quantity of one asset: `id` is `<asset id>.<pack>.<local>`, `type` is `<pack>.<local>`."""
+
+    id: str
+    asset: str
+    type: str
+
+
+def stream_id(asset: str, stream_type: str) -> str:
+    """The id of the stream of `stream_type` at `asset`."""
+    return f"{asset}.{stream_type}"
+
+
+def stream_parts(stream: str) -> tuple[str, str]:
+    """Asset id and stream type of a stream id; the type is empty when `stream` is not a stream id."""
+    asset, _, kind = stream.partition(".")
+    return asset, kind

@@ -1,0 +1,24 @@
+"""How was this process started? Read once by the command line and passed on explicitly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the city lives and how it is served.
+
+    `demo_days` None leaves it to the city; `packs` are folders of packs beside those shipped; `more` are packs beside those the city names.
+    """
+
+    home: Path
+    city: str = "lingang"
+    host: str = "127.0.0.1"
+    port: int = 8460
+    demo_days: float | None = None
+    packs: tuple[Path, ...] = ()
+    more: tuple[str, ...] = ()
+    memory: str = "4GB"
+    threads: int = 0

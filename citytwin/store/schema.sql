@@ -1,0 +1,40 @@
+-- What the embedded store remembers. Packs never read these tables; they read the views of views.sql.
+CREATE TABLE IF NOT EXISTS meta (name VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS asset_row (
+  asset_id VARCHAR PRIMARY KEY, type VARCHAR NOT NULL, title_zh VARCHAR NOT NULL, title_en VARCHAR NOT NULL,
+  longitude DOUBLE, latitude DOUBLE, geometry VARCHAR, attributes VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS relation_row (source VARCHAR, type VARCHAR, target VARCHAR, PRIMARY KEY (source, type, target));
+CREATE TABLE IF NOT EXISTS stream_kind (
+  stream_type VARCHAR PRIMARY KEY, quantity VARCHAR NOT NULL, unit VARCHAR NOT NULL, cadence_s BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS stream_row (key INTEGER PRIMARY KEY, stream VARCHAR UNIQUE NOT NULL, asset_id VARCHAR NOT NULL, stream_type VARCHAR NOT NULL);
+-- Readings are only ever appended. A reading that a later one replaces stays here and is named in superseded.
+CREATE TABLE IF NOT EXISTS reading (stream INTEGER NOT NULL, time TIMESTAMPTZ NOT NULL, value DOUBLE, quality TINYINT NOT NULL, batch BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS superseded (stream INTEGER NOT NULL, time TIMESTAMPTZ NOT NULL, batch BIGINT NOT NULL, by_batch BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS batch (
+  batch BIGINT PRIMARY KEY, key VARCHAR, source VARCHAR NOT NULL, rows BIGINT NOT NULL, suspect BIGINT NOT NULL, corrected BIGINT NOT NULL,
+  recorded TIMESTAMPTZ NOT NULL, leaf BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS batch_span (batch BIGINT NOT NULL, stream_type VARCHAR NOT NULL, since TIMESTAMPTZ NOT NULL, until TIMESTAMPTZ NOT NULL);
+CREATE TABLE IF NOT EXISTS leaf (leaf BIGINT PRIMARY KEY, kind VARCHAR NOT NULL, subject VARCHAR NOT NULL, digest VARCHAR NOT NULL, recorded TIMESTAMPTZ NOT NULL);
+CREATE TABLE IF NOT EXISTS indicator_row (
+  indicator VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, period TIMESTAMPTZ NOT NULL, value DOUBLE NOT NULL, version VARCHAR NOT NULL, recorded TIMESTAMPTZ NOT NULL);
+CREATE TABLE IF NOT EXISTS indicator_revision (
+  indicator VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, period TIMESTAMPTZ NOT NULL, value DOUBLE NOT NULL, version VARCHAR NOT NULL, recorded TIMESTAMPTZ NOT NULL,
+  replaced TIMESTAMPTZ NOT NULL);
+-- How far each indicator and rule has seen: the last batch, and the last indicator version.
+CREATE TABLE IF NOT EXISTS watermark (name VARCHAR PRIMARY KEY, batch BIGINT NOT NULL, version VARCHAR NOT NULL, until TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS target_progress_row (
+  target VARCHAR, plan VARCHAR NOT NULL, as_of DATE, status VARCHAR NOT NULL, value DOUBLE, goal DOUBLE, baseline DOUBLE, expected DOUBLE, forecast DOUBLE,
+  low DOUBLE, high DOUBLE, probability DOUBLE, PRIMARY KEY (target, as_of));
+CREATE TABLE IF NOT EXISTS alarm_row (
+  alarm VARCHAR PRIMARY KEY, rule VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, level VARCHAR NOT NULL, since TIMESTAMPTZ NOT NULL, value DOUBLE, bound DOUBLE,
+  cleared TIMESTAMPTZ, acknowledged TIMESTAMPTZ, acknowledged_by VARCHAR NOT NULL DEFAULT '');
+-- States that have not yet held for as long as their rule asks.
+CREATE TABLE IF NOT EXISTS pending_row (rule VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, since TIMESTAMPTZ NOT NULL);
+CREATE TABLE IF NOT EXISTS case_row (
+  case_id VARCHAR PRIMARY KEY, type VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, alarm VARCHAR, step VARCHAR NOT NULL, opened TIMESTAMPTZ NOT NULL, due TIMESTAMPTZ,
+  closed TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS case_event (case_id VARCHAR NOT NULL, time TIMESTAMPTZ NOT NULL, step VARCHAR NOT NULL, actor VARCHAR NOT NULL, note VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS run_row (
+  run VARCHAR PRIMARY KEY, model VARCHAR NOT NULL, state VARCHAR NOT NULL, scenario VARCHAR NOT NULL, parameters VARCHAR NOT NULL, until TIMESTAMPTZ NOT NULL,
+  started TIMESTAMPTZ, finished TIMESTAMPTZ, figures VARCHAR NOT NULL DEFAULT '{}', error VARCHAR NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS forecast_row (run VARCHAR NOT NULL, stream VARCHAR NOT NULL, time TIMESTAMPTZ NOT NULL, value DOUBLE NOT NULL);
