@@ -25,7 +25,7 @@ def handle(twin: Twin, now: datetime) -> int:
                 continue
             kind = twin.cases[rule.opens]
             sql = """
-              SELECT a.alarm, a.asset_id, a.since FROM alarm AS a WHERE a.rule = $rule
+              SELECT a.alarm, a.asset_id, a.since FROM alarm AS a WHERE a.rule = $rule AND a.since <= $now
                 AND NOT EXISTS (SELECT 1 FROM case_file AS c WHERE c.alarm = a.alarm)
                 AND NOT EXISTS (SELECT 1 FROM case_file AS c WHERE c.type = $type AND c.asset_id = a.asset_id AND c.opened <= a.since AND (c.closed IS NULL OR c.closed > a.since))
               ORDER BY a.since, a.alarm"""
@@ -38,7 +38,7 @@ def handle(twin: Twin, now: datetime) -> int:
                 )
             }
             changes = []
-            for r in rows(twin.store.fetch(sql, {"rule": rule.id, "type": kind.id})):
+            for r in rows(twin.store.fetch(sql, {"rule": rule.id, "type": kind.id, "now": now})):
                 if r["asset_id"] in taken:
                     continue
                 taken.add(r["asset_id"])

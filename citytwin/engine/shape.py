@@ -21,7 +21,6 @@ from citytwin.kernel.relation import RelationType
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.stream import StreamType
 
-
 T = TypeVar("T")
 
 

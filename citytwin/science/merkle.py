@@ -113,7 +113,8 @@ def readings_digest(
 
     Rows are ordered by stream id (code points), then time; `streams` are the distinct ids in that order and `index` points into them.
     Canonical bytes: `citytwin/readings/1\\n`, the row count and the number of streams (uint64), each stream id (uint16 length, UTF-8), then the
-    columns index (uint32), time (int64, microseconds since 1970 UTC), value (IEEE 754 binary64), quality (int8); all little-endian.
+    columns index (uint32), time (int64, microseconds since 1970 UTC), value (IEEE 754 binary64; a missing value is
+    the quiet NaN 7ff8000000000000), quality (int8); all little-endian.
     """
     digest = hashlib.sha256(b"citytwin/readings/1\n" + struct.pack("<QQ", len(index), len(streams)))
     for stream in streams:

@@ -133,7 +133,7 @@ class DuckStore:
                 "asset_id": pa.array([p[0] for p in parts], pa.string()),
                 "stream_type": pa.array([p[1] for p in parts], pa.string()),
                 "time": pa.array(time).cast(UTC_US),
-                "value": pa.array(value),
+                "value": pa.array(value, from_pandas=True),
                 "quality": pa.array(quality),
             }
         )
@@ -305,7 +305,7 @@ class DuckStore:
             {
                 "stream": pa.chunked_array([pa.array(p.key) for p in parts]),
                 "time": pa.chunked_array([pa.array(p.time) for p in parts]).cast(UTC_US),
-                "value": pa.chunked_array([pa.array(p.value) for p in parts]),
+                "value": pa.chunked_array([pa.array(p.value, from_pandas=True) for p in parts])  # NaN: no value,
                 "quality": pa.chunked_array([pa.array(p.quality) for p in parts]),
                 "batch": pa.chunked_array([pa.array(np.full(len(p.key), p.number, np.int64)) for p in parts]),
             }
@@ -337,7 +337,7 @@ class DuckStore:
                 "row": at,
                 "stream": part.key[at],
                 "time": pa.array(part.time[at]).cast(UTC_US),
-                "value": part.value[at],
+                "value": pa.array(part.value[at], from_pandas=True),
                 "quality": part.quality[at],
             }
         )
@@ -454,7 +454,7 @@ class _Part:
             pa.array(index.astype(np.int32)), pa.array([names[k] for k in keys], pa.string())
         )
         return pa.table(
-            {"stream": stream, "time": pa.array(self.time).cast(UTC_US), "value": self.value, "quality": self.quality}
+            {"stream": stream, "time": pa.array(self.time).cast(UTC_US), "value": pa.array(self.value, from_pandas=True), "quality": self.quality}
         )
 
 

@@ -1,0 +1,243 @@
+"""Readings on their way in: decoded, converted, checked, flagged; nothing lost and nothing silent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from citytwin.engine import ingest
+from citytwin.engine.twin import Twin
+from citytwin.kernel.errors import BadBatch, CityTwinError, StoreFailed, Unsupported
+from citytwin.kernel.observation import Batch, Receipt
+
+from ..conftest import NOW, ZONE
+
+LEVEL = "t1.tank.level"
+AT = "2025-06-30T11:00:00+08:00"
+MOMENT = datetime(2025, 6, 30, 3, tzinfo=UTC)
+
+
+def take(twin: Twin, body: bytes, media: str = "application/json", unit: str = "", partial: bool = False) -> Receipt:
+    table, faults = ingest.decode(body, media, ZONE)
+    intake = ingest.Intake(twin)
+    try:
+        return intake.accept(Batch(table), unit, partial, faults)
+    finally:
+        intake.close()
+
+
+def stored(twin: Twin) -> list[tuple[str, datetime, float | None, int]]:
+    found = twin.store.fetch(
+        "SELECT stream, time, value, quality FROM observation_all ORDER BY stream, time"
+    ).to_pylist()
+    return [(r["stream"], r["time"], r["value"], r["quality"]) for r in found]
+
+
+def arrow(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+ROW = {"stream": LEVEL, "time": AT, "value": 2.5}
+BODIES = {
+    "list": (json.dumps([ROW]).encode(), "application/json"),
+    "object": (json.dumps({"readings": [ROW]}).encode(), "application/json; charset=utf-8"),
+    "single": (json.dumps(ROW).encode(), "application/json"),
+    "columns": (json.dumps({k: [v] for k, v in ROW.items()}).encode(), "application/json"),
+    "csv": (f"stream,time,value\n{LEVEL},{AT},2.5\n".encode(), "text/csv"),
+    "csv with byte order mark": (f"\ufeffstream,time,value\n{LEVEL},{AT},2.5\n".encode(), "text/csv"),
+    "csv, city time": (f"time,value,stream\n2025-06-30 11:00:00,2.5,{LEVEL}\n".encode(), "text/csv"),
+    "arrow": (
+        arrow(pa.table({"stream": [LEVEL], "time": pa.array([MOMENT], pa.timestamp("ms", tz="UTC")), "value": [2.5]})),
+        ingest.ARROW,
+    ),
+    "arrow, city time": (
+        arrow(pa.table({"stream": [LEVEL], "time": pa.array([datetime(2025, 6, 30, 11)]), "value": [2.5]})),
+        ingest.ARROW,
+    ),
+}
+
+
+@pytest.mark.parametrize("body", sorted(BODIES))
+def test_every_form_gives_the_same_reading(twin: Twin, body: str) -> None:
+    assert take(twin, *BODIES[body]).accepted == 1
+    assert stored(twin) == [(LEVEL, MOMENT, 2.5, 1)]
+
+
+@pytest.mark.parametrize(
+    ("unit", "sent", "kept"), [("", 2.5, 2.5), ("cm", 250.0, 2.5), ("毫米", 2500.0, 2.5), ("ft", 10.0, 3.048)]
+)
+def test_units_against_their_definitions(twin: Twin, unit: str, sent: float, kept: float) -> None:
+    take(twin, json.dumps([{**ROW, "value": sent}]).encode(), unit=unit)
+    assert stored(twin)[0][2] == pytest.approx(kept, rel=1e-12)
+
+
+def test_a_unit_per_row_goes_before_that_of_the_batch(twin: Twin) -> None:
+    rows = [{**ROW, "value": 1.0, "unit": "m"}, {"stream": "t2.tank.level", "time": AT, "value": 100.0}]
+    take(twin, json.dumps(rows).encode(), unit="cm")
+    assert [r[2] for r in stored(twin)] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"stream": "t9.tank.level"}, "asset 't9' is not on record"),
+        ({"stream": "t1.tank.nothing"}, "stream type 'tank.nothing' is not declared"),
+        ({"stream": "nonsense"}, "asset 'nonsense' is not on record"),
+        ({"value": None}, "value is empty"),
+        ({"unit": "kg"}, "'kg' measures mass, 'm' measures length"),
+        ({"unit": "furlong"}, "unit 'furlong' is not in the vocabulary"),
+        ({"quality": 7}, "quality is 7"),
+        ({"time": (NOW + timedelta(hours=1)).isoformat()}, "is in the future"),
+        ({"time": "1850-01-01T00:00:00Z"}, "is before 1900"),
+        ({"time": "yesterday"}, "time"),
+        ({"value": "much"}, "value"),
+        ({"stream": None}, "stream"),
+    ],
+)
+def test_a_bad_row_is_named_and_takes_nothing_with_it(twin: Twin, row: dict[str, object], says: str) -> None:
+    body = json.dumps(
+        [ROW, {**ROW, "time": "2025-06-30T11:05:00+08:00", **row}, {**ROW, "stream": "t2.tank.level"}]
+    ).encode()
+    with pytest.raises(BadBatch) as caught:
+        take(twin, body)
+    (fault,) = caught.value.faults
+    assert fault.where == "row 2"
+    assert says in fault.message
+    assert stored(twin) == []  # nothing silently
+    receipt = take(twin, body, partial=True)
+    assert (receipt.accepted, receipt.rejected) == (2, 1)
+    assert receipt.faults[0].where == "row 2"
+    assert [r[0] for r in stored(twin)] == [LEVEL, "t2.tank.level"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("t1.tank.level,yesterday,1", "yesterday"),
+        ("t1.tank.level,2025-06-30T11:00:00Z", "cells"),
+        ("t1.tank.level,2025-06-29T11:00:00Z,x", "'x'"),
+    ],
+)
+def test_bad_csv_lines_are_named(twin: Twin, line: str, says: str) -> None:
+    body = f"stream,time,value\nt2.tank.level,2025-06-29T11:00:00Z,1\n{line}\n".encode()
+    with pytest.raises(BadBatch) as caught:
+        take(twin, body, "text/csv")
+    assert any(says in f.message for f in caught.value.faults), caught.value.faults
+
+
+def test_implausible_readings_are_kept_and_flagged(twin: Twin) -> None:
+    rows = [
+        {**ROW, "value": v, "time": f"2025-06-30T11:0{i}:00+08:00"} for i, v in enumerate([5.0, 12.0, 9500.0, -0.1])
+    ]
+    receipt = take(twin, json.dumps(rows).encode())
+    assert receipt.suspect == 3
+    assert [r[3] for r in stored(twin)] == [1, 3, 4, 3]  # stream 0..10 m, quantity -50..9000 m
+
+
+def test_a_missing_value_says_so(twin: Twin) -> None:
+    take(twin, json.dumps([{**ROW, "value": None, "quality": 9}]).encode())
+    assert stored(twin) == [(LEVEL, MOMENT, None, 9)]
+
+
+def test_the_same_row_twice_is_one_and_a_contradiction_is_a_fault(twin: Twin) -> None:
+    assert take(twin, json.dumps([ROW, ROW]).encode()).rejected == 0
+    assert len(stored(twin)) == 1
+    with pytest.raises(BadBatch, match="1 of 2 rows"):
+        take(twin, json.dumps([ROW, {**ROW, "value": 3.0}]).encode())
+
+
+@pytest.mark.parametrize(
+    ("body", "media"),
+    [
+        (b"", "application/json"),
+        (b"{", "application/json"),
+        (b"[1, 2]", "application/json"),
+        (b'{"stream": [1], "time": []}', "application/json"),
+        (b"\xff\xfe", "text/csv"),
+        (b"a,b\n1,2\n", "text/csv"),
+        (b"", "text/csv"),
+        (b"not arrow", ingest.ARROW),
+        (arrow(pa.table({"stream": [1], "time": [1], "value": [1]})), ingest.ARROW),
+        (arrow(pa.table({"stream": ["a"], "time": [True], "value": [[1]]})), ingest.ARROW),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_a_reason(twin: Twin, body: bytes, media: str) -> None:
+    with pytest.raises(BadBatch) as caught:
+        take(twin, body, media)
+    assert caught.value.message
+
+
+def test_other_media_are_refused() -> None:
+    with pytest.raises(Unsupported, match="image/png"):
+        ingest.decode(b"", "image/png", ZONE)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.one_of(
+        st.binary(max_size=80),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+            lambda c: (
+                st.lists(c, max_size=4)
+                | st.dictionaries(st.sampled_from(["stream", "time", "value", "unit", "readings", "x"]), c, max_size=4)
+            ),
+            max_leaves=12,
+        ).map(lambda v: json.dumps(v).encode()),
+        st.lists(st.lists(st.text(max_size=6), max_size=4), max_size=5).map(
+            lambda rows: "\n".join(["stream,time,value", *(",".join(r) for r in rows)]).encode("utf-8", "replace")
+        ),
+    ),
+    st.sampled_from(["application/json", "text/csv", ingest.ARROW]),
+)
+def test_nothing_but_a_named_error_comes_of_any_bytes(twin: Twin, body: bytes, media: str) -> None:
+    try:
+        table, faults = ingest.decode(body, media, ZONE)
+        prepared = ingest.prepare(twin, Batch(table))
+    except CityTwinError:
+        return
+    assert prepared.arrival.rows.num_rows + prepared.refused + len(faults) >= 0
+
+
+def test_batches_of_many_senders_are_committed_together_and_each_is_answered(
+    twin: Twin, readings: Callable[..., pa.Table]
+) -> None:
+    intake = ingest.Intake(twin)
+    with ThreadPoolExecutor(16) as pool:
+        receipts = list(
+            pool.map(
+                lambda n: intake.accept(
+                    Batch(readings(LEVEL, MOMENT - timedelta(minutes=n), [float(n % 10)]), key=f"k{n}")
+                ),
+                range(200),
+            )
+        )
+    intake.close()
+    assert sorted(r.batch for r in receipts) == list(range(1, 201))
+    assert len(stored(twin)) == 200
+
+
+def test_when_the_store_fails_every_sender_hears_of_it(
+    twin: Twin, readings: Callable[..., pa.Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake = ingest.Intake(twin)
+
+    def full(*_: object) -> list[Receipt]:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(twin.store, "record", full)
+    with pytest.raises(StoreFailed, match="No space left"):
+        intake.accept(Batch(readings(LEVEL, MOMENT, [1.0])))
+    monkeypatch.undo()
+    assert intake.accept(Batch(readings(LEVEL, MOMENT, [1.0]))).accepted == 1
+    intake.close()

@@ -1,0 +1,102 @@
+"""Kill the process: what was acknowledged is there, and log and data agree."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from citytwin.science import merkle
+from citytwin.store.duckdb import DuckStore
+
+WRITER = """
+import sys, pyarrow as pa
+from pathlib import Path
+from citytwin.kernel.store import Arrival
+from citytwin.store.duckdb import DuckStore
+store = DuckStore(Path(sys.argv[1]), "Asia/Shanghai")
+first = int(sys.argv[2])
+for n in range(first, first + 1_000_000):
+    rows = 1 if n % 3 else 2000
+    table = pa.table({
+        "stream": pa.array(["a%04d.p.x" % i for i in range(rows)]),
+        "time": pa.array([1_750_000_000_000_000 + n] * rows).cast(pa.timestamp("us", tz="UTC")),
+        "value": pa.array([float(n)] * rows), "quality": pa.array([1] * rows, pa.int8())})
+    store.record([Arrival(table, key=f"n{n}")])
+    print(n, flush=True)
+"""
+
+
+@pytest.mark.parametrize("delay", [0.15, 0.4, 0.9])
+def test_no_acknowledged_batch_is_lost_by_kill_9(tmp_path: Path, delay: float) -> None:
+    path = tmp_path / "city.duckdb"
+    acknowledged: list[int] = []
+    for _ in range(3):
+        first = (acknowledged[-1] + 2) if acknowledged else 0
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), str(first)], stdout=subprocess.PIPE, text=True
+        )
+        assert writer.stdout is not None
+        acknowledged.append(int(writer.stdout.readline()))
+        time.sleep(delay)  # wall time is the subject: the kill must fall anywhere
+        os.kill(writer.pid, signal.SIGKILL)
+        rest = writer.stdout.read()
+        acknowledged += [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
+        writer.wait()
+        writer.stdout.close()
+    store = DuckStore(path, "Asia/Shanghai")
+    try:
+        counts = store.fetch(
+            "SELECT epoch_us(time) - 1750000000000000 AS n, count(*) AS rows FROM observation GROUP BY 1"
+        ).to_pylist()
+        there = {r["n"]: r["rows"] for r in counts}
+        assert all(there.get(n) == (1 if n % 3 else 2000) for n in acknowledged)
+        assert all(rows == (1 if n % 3 else 2000) for n, rows in there.items())  # no batch is there in part
+        # log and data agree: one leaf per batch, and the digest of each is that of its rows
+        leaves = store.fetch(
+            "SELECT b.batch, l.digest FROM batch AS b JOIN evidence AS l ON l.leaf = b.leaf ORDER BY b.batch"
+        ).to_pylist()
+        assert len(leaves) == len(there) == store.fetch("SELECT count(*) AS n FROM evidence")["n"][0].as_py()
+        for leaf in leaves[-5:]:
+            rows = store.fetch(
+                "SELECT stream, epoch_us(time) AS t, value, quality FROM observation_all WHERE batch = $b ORDER BY stream, time",
+                {"b": leaf["batch"]},
+            )
+            names = rows["stream"].to_pylist()
+            streams = sorted(set(names))
+            index = rows["stream"].combine_chunks().dictionary_encode()
+            assert streams == index.dictionary.to_pylist()
+            digest = merkle.readings_digest(
+                streams,
+                index.indices.to_numpy(),
+                rows["t"].to_numpy(),
+                rows["value"].to_numpy(),
+                rows["quality"].to_numpy(),
+            )
+            assert leaf["digest"] == merkle.leaf_hash(digest).hex()
+    finally:
+        store.close()
+
+
+def test_a_second_process_is_told_who_holds_the_store(tmp_path: Path) -> None:
+    store = DuckStore(tmp_path / "city.duckdb", "Asia/Shanghai")
+    code = "import sys; from pathlib import Path; from citytwin.store.duckdb import DuckStore; DuckStore(Path(sys.argv[1]), 'UTC')"
+    other = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "city.duckdb")], capture_output=True, text=True, check=False
+    )
+    store.close()
+    assert "in use by another process" in other.stderr
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
+    from citytwin.kernel.errors import StoreFailed
+
+    path = tmp_path / "city.duckdb"
+    path.write_bytes(b"this is not a database" * 1000)
+    with pytest.raises(StoreFailed, match=r"city\.duckdb"):
+        DuckStore(path, "UTC")
