@@ -305,7 +305,7 @@ class DuckStore:
             {
                 "stream": pa.chunked_array([pa.array(p.key) for p in parts]),
                 "time": pa.chunked_array([pa.array(p.time) for p in parts]).cast(UTC_US),
-                "value": pa.chunked_array([pa.array(p.value, from_pandas=True) for p in parts])  # NaN: no value,
+                "value": pa.chunked_array([pa.array(p.value, from_pandas=True) for p in parts]),  # NaN: no value
                 "quality": pa.chunked_array([pa.array(p.quality) for p in parts]),
                 "batch": pa.chunked_array([pa.array(np.full(len(p.key), p.number, np.int64)) for p in parts]),
             }
@@ -454,7 +454,12 @@ class _Part:
             pa.array(index.astype(np.int32)), pa.array([names[k] for k in keys], pa.string())
         )
         return pa.table(
-            {"stream": stream, "time": pa.array(self.time).cast(UTC_US), "value": pa.array(self.value, from_pandas=True), "quality": self.quality}
+            {
+                "stream": stream,
+                "time": pa.array(self.time).cast(UTC_US),
+                "value": pa.array(self.value, from_pandas=True),
+                "quality": self.quality,
+            }
         )
 
 
