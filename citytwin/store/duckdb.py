@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,22 @@ from citytwin.science import merkle
 
 log = logging.getLogger("citytwin.store")
 
+
+class _Absent:
+    """Says at once that pandas is not installed.
+
+    DuckDB looks for pandas at every value it binds, and each time Python searches its whole path in vain: a third of a small commit.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:  # noqa: ARG004 - the import protocol's
+        if name == "pandas":
+            raise ModuleNotFoundError("No module named 'pandas'", name=name)
+
+
+if importlib.util.find_spec("pandas") is None:
+    sys.meta_path.insert(0, _Absent)
+
 UTC_US = pa.timestamp("us", tz="UTC")
 SQL_TYPE = {
     "number": "DOUBLE",
@@ -35,6 +54,23 @@ SQL_TYPE = {
     "choice": "VARCHAR",
 }
 _LONG_AGO = np.iinfo(np.int64).min
+_LEAF = pa.schema(
+    [
+        ("leaf", pa.int64()),
+        ("kind", pa.string()),
+        ("subject", pa.string()),
+        ("digest", pa.string()),
+        ("recorded", UTC_US),
+    ]
+)
+_BATCH = pa.schema(
+    [("batch", pa.int64()), ("key", pa.string()), ("source", pa.string()), ("rows", pa.int64()), ("suspect", pa.int64()),
+     ("corrected", pa.int64()), ("recorded", UTC_US), ("leaf", pa.int64())]
+)  # fmt: skip
+_READING = pa.schema(
+    [("stream", pa.int32()), ("time", UTC_US), ("value", pa.float64()), ("quality", pa.int8()), ("batch", pa.int64())]
+)
+_SPAN = pa.schema([("batch", pa.int64()), ("stream_type", pa.string()), ("since", UTC_US), ("until", UTC_US)])
 
 
 class DuckStore:
@@ -148,7 +184,7 @@ class DuckStore:
                     self._run(change.sql, change.params, change.tables)
                 if leaf:
                     tree = self._tree.copy()
-                    self._seal(tree, *leaf)
+                    self._insert("leaf", [self._seal(tree, *leaf)], _LEAF)
             self._tree = tree
 
     def _run(
@@ -162,15 +198,12 @@ class DuckStore:
             for name in tables or {}:
                 self._writer.unregister(name)
 
-    def _seal(self, tree: merkle.Frontier, kind: str, subject: str, digest: str) -> int:
-        index = tree.size
+    def _seal(self, tree: merkle.Frontier, kind: str, subject: str, digest: str) -> dict[str, Any]:
+        """Add a leaf to the tree; returns its row, which must be inserted in the same transaction."""
         leaf = merkle.leaf_hash(bytes.fromhex(digest))
-        self._run(
-            "INSERT INTO leaf VALUES ($leaf, $kind, $subject, $digest, $now)",
-            {"leaf": index, "kind": kind, "subject": subject, "digest": leaf.hex(), "now": self._clock.now()},
-        )
+        row = {"leaf": tree.size, "kind": kind, "subject": subject, "digest": leaf.hex(), "recorded": self._clock.now()}
         tree.append(leaf)
-        return index
+        return row
 
     def record(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
         with self._write:
@@ -218,6 +251,8 @@ class DuckStore:
         new_streams: list[int] = []
         with _Transaction(self._writer):
             pending: list[_Part] = []
+            leaves: list[dict[str, Any]] = []
+            batches: list[dict[str, Any]] = []
             for arrival in arrivals:
                 if arrival.key and arrival.key in known:
                     receipts.append(known[arrival.key])
@@ -237,11 +272,12 @@ class DuckStore:
                 written.append(part)
                 suspect = int((part.quality > 2).sum())
                 digest = merkle.readings_digest(*part.canonical(self._names))
-                leaf = self._seal(tree, "readings", f"batch:{number}", digest.hex())
-                self._run(
-                    "INSERT INTO batch VALUES ($batch, $key, $source, $rows, $suspect, $corrected, $now, $leaf)",
-                    {"batch": number, "key": arrival.key or None, "source": arrival.source, "rows": len(part.key), "suspect": suspect,
-                     "corrected": corrected, "now": self._clock.now(), "leaf": leaf},
+                sealed = self._seal(tree, "readings", f"batch:{number}", digest.hex())
+                leaf = sealed["leaf"]
+                leaves.append(sealed)
+                batches.append(
+                    {"batch": number, "key": arrival.key or None, "source": arrival.source, "rows": len(part.key),
+                     "suspect": suspect, "corrected": corrected, "recorded": sealed["recorded"], "leaf": leaf}
                 )  # fmt: skip
                 receipt = Receipt(number, arrival.rows.num_rows, suspect, corrected, leaf=f"{leaf}")
                 receipts.append(receipt)
@@ -250,6 +286,9 @@ class DuckStore:
                         number, arrival.rows.num_rows, suspect, corrected, repeated=True, leaf=f"{leaf}"
                     )
             self._append(pending, new_streams)
+            if batches:
+                self._insert("leaf", leaves, _LEAF)
+                self._insert("batch", batches, _BATCH)
         return receipts, tree, written
 
     def _known(self, keys: set[str]) -> dict[str, Receipt]:
@@ -272,15 +311,16 @@ class DuckStore:
         if not pa.types.is_dictionary(dictionary.type):
             dictionary = dictionary.dictionary_encode()
         names = dictionary.dictionary.to_pylist()
-        keys = np.empty(len(names), np.int32)
-        for i, name in enumerate(names):
-            key = self._keys.get(name)
+        index = dictionary.indices.to_numpy()
+        keys = np.zeros(len(names), np.int32)
+        for i in np.unique(index).tolist():  # a dictionary may name streams that have no row here
+            key = self._keys.get(names[i])
             if key is None:
-                key = self._keys[name] = len(self._names)
-                self._names.append(name)
+                key = self._keys[names[i]] = len(self._names)
+                self._names.append(names[i])
                 new_streams.append(key)
             keys[i] = key
-        key_of = keys[dictionary.indices.to_numpy()] if len(names) else np.array([], np.int32)
+        key_of = keys[index] if len(index) else np.array([], np.int32)
         time = _microseconds(arrival.rows["time"])
         value = arrival.rows["value"].to_numpy()
         quality = arrival.rows["quality"].to_numpy()
@@ -301,18 +341,27 @@ class DuckStore:
         parts = [p for p in parts if len(p.key)]
         if not parts:
             return
-        rows = pa.table(
-            {
-                "stream": pa.chunked_array([pa.array(p.key) for p in parts]),
-                "time": pa.chunked_array([pa.array(p.time) for p in parts]).cast(UTC_US),
-                "value": pa.chunked_array([pa.array(p.value, from_pandas=True) for p in parts]),  # NaN: no value
-                "quality": pa.chunked_array([pa.array(p.quality) for p in parts]),
-                "batch": pa.chunked_array([pa.array(np.full(len(p.key), p.number, np.int64)) for p in parts]),
-            }
-        )
-        self._run(
-            "INSERT INTO reading SELECT stream, time, value, quality, batch FROM incoming", tables={"incoming": rows}
-        )
+        if sum(len(p.key) for p in parts) <= 4:
+            self._insert(
+                "reading",
+                [
+                    {
+                        "stream": int(k),
+                        "time": int(t),
+                        "value": None if v != v else float(v),
+                        "quality": int(q),
+                        "batch": p.number,
+                    }
+                    for p in parts
+                    for k, t, v, q in zip(p.key, p.time, p.value, p.quality, strict=True)
+                ],
+                _READING,
+            )
+        else:
+            self._run(
+                "INSERT INTO reading SELECT stream, time, value, quality, batch FROM incoming",
+                tables={"incoming": _rows(parts)},
+            )
         kinds: dict[tuple[int, str], tuple[int, int]] = {}
         for p in parts:
             start = np.flatnonzero(np.append(True, p.key[1:] != p.key[:-1]))
@@ -321,13 +370,29 @@ class DuckStore:
                 kind = (p.number, stream_parts(self._names[p.key[a]])[1])
                 low, high = kinds.get(kind, (p.time[a], p.time[b]))
                 kinds[kind] = (min(low, p.time[a]), max(high, p.time[b]))
-        self._run(
-            "INSERT INTO batch_span SELECT batch, stream_type, since, until FROM spans",
-            tables={"spans": pa.table({
-                "batch": pa.array([k[0] for k in kinds], pa.int64()), "stream_type": [k[1] for k in kinds],
-                "since": pa.array([int(v[0]) for v in kinds.values()], pa.int64()).cast(UTC_US),
-                "until": pa.array([int(v[1]) for v in kinds.values()], pa.int64()).cast(UTC_US)})},
-        )  # fmt: skip
+        self._insert(
+            "batch_span",
+            [
+                {"batch": number, "stream_type": kind, "since": int(low), "until": int(high)}
+                for (number, kind), (low, high) in kinds.items()
+            ],
+            _SPAN,
+        )
+
+    def _insert(self, table: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+        """A few rows of our own books in one statement."""
+        names = ", ".join(schema.names)
+        if len(rows) <= 4:  # plain values are bound faster than a table is registered
+            one = f"({', '.join('?' * len(schema.names))})"
+            values = [
+                _moment(row[f.name]) if pa.types.is_timestamp(f.type) else row[f.name] for row in rows for f in schema
+            ]
+            self._writer.execute(f"INSERT INTO {table} ({names}) VALUES {', '.join([one] * len(rows))}", values)
+        else:
+            self._run(
+                f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming",
+                tables={"incoming": pa.Table.from_pylist(rows, schema)},
+            )
 
     def _correct(self, part: _Part, late: np.ndarray, number: int) -> tuple[_Part, int]:
         """Drop the rows that repeat what is on record, and name as superseded the readings that the others replace."""
@@ -505,6 +570,23 @@ class _Transaction:
 def _name(id: str) -> str:
     pack, _, local = id.partition(".")
     return f'"{pack}"."{local}"'
+
+
+def _rows(parts: Sequence[_Part]) -> pa.Table:
+    """Parts as rows of the table `reading`."""
+    return pa.table(
+        {
+            "stream": pa.chunked_array([pa.array(p.key) for p in parts]),
+            "time": pa.chunked_array([pa.array(p.time) for p in parts]).cast(UTC_US),
+            "value": pa.chunked_array([pa.array(p.value, from_pandas=True) for p in parts]),  # NaN: no value
+            "quality": pa.chunked_array([pa.array(p.quality) for p in parts]),
+            "batch": pa.chunked_array([pa.array(np.full(len(p.key), p.number, np.int64)) for p in parts]),
+        }
+    )
+
+
+def _moment(value: datetime | int) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromtimestamp(value / 1e6, UTC)
 
 
 def _first_line(error: Exception) -> str:

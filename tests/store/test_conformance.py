@@ -143,6 +143,13 @@ def test_a_batch_that_fails_leaves_no_trace(store: Store, monkeypatch: pytest.Mo
     assert current(store) == [("a.p.x", 0, 1.0), ("new.p.x", 0, 1.0)]
 
 
+def test_a_stream_exists_once_it_has_a_reading(store: Store) -> None:
+    rows = arrival([("a.p.x", 0, 1.0)]).rows
+    named = pa.DictionaryArray.from_arrays(pa.array([1], pa.int32()), pa.array(["unused.p.x", "a.p.x"]))
+    store.record([Arrival(rows.set_column(0, "stream", named))])
+    assert store.fetch("SELECT stream FROM stream")["stream"].to_pylist() == ["a.p.x"]
+
+
 def test_every_batch_is_a_leaf_over_its_canonical_bytes(store: Store) -> None:
     rows = [("b.p.x", 0, 2.0), ("a.p.x", 0, 1.0), ("a.p.x", 60, 3.0)]
     store.record([arrival(rows)])

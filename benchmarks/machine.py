@@ -1,0 +1,55 @@
+"""What machine is this, and what came out? Shared by the benchmarks."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, memory, system, versions and commit."""
+    try:
+        model = next(line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = platform.processor()
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory, 1),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "load_before": os.getloadavg()[0],
+        "commit": commit,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+    }
+
+
+def spread(values: list[float], digits: int = 4) -> dict[str, float]:
+    """Median, minimum and maximum."""
+    return {"median": round(statistics.median(values), digits), "min": round(min(values), digits), "max": round(max(values), digits), "runs": len(values)}
+
+
+def repeat(action: Callable[[], float], runs: int, warm_up: int = 1) -> list[float]:
+    """What `action` returns, run after run, the first ones left out."""
+    for _ in range(warm_up):
+        action()
+    return [action() for _ in range(runs)]
+
+
+def write(name: str, question: str, method: str, results: dict[str, Any]) -> None:
+    """Put a result file beside the others, and print it."""
+    RESULTS.mkdir(exist_ok=True)
+    told = {"question": question, "method": method, "machine": machine(), "results": results}
+    (RESULTS / f"{name}.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    print(json.dumps(results, indent=1, ensure_ascii=False))

@@ -1,0 +1,57 @@
+"""Door for people: the command `citytwin`. Chooses the store and wires everything."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from citytwin import __version__
+from citytwin.cli import pack, readings, run, status, text
+from citytwin.cli.home import fail
+from citytwin.kernel.errors import CityTwinError
+
+EPILOG = """\
+a first look:
+  citytwin run                                 the reference city Lingang, in your browser
+  citytwin status --home .home                 how it stands, on one screen
+  citytwin read plan.txt                       what a plan document promises
+  citytwin pack new lighting                   a pack of your own
+  citytwin ingest readings.csv --home .home    bring readings in
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, whole."""
+    top = argparse.ArgumentParser(
+        prog="citytwin",
+        description="A city on one kernel: from a plan's sentence to a live, provable number.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"citytwin {__version__}")
+    sub = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for part in (run, status, readings, text, pack):
+        part.add(sub)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns 0, 1 when it failed with a reason, 2 when the command line is wrong."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
+    given = parser().parse_args(argv)
+    try:
+        return int(given.action(given) or 0)
+    except CityTwinError as e:
+        print(fail(e), file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

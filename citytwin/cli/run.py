@@ -1,0 +1,165 @@
+"""`citytwin run` and `citytwin serve`: open a city and let people in."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from citytwin.api.house import House
+from citytwin.api.serve import serve as serve_house
+from citytwin.cli import status
+from citytwin.cli.home import Home, live, open_home, say_serving, stop_serving
+from citytwin.engine import handle, measure, track, watch
+from citytwin.engine.ingest import Intake
+from citytwin.engine.schedule import Schedule
+from citytwin.engine.simulate import Simulator
+from citytwin.settings import Settings
+
+LOOK_S = 2
+DEMO_S = 60
+TRACK_S = 900
+
+
+def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The two commands and their options."""
+    for name, home, help in (
+        ("run", ".home", "create the reference city if need be, and serve it"),
+        ("serve", None, "serve a city, creating its home if it is not there"),
+    ):
+        p = sub.add_parser(
+            name,
+            help=help,
+            description=f"{help[0].upper()}{help[1:]}. Ctrl-C or SIGTERM stops it cleanly; starting again goes on where it stood.",
+            epilog="example: citytwin serve --home /srv/lingang --city lingang --host 127.0.0.1 --port 8460 --demo-days 30",
+        )
+        p.add_argument(
+            "--home",
+            type=Path,
+            default=home and Path(home),
+            required=home is None,
+            metavar="DIR",
+            help="where the city's data live",
+        )
+        p.add_argument(
+            "--city",
+            default="lingang",
+            metavar="ID",
+            help="a city that is shipped, or a folder with a city.yaml (default: lingang)",
+        )
+        p.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+        p.add_argument("--port", type=_port, default=8460, help="port to listen on (default: 8460)")
+        p.add_argument(
+            "--demo-days",
+            type=_days,
+            default=None,
+            metavar="D",
+            help="days of demo readings in a new city; 0 for none (default: as the city says)",
+        )
+        p.add_argument(
+            "--packs",
+            type=Path,
+            action="append",
+            default=[],
+            metavar="DIR",
+            help="a folder of more packs; may be repeated",
+        )
+        p.add_argument(
+            "--with",
+            dest="more",
+            action="append",
+            default=[],
+            metavar="PACK",
+            help="a pack beside those the city names; may be repeated",
+        )
+        p.add_argument("--memory", default="4GB", help="most memory of the store (default: 4GB)")
+        p.add_argument("--threads", type=int, default=0, help="threads of the store (default: all cores)")
+        p.set_defaults(action=serve)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port < 65536:
+        raise argparse.ArgumentTypeError(f"{port} is not a port (1 to 65535; 0 takes any free one)")
+    return port
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0 <= days <= 3660:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of days (0 to 3660)")
+    return days
+
+
+def settings(given: argparse.Namespace) -> Settings:
+    """The settings a command line stands for."""
+    return Settings(
+        given.home,
+        given.city,
+        given.host,
+        given.port,
+        given.demo_days,
+        tuple(p.resolve() for p in given.packs),
+        tuple(given.more),
+        given.memory,
+        given.threads,
+    )
+
+
+def serve(given: argparse.Namespace) -> int:
+    """Open the city, serve it, and keep it up to date until told to stop."""
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - began:5.1f} s] {text}", file=sys.stderr, flush=True)
+
+    chosen = settings(given)
+    home = open_home(chosen, say)
+    twin = home.twin
+    intake = Intake(twin)
+    simulator = Simulator(twin)
+    schedule = Schedule(twin.clock)
+    _keep_up(schedule, home, simulator)
+    screen = status.screen(twin, twin.clock.now())
+
+    def ready(url: str) -> None:
+        say_serving(chosen.home, url)
+        print(f"{screen}\n\n  → {url}\n", flush=True)
+        schedule.start()
+
+    try:
+        serve_house(House(twin, intake, simulator, demo=home.player is not None), chosen.host, chosen.port, ready)
+    finally:
+        stop_serving(chosen.home)
+        schedule.close()
+        intake.close()
+        simulator.close()
+        home.close()
+    say("stopped")
+    return 0
+
+
+def _keep_up(schedule: Schedule, home: Home, simulator: Simulator) -> None:
+    """What a served city does by itself."""
+    twin, player = home.twin, home.player
+    seen = {"batch": -1}
+
+    def look() -> None:
+        """Judge and compute what has come in since the last look."""
+        batch = twin.store.fetch("SELECT coalesce(max(batch), 0) AS n FROM batch")["n"][0].as_py()
+        now = twin.clock.now()
+        if batch == seen["batch"]:
+            return
+        seen["batch"] = batch
+        watch.watch(twin, now)
+        handle.handle(twin, now)
+
+    schedule.add("watch", timedelta(seconds=LOOK_S), lambda _: look())
+    schedule.add("measure", timedelta(seconds=30), lambda now: measure.measure(twin, now), timedelta(seconds=15))
+    schedule.add("silence", timedelta(seconds=60), lambda now: watch.watch(twin, now), timedelta(seconds=60))
+    schedule.add("track", timedelta(seconds=TRACK_S), lambda now: track.track(twin, now), timedelta(seconds=TRACK_S))
+    schedule.add("simulate", timedelta(seconds=60), simulator.due, timedelta(seconds=5))
+    if player:
+        schedule.add("demo", timedelta(seconds=DEMO_S), lambda now: live(twin, player, now), timedelta(seconds=DEMO_S))

@@ -1,0 +1,70 @@
+"""`citytwin read`: what a plan document promises."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from citytwin import reader
+from citytwin.kernel.errors import BadRequest, NotFound
+
+
+def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command and its options."""
+    p = sub.add_parser(
+        "read",
+        help="what a plan document promises",
+        description="Reads a text file (UTF-8 or GB18030), splits it into its documents and sections, and prints the commitments it finds.",
+        epilog="example: citytwin read plan.txt --format jsonl > commitments.jsonl",
+    )
+    p.add_argument("file", type=Path, help="the document; - reads standard input")
+    p.add_argument(
+        "--format",
+        choices=("table", "jsonl", "json", "yaml"),
+        default="table",
+        help="table to look at; jsonl one commitment a line; json and yaml a draft plan per document",
+    )
+    p.add_argument("--out", type=Path, metavar="FILE", help="write there instead of printing")
+    p.set_defaults(action=read)
+
+
+def read(given: argparse.Namespace) -> int:
+    """Print the commitments of one file."""
+    try:
+        data = sys.stdin.buffer.read() if str(given.file) == "-" else given.file.read_bytes()
+    except OSError as e:
+        raise NotFound(
+            f"the file cannot be read: {e.strerror}", "check its name and permissions", str(given.file)
+        ) from e
+    try:
+        reading = reader.read(data, given.file.name)
+    except reader.ReaderError as e:
+        raise BadRequest(e.message, e.hint, str(given.file)) from e
+    made = _text(reading, given.format)
+    if given.out:
+        try:
+            given.out.write_text(made, "utf-8")
+        except OSError as e:
+            raise BadRequest(
+                f"the result cannot be written: {e.strerror}", "choose another place", str(given.out)
+            ) from e
+    else:
+        sys.stdout.write(made)
+    return 0
+
+
+def _text(reading: Any, format: str) -> str:
+    match format:
+        case "jsonl":
+            return "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in reader.rows(reading))
+        case "json":
+            return json.dumps(reader.draft(reading), ensure_ascii=False, indent=1, default=str) + "\n"
+        case "yaml":
+            plain = json.loads(json.dumps(reader.draft(reading), ensure_ascii=False, default=str))
+            return str(yaml.safe_dump_all(plain, allow_unicode=True, sort_keys=False, width=120))
+    return str(reader.table(reading)) + "\n"

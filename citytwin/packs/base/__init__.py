@@ -1,0 +1,1 @@
+"""The place itself: regions, buildings, roads, water, green and weather."""

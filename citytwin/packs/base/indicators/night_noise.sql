@@ -1,0 +1,13 @@
+-- title_zh: 夜间等效声级
+-- title_en: Night noise
+-- unit: dB
+-- per: weather_station
+-- every: day
+-- better: lower
+-- source: equivalent level from 22:00 of the day before to 06:00, GB 3096-2008 section 3
+SELECT n.asset_id, date_trunc('day', n.time + INTERVAL 2 HOUR) AS period,
+       10 * log10(avg(power(10, n.value / 10))) AS value
+FROM base.noise AS n
+WHERE n.time >= $since - INTERVAL 2 HOUR AND n.time < $until - INTERVAL 2 HOUR
+  AND (extract(hour FROM n.time) >= 22 OR extract(hour FROM n.time) < 6)
+GROUP BY n.asset_id, date_trunc('day', n.time + INTERVAL 2 HOUR)

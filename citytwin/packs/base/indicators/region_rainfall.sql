@@ -1,0 +1,11 @@
+-- title_zh: 区域面雨量
+-- title_en: Areal rainfall
+-- unit: mm
+-- per: region
+-- every: day
+-- better: neither
+-- source: arithmetic mean of the daily rainfall of the stations that lie in the region
+SELECT l.target AS asset_id, r.period, avg(r.value) AS value
+FROM base.rainfall_daily AS r JOIN base.lies_in AS l ON l.source = r.asset_id
+WHERE r.period >= $since AND r.period < $until
+GROUP BY l.target, r.period

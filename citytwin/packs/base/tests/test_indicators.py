@@ -1,0 +1,100 @@
+"""Do the indicators say what their formulas say? SQL on small tables, against numpy."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+from citytwin.packs.base.formulas import degree_days, equivalent_level
+
+FOLDER = Path(__file__).parents[1]
+DAY = datetime(2025, 7, 1, 16, 0, tzinfo=UTC)  # midnight in Shanghai, 2 July
+NEXT = DAY + timedelta(days=1)
+
+
+@pytest.fixture
+def db() -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'Asia/Shanghai'; CREATE SCHEMA base")
+    for name in ("temperature", "rainfall", "noise", "fine_particles"):
+        connection.execute(f"CREATE TABLE base.{name} (asset_id VARCHAR, time TIMESTAMPTZ, value DOUBLE)")
+    for name in ("temperature_mean", "rainfall_daily"):
+        connection.execute(f"CREATE TABLE base.{name} (asset_id VARCHAR, period TIMESTAMPTZ, value DOUBLE)")
+    connection.execute("CREATE TABLE base.lies_in (source VARCHAR, target VARCHAR)")
+    connection.execute("CREATE TABLE base.degree_base AS FROM read_csv(?)", [str(FOLDER / "degree_base.csv")])
+    yield connection
+    connection.close()
+
+
+def put(
+    db: duckdb.DuckDBPyConnection, table: str, station: str, begin: datetime, step: timedelta, values: list[float]
+) -> None:
+    for i, value in enumerate(values):
+        db.execute(f"INSERT INTO base.{table} VALUES (?, ?, ?)", [station, begin + i * step, value])
+
+
+def value_of(
+    db: duckdb.DuckDBPyConnection, indicator: str, since: datetime = DAY, until: datetime = NEXT
+) -> dict[tuple[str, float], float]:
+    sql = (FOLDER / "indicators" / f"{indicator}.sql").read_text("utf-8")
+    rows = db.execute(
+        f"SELECT asset_id, epoch(period), value FROM ({sql})", {"since": since, "until": until}
+    ).fetchall()
+    assert all(since.timestamp() <= period < until.timestamp() for _, period, _ in rows)
+    return {(asset, period): value for asset, period, value in rows}
+
+
+def test_temperature_mean_takes_the_citys_day(db: duckdb.DuckDBPyConnection) -> None:
+    put(db, "temperature", "ws-1", DAY - timedelta(hours=1), timedelta(hours=1), [99.0, 20.0, 24.0])
+    put(db, "temperature", "ws-1", NEXT, timedelta(hours=1), [-99.0])
+    assert value_of(db, "temperature_mean") == {("ws-1", DAY.timestamp()): 22.0}
+
+
+def test_rain_of_hour_and_day_add_up(db: duckdb.DuckDBPyConnection) -> None:
+    put(db, "rainfall", "ws-1", DAY, timedelta(minutes=5), [0.5] * 24)
+    hours = value_of(db, "rainfall_hourly")
+    assert hours == {("ws-1", DAY.timestamp()): 6.0, ("ws-1", DAY.timestamp() + 3600): 6.0}
+    assert value_of(db, "rainfall_daily") == {("ws-1", DAY.timestamp()): sum(hours.values())}
+
+
+def test_region_rainfall_is_the_mean_of_its_stations(db: duckdb.DuckDBPyConnection) -> None:
+    for station, depth in (("ws-1", 10.0), ("ws-2", 30.0), ("ws-3", 99.0)):
+        put(db, "rainfall_daily", station, DAY, timedelta(days=1), [depth])
+    db.execute("INSERT INTO base.lies_in VALUES ('ws-1', 'north'), ('ws-2', 'north'), ('ws-3', 'south')")
+    values = value_of(db, "region_rainfall")
+    assert values == {("north", DAY.timestamp()): 20.0, ("south", DAY.timestamp()): 99.0}
+
+
+@pytest.mark.parametrize("mean", [-3.0, 17.9, 18.0, 22.0, 26.0, 31.5])
+def test_degree_days_against_formula(db: duckdb.DuckDBPyConnection, mean: float) -> None:
+    put(db, "temperature_mean", "ws-1", DAY, timedelta(days=1), [mean])
+    assert list(value_of(db, "heating_degree_days").values()) == [pytest.approx(float(degree_days(mean, 18.0)))]
+    cooling = float(degree_days(mean, 26.0, cooling=True))
+    assert list(value_of(db, "cooling_degree_days").values()) == [pytest.approx(cooling)]
+
+
+def test_night_noise_against_formula(db: duckdb.DuckDBPyConnection) -> None:
+    levels = 50 + 10 * np.sin(np.arange(24.0))
+    put(db, "noise", "ws-1", DAY - timedelta(hours=4), timedelta(hours=1), levels.tolist())  # from 20:00 on
+    night = value_of(db, "night_noise")
+    assert night == {("ws-1", DAY.timestamp()): pytest.approx(equivalent_level(levels[2:10]))}
+
+
+def test_night_noise_looks_back_but_not_forward(db: duckdb.DuckDBPyConnection) -> None:
+    put(db, "noise", "ws-1", NEXT - timedelta(hours=2), timedelta(minutes=30), [90.0] * 4)  # the next day's night
+    assert value_of(db, "night_noise") == {}
+
+
+def test_fine_particles_daily(db: duckdb.DuckDBPyConnection) -> None:
+    put(db, "fine_particles", "ws-1", DAY, timedelta(hours=1), [20.0, 40.0])
+    assert value_of(db, "fine_particles_daily") == {("ws-1", DAY.timestamp()): 30.0}
+
+
+def test_data_yield_counts_against_the_whole_network(db: duckdb.DuckDBPyConnection) -> None:
+    put(db, "temperature", "ws-1", DAY, timedelta(minutes=15), [20.0] * 8)
+    put(db, "temperature", "ws-2", DAY, timedelta(minutes=15), [20.0] * 6)
+    values = value_of(db, "data_yield")
+    assert values == {("ws-1", DAY.timestamp()): 100.0, ("ws-2", DAY.timestamp()): 75.0}

@@ -1,0 +1,1 @@
+"""Street lamps: the smallest pack, and the template of a new one."""
