@@ -30,7 +30,7 @@ class Document:
 
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9_]*)$")
-_FLOAT = re.compile(r"[-+]?(\d[\d_]*)?\.?\d+([eE][-+]?\d+)?$")
+_FLOAT = re.compile(r"[-+]?((0|[1-9][\d_]*)?\.\d+([eE][-+]?\d+)?|(0|[1-9]\d*)[eE][-+]?\d+)$")
 _MAX_DEPTH = 40
 
 

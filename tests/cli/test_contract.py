@@ -129,9 +129,9 @@ def test_what_is_missing_is_one_clear_sentence(command: Command, tmp_path: Path,
 
 
 def test_sigterm_stops_cleanly_and_the_next_start_goes_on(
-    serve: Callable[..., Served], command: Command, tmp_path: Path
+    serve: Callable[..., Served], command: Command, town: str, tmp_path: Path
 ) -> None:
-    served = serve(tmp_path / "home", "--demo-days", "0.2")
+    served = serve(tmp_path / "home", "--city", town, "--demo-days", "0.2")
     readings = served.get("/api/summary")["readings"]
     assert served.stop() == 0
     assert "stopped" in served.log.read_text()
