@@ -41,10 +41,7 @@ def read(given: argparse.Namespace) -> int:
         raise NotFound(
             f"the file cannot be read: {e.strerror}", "check its name and permissions", str(given.file)
         ) from e
-    try:
-        reading = reader.read(data, given.file.name)
-    except reader.ReaderError as e:
-        raise BadRequest(e.message, e.hint, str(given.file)) from e
+    reading = reader.read(data, given.file.name)
     made = _text(reading, given.format)
     if given.out:
         try:

@@ -22,6 +22,8 @@ GEOMETRIES = {
     "polygon": ("Polygon", "MultiPolygon"),
     "none": (),
 }
+LARGEST = 1e300
+"""Numbers beyond this are mistakes, and no double holds them exactly."""
 _ASSET_ID = "abcdefghijklmnopqrstuvwxyz0123456789_-"
 
 
@@ -82,7 +84,11 @@ def check(twin: Twin, assets: Iterable[Asset], relations: Iterable[Relation]) ->
     """Everything in which these assets and relations do not fit their types."""
     faults: list[Fault] = []
     known = dict(twin.asset_types)
+    here: set[str] = set()
     for asset in assets:
+        if asset.id in here:
+            faults.append(Fault(f"asset {asset.id}", "ASSET", "the id stands twice", "keep one of them"))
+        here.add(asset.id)
         faults += [Fault(f"asset {asset.id}", "ASSET", message, hint) for message, hint in _asset_faults(twin, asset)]
         known[asset.id] = asset.type
     for r in relations:
@@ -102,6 +108,8 @@ def check(twin: Twin, assets: Iterable[Asset], relations: Iterable[Relation]) ->
 def _asset_faults(twin: Twin, asset: Asset) -> Iterable[tuple[str, str]]:
     if not (0 < len(asset.id) <= 64 and set(asset.id) <= set(_ASSET_ID) and asset.id[0].isalnum()):
         yield "the id is not one", "lower case letters, digits, - and _, at most 64"
+    if not asset.title.zh.strip() or not asset.title.en.strip() or "\0" in asset.title.zh + asset.title.en:
+        yield "the title is empty or not text", "give a name in Chinese and in English"
     kind = twin.types.get(asset.type)
     if kind is None:
         yield f"type '{asset.type}' is not declared", "see /api/types"
@@ -110,10 +118,7 @@ def _asset_faults(twin: Twin, asset: Asset) -> Iterable[tuple[str, str]]:
         shape = asset.geometry.get("type")
         if shape not in GEOMETRIES[kind.geometry]:
             yield f"geometry {shape} does not fit type '{kind.id}' ({kind.geometry})", ""
-        elif not _sound(
-            asset.geometry.get("coordinates"),
-            {"Point": 0, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}[shape],
-        ):
+        elif not _sound(asset.geometry.get("coordinates"), str(shape)):
             yield (
                 "the geometry's coordinates are not longitudes and latitudes",
                 "GeoJSON in WGS 84, [longitude, latitude]",
@@ -134,17 +139,17 @@ def _asset_faults(twin: Twin, asset: Asset) -> Iterable[tuple[str, str]]:
 def _attribute_fault(attribute: Attribute, value: Any) -> str:
     match attribute.kind:
         case "number" | "integer":
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
-                return f"is {value!r}, not a number"
-            if attribute.kind == "integer" and not float(value).is_integer():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+                return f"is {str(value)[:40]!r}, not a number"
+            if attribute.kind == "integer" and value != int(value):
                 return f"is {value!r}, not a whole number"
             if attribute.low is not None and value < attribute.low:
                 return f"is {value}, below {attribute.low}"
             if attribute.high is not None and value > attribute.high:
                 return f"is {value}, above {attribute.high}"
         case "text":
-            if not isinstance(value, str):
-                return f"is {value!r}, not text"
+            if not isinstance(value, str) or "\0" in value:
+                return f"is {str(value)[:40]!r}, not text"
         case "boolean":
             if not isinstance(value, bool):
                 return f"is {value!r}, not true or false"
@@ -159,17 +164,19 @@ def _attribute_fault(attribute: Attribute, value: Any) -> str:
     return ""
 
 
-def _sound(coordinates: Any, depth: int) -> bool:
-    if depth:
-        return (
-            isinstance(coordinates, (list, tuple))
-            and len(coordinates) > 0
-            and all(_sound(c, depth - 1) for c in coordinates)
-        )
-    if not isinstance(coordinates, (list, tuple)) or len(coordinates) < 2:
+def _sound(coordinates: Any, shape: str) -> bool:
+    """Whether these are the coordinates of a GeoJSON geometry of this kind, in degrees (RFC 7946, 3.1)."""
+    if not isinstance(coordinates, list | tuple):
         return False
-    lon, lat = coordinates[0], coordinates[1]
-    return isinstance(lon, (int, float)) and isinstance(lat, (int, float)) and -180 <= lon <= 180 and -90 <= lat <= 90
+    if shape == "Point":
+        degrees = [c for c in coordinates[:2] if isinstance(c, int | float) and not isinstance(c, bool)]
+        return len(degrees) == 2 and abs(degrees[0]) <= 180 and abs(degrees[1]) <= 90
+    if shape == "LineString":
+        return len(coordinates) >= 2 and all(_sound(c, "Point") for c in coordinates)
+    if shape == "Polygon":
+        closed = all(_sound(r, "LineString") and len(r) >= 4 and list(r[0]) == list(r[-1]) for r in coordinates)
+        return len(coordinates) > 0 and closed
+    return len(coordinates) > 0 and all(_sound(c, shape.removeprefix("Multi")) for c in coordinates)
 
 
 def asset_table(assets: Iterable[Asset]) -> pa.Table:

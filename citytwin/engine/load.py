@@ -321,12 +321,12 @@ def read_city(folder: Path) -> tuple[City | None, list[Fault]]:
         made = read_plan(plan_path, faults)
         if made:
             plans.append(made)
-    systems = _systems(folder / "systems.csv", faults)
+    found = systems(folder / "systems.csv", faults)
     if file is None:
         return None, faults
     values = {f.name: getattr(file, f.name) for f in fields(file)}
     plans.sort(key=lambda p: (p.document, p.id))
-    return City(**values, folder=str(folder), systems=systems, plans=tuple(plans)), faults
+    return City(**values, folder=str(folder), systems=found, plans=tuple(plans)), faults
 
 
 def read_plan(path: Path, faults: list[Fault]) -> Plan | None:
@@ -376,7 +376,8 @@ def read_plan(path: Path, faults: list[Fault]) -> Plan | None:
     return made
 
 
-def _systems(path: Path, faults: list[Fault]) -> tuple[System, ...]:
+def systems(path: Path, faults: list[Fault]) -> tuple[System, ...]:
+    """The systems that a city's documents name, with what is wrong in the file added to `faults`."""
     if not path.is_file():
         return ()
     found = []

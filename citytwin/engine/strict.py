@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,7 @@ class Document:
 _INT = re.compile(r"[-+]?(0|[1-9][0-9_]*)$")
 _FLOAT = re.compile(r"[-+]?((0|[1-9][\d_]*)?\.\d+([eE][-+]?\d+)?|(0|[1-9]\d*)[eE][-+]?\d+)$")
 _MAX_DEPTH = 40
+_MAX_DIGITS = 300  # more are no number of a city, and Python refuses to read very many
 
 
 def parse(text: str, name: str) -> Document:
@@ -68,7 +70,7 @@ def _value(node: yaml.Node, path: Path, doc: Document, seen: set[int]) -> Any:
         for key_node, value_node in node.value:
             key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else ""
             key_where = f"{doc.name}:{key_node.start_mark.line + 1}"
-            if not key or key == "<<":
+            if not key or key == "<<" or not _encodable(key):
                 doc.faults.append(Fault(key_where, "YAML", "a key must be plain text"))
             elif key in data:
                 doc.faults.append(Fault(key_where, "YAML", f"key '{key}' stands twice", "keep one of them"))
@@ -80,9 +82,19 @@ def _value(node: yaml.Node, path: Path, doc: Document, seen: set[int]) -> Any:
         seen.add(id(node))
         return [_value(child, (*path, i), doc, seen) for i, child in enumerate(node.value)]
     assert isinstance(node, yaml.ScalarNode)
+    if not _encodable(node.value):
+        doc.faults.append(
+            Fault(where, "YAML", "holds half a character, which no file can store", "write the character out")
+        )
+        return None
     if node.style is not None:  # quoted or block: text as it stands
         return node.value
     return _scalar(node.value)
+
+
+def _encodable(text: str) -> bool:
+    r"""Whether the text can be written: an escape such as "\ud800" alone is half a character."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _scalar(text: str) -> Any:
@@ -90,8 +102,8 @@ def _scalar(text: str) -> Any:
         return None
     if text in ("true", "false"):
         return text == "true"
-    if _INT.match(text):
+    if _INT.match(text) and len(text) <= _MAX_DIGITS:
         return int(text.replace("_", ""))
-    if _FLOAT.match(text):
-        return float(text.replace("_", ""))
+    if _FLOAT.match(text) and math.isfinite(number := float(text.replace("_", ""))):
+        return number
     return text

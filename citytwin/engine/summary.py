@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from citytwin.engine import track
 from citytwin.engine.twin import Twin, rows
+from citytwin.kernel.plan import Progress
 from citytwin.kernel.stream import StreamType
 
 STATUSES = ("met", "on_track", "at_risk", "missed", "not_measured")
@@ -19,9 +21,18 @@ def alive(declared: StreamType | None, last: datetime, now: datetime) -> bool:
     return declared is not None and (now - last).total_seconds() <= max(3 * declared.cadence_s, 600)
 
 
-def summary(twin: Twin, now: datetime, as_of: date | None = None) -> dict[str, Any]:
-    """Targets by status at `as_of` (today), open alarms by level, cases, streams alive, assets and readings. Reads only."""
-    standings = track.progress(twin, as_of or now.astimezone(ZoneInfo(twin.city.zone)).date())
+def tally(standings: Sequence[Progress]) -> dict[str, int]:
+    """How many of these targets stand how."""
+    return {**{s: sum(p.status == s for p in standings) for s in STATUSES}, "total": len(standings)}
+
+
+def summary(twin: Twin, now: datetime, standings: Sequence[Progress] | None = None) -> dict[str, Any]:
+    """Targets by status (today's, unless `standings` are given), open alarms by level, cases, streams alive, assets and readings.
+
+    Reads only.
+    """
+    if standings is None:
+        standings = track.progress(twin, now.astimezone(ZoneInfo(twin.city.zone)).date())
     latest = twin.store.latest()
     kinds, times = latest["stream_type"].to_pylist(), latest["time"].to_pylist()
     open_alarms = rows(
@@ -33,7 +44,7 @@ def summary(twin: Twin, now: datetime, as_of: date | None = None) -> dict[str, A
     )
     readings = twin.store.fetch("SELECT CAST(coalesce(sum(rows), 0) AS BIGINT) AS n FROM batch")
     return {
-        "targets": {**{s: sum(p.status == s for p in standings) for s in STATUSES}, "total": len(standings)},
+        "targets": tally(standings),
         "alarms": {
             "active": sum(r["n"] for r in open_alarms if r["state"] == "active"),
             "acknowledged": sum(r["n"] for r in open_alarms if r["state"] == "acknowledged"),

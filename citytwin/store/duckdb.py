@@ -82,6 +82,7 @@ class DuckStore:
         self.zone = zone
         self._clock = clock or SystemClock()
         self._write = threading.RLock()
+        self._newest = threading.Lock()
 
         self._listeners: list[Callable[[pa.Table], None]] = []
         config: dict[str, Any] = {
@@ -158,7 +159,7 @@ class DuckStore:
             cursor.close()
 
     def latest(self) -> pa.Table:
-        with self._write:
+        with self._newest:
             seen = np.flatnonzero(self._last_time != _LONG_AGO)
             names = [self._names[i] for i in seen]
             time, value, quality = self._last_time[seen], self._last_value[seen], self._last_quality[seen]
@@ -217,25 +218,26 @@ class DuckStore:
                 raise
             self._tree = tree
             self._batch += len(written)
-            grown = len(self._names) - len(self._last_time)
-            if grown:
-                self._last_time = np.concatenate([self._last_time, np.full(grown, _LONG_AGO, np.int64)])
-                self._last_value = np.concatenate([self._last_value, np.full(grown, np.nan)])
-                self._last_quality = np.concatenate([self._last_quality, np.zeros(grown, np.int8)])
-            for part in written:
-                # rows are sorted by stream and time: the last row of each stream is its newest
-                end = (
-                    np.flatnonzero(np.append(part.key[1:] != part.key[:-1], True))
-                    if len(part.key)
-                    else np.array([], int)
-                )
-                end = end[part.time[end] >= self._last_time[part.key[end]]]
-                at = part.key[end]
-                self._last_time[at], self._last_value[at], self._last_quality[at] = (
-                    part.time[end],
-                    part.value[end],
-                    part.quality[end],
-                )
+            with self._newest:
+                grown = len(self._names) - len(self._last_time)
+                if grown:
+                    self._last_time = np.concatenate([self._last_time, np.full(grown, _LONG_AGO, np.int64)])
+                    self._last_value = np.concatenate([self._last_value, np.full(grown, np.nan)])
+                    self._last_quality = np.concatenate([self._last_quality, np.zeros(grown, np.int8)])
+                for part in written:
+                    # rows are sorted by stream and time: the last row of each stream is its newest
+                    end = (
+                        np.flatnonzero(np.append(part.key[1:] != part.key[:-1], True))
+                        if len(part.key)
+                        else np.array([], int)
+                    )
+                    end = end[part.time[end] >= self._last_time[part.key[end]]]
+                    at = part.key[end]
+                    self._last_time[at], self._last_value[at], self._last_quality[at] = (
+                        part.time[end],
+                        part.value[end],
+                        part.quality[end],
+                    )
         for listener in self._listeners:
             for part in written:
                 listener(part.table(self._names))

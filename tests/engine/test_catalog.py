@@ -61,7 +61,12 @@ def test_adding_twice_replaces(twin: Twin) -> None:
         (asset(geometry={"type": "Point", "coordinates": [1921.9, 30.9]}), "not longitudes and latitudes"),
         (asset(geometry={"type": "Point", "coordinates": "here"}), "not longitudes and latitudes"),
         (asset(geometry={"type": "Point"}), "not longitudes and latitudes"),
+        (asset(geometry={"type": "Point", "coordinates": [True, 1]}), "not longitudes and latitudes"),
         (asset(colour="red"), "'colour' is not declared"),
+        (asset(brim_m=10**400), "not a number"),
+        (asset(id="fine"), "the id stands twice"),
+        (Asset("new", "tank.basin", Title("", "New")), "the title is empty"),
+        (Asset("new", "tank.basin", Title("新\0", "New")), "the title is empty"),
         (asset(brim_m="high"), "not a number"),
         (asset(brim_m=float("nan")), "not a number"),
         (asset(brim_m=-1.0), "below 0"),
@@ -73,6 +78,24 @@ def test_what_does_not_fit_is_named_and_nothing_is_recorded(twin: Twin, bad: Ass
         catalog.add(twin, [asset(id="fine"), bad])
     assert any(says in f.message for f in caught.value.faults), caught.value.faults
     assert "fine" not in twin.asset_types
+
+
+@pytest.mark.parametrize(
+    ("kind", "coordinates", "sound"),
+    [
+        ("LineString", [[1, 2], [3, 4]], True),
+        ("LineString", [[1, 2]], False),
+        ("Polygon", [[[0, 0], [1, 0], [1, 1], [0, 0]]], True),
+        ("Polygon", [[[0, 0], [1, 0], [1, 1], [0, 1]]], False),  # not closed
+        ("Polygon", [[[0, 0], [0, 0]]], False),
+        ("Polygon", [], False),
+        ("MultiPolygon", [[[[0, 0], [1, 0], [1, 1], [0, 0]]]], True),
+        ("MultiLineString", [[[1, 2], [3, 4]]], True),
+        ("Point", [1, 91], False),
+    ],
+)
+def test_geometries_against_rfc_7946(kind: str, coordinates: Any, sound: bool) -> None:
+    assert catalog._sound(coordinates, kind) is sound
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,69 @@
+"""What is behind the door? The routes of the HTTP interface and the web app, as one ASGI app."""
+
+from __future__ import annotations
+
+from starlette.datastructures import MutableHeaders
+from starlette.routing import Route as Path
+from starlette.routing import Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from citytwin.api import alarm, asset, case, city, evidence, indicator, openapi, plan, run, stream
+from citytwin.api.house import House
+from citytwin.api.problems import Problems
+from citytwin.api.route import Place, Route
+from citytwin.api.site import Site
+
+# readings come first: theirs is the route that is asked most often
+ROUTES: tuple[Route, ...] = openapi.routes(
+    (
+        *stream.ROUTES,
+        *city.ROUTES,
+        *asset.ROUTES,
+        *indicator.ROUTES,
+        *plan.ROUTES,
+        *alarm.ROUTES,
+        *case.ROUTES,
+        *run.ROUTES,
+        *evidence.ROUTES,
+    )
+)
+"""Every route of the interface, below `/api`."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; "
+    "child-src 'self' blob:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), payment=()",
+}
+"""Everything comes from this house. The map draws in workers made from blobs and sets styles as it goes."""
+
+
+def app(house: House) -> ASGIApp:
+    """The ASGI app of a city."""
+    places: dict[str, dict[str, Route]] = {}
+    for route in ROUTES:
+        places.setdefault(openapi.PREFIX + route.path, {})[route.method] = route
+    paths = [Path(path, Place(house, routes)) for path, routes in places.items()]
+    router = Router([*paths, Path("/{path:path}", Site(house))], redirect_slashes=False)
+    return Guarded(Problems(router))
+
+
+class Guarded:
+    """ASGI middleware: the headers that every answer bears."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guard(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        await self._app(scope, receive, guard)

@@ -1,0 +1,89 @@
+"""What do the doors open onto? A running city with its verbs, and the limits of this door."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import anyio
+import pyarrow as pa
+
+from citytwin.engine import track
+from citytwin.engine.ingest import Intake
+from citytwin.engine.simulate import Simulator
+from citytwin.engine.twin import Twin
+from citytwin.kernel.errors import BadRequest, StoreFailed
+from citytwin.kernel.plan import Progress
+
+MIB = 1024 * 1024
+_KEPT = 32
+"""Days whose progress is kept at once."""
+
+
+@dataclass
+class House:
+    """A running city as the HTTP door sees it. Whoever builds it closes the twin's store, the intake and the simulator."""
+
+    twin: Twin
+    intake: Intake
+    simulator: Simulator
+    demo: bool = False
+    static: Path = Path(__file__).parent / "static"
+    largest_batch: int = 256 * MIB
+    """Bytes of one body of readings."""
+    largest_document: int = 32 * MIB
+    """Bytes of any other body."""
+    threads: int = 16
+    """Requests that are worked on at once; the others wait their turn."""
+    fresh_s: float = 3.0
+    """For how long the standing of the targets is told again without computing it anew."""
+    born: float = field(default_factory=time.monotonic)
+    limiter: anyio.CapacityLimiter = field(init=False, repr=False)
+    _standing: dict[date, tuple[float, list[Progress]]] = field(init=False, repr=False, default_factory=dict)
+    _standing_turn: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.limiter = anyio.CapacityLimiter(self.threads)
+
+    def fetch(
+        self, sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, pa.Table] | None = None
+    ) -> pa.Table:
+        """The rows of one of our own statements: if the store refuses it, the fault is ours and not the caller's."""
+        try:
+            return self.twin.store.fetch(sql, params, tables)
+        except BadRequest as e:
+            raise StoreFailed(e.message, "see the server's log", "store") from e
+
+    def rows(
+        self, sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, pa.Table] | None = None
+    ) -> list[dict[str, Any]]:
+        """The same as dicts, for small results."""
+        return list(self.fetch(sql, params, tables).to_pylist())
+
+    def now(self) -> datetime:
+        """The present moment by the city's clock."""
+        return self.twin.clock.now()
+
+    def today(self) -> date:
+        """The present day in the city's zone."""
+        return self.now().astimezone(ZoneInfo(self.twin.city.zone)).date()
+
+    def progress(self, as_of: date | None) -> list[Progress]:
+        """How every target stands; computed at most once in `fresh_s` seconds for each day."""
+        day = as_of or self.today()
+        with self._standing_turn:
+            kept = self._standing.get(day)
+            if kept and time.monotonic() - kept[0] < self.fresh_s:
+                return kept[1]
+            found = track.progress(self.twin, day)
+            self._standing.pop(day, None)
+            while len(self._standing) >= _KEPT:
+                del self._standing[next(iter(self._standing))]
+            self._standing[day] = (time.monotonic(), found)
+            return found

@@ -1,0 +1,252 @@
+"""What was promised, and how do we stand? Plans and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from citytwin.api.city import AsOf, TargetCounts
+from citytwin.api.house import House
+from citytwin.api.page import Page, Paged, listed
+from citytwin.api.route import Route
+from citytwin.engine import track
+from citytwin.engine.summary import tally
+from citytwin.kernel.indicator import Better, Period
+from citytwin.kernel.plan import Binding, Comparator, Kind, Place, Plan, Progress, Status, Target
+from citytwin.kernel.title import Title
+
+
+class PlanItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan document, and how many of its targets stand how."""
+
+    id: str
+    title: Title
+    number: str
+    issuer: tuple[str, ...]
+    issued: date | None
+    document: int
+    counts: TargetCounts
+
+
+class _Target(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    plan_title: Title
+    subject: Title
+    kind: Kind
+    comparator: Comparator
+    value: float | None
+    value_max: float | None
+    unit: str
+    qualifier: str
+    scope: str
+    baseline: int | None
+    baseline_value: float | None
+    deadline: date | None
+    lead: tuple[str, ...]
+    participants: tuple[str, ...]
+    systems: tuple[str, ...]
+    place: Place
+    measured_by: Binding | None
+    not_measured: Title | None
+    progress: Progress
+
+
+class TargetItem(_Target, frozen=True, kw_only=True):
+    """A commitment of a plan, and how it stands. `value` is in `unit`, the figures of `progress` in its own."""
+
+    plan: str
+
+
+class PlanDetail(PlanItem, frozen=True, kw_only=True):
+    """A plan with its targets."""
+
+    targets: list[TargetItem]
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The plan that a target stands in."""
+
+    id: str
+    title: Title
+    number: str
+    issuer: tuple[str, ...]
+    issued: date | None
+
+
+class Measure(msgspec.Struct, frozen=True):
+    """The indicator that measures a target."""
+
+    id: str
+    title: Title
+    unit: str
+    source: str
+    every: Period
+    better: Better
+
+
+class Named(msgspec.Struct, frozen=True):
+    """An asset by name."""
+
+    id: str
+    title: Title
+
+
+class Points(msgspec.Struct, frozen=True):
+    """Values over time."""
+
+    time: list[int]
+    value: list[float]
+
+
+class Fan(msgspec.Struct, frozen=True):
+    """Expected values over time, with the interval that holds nine in ten."""
+
+    time: list[int]
+    value: list[float]
+    low: list[float]
+    high: list[float]
+
+
+class TargetDetail(_Target, frozen=True, kw_only=True):
+    """A target with its figures, its path from baseline to goal, and the forecast, all in `unit`.
+
+    `stated_unit` is the unit in which the plan states `value`.
+    """
+
+    plan: Source
+    stated_unit: str
+    indicator: Measure | None
+    asset: Named | None
+    series: Points
+    path: Points
+    forecast: Fan
+
+
+class PlanQuery(Paged, frozen=True, kw_only=True):
+    """As of which day."""
+
+    as_of: date | None = None
+
+
+class TargetQuery(PlanQuery, frozen=True, kw_only=True):
+    """Which targets."""
+
+    plan: Annotated[str, msgspec.Meta(description="plan")] | None = None
+    status: Status | None = None
+
+
+def _standing(house: House, as_of: date | None) -> dict[str, Progress]:
+    return {p.target: p for p in house.progress(as_of)}
+
+
+def _plan(p: Plan, standing: dict[str, Progress]) -> dict[str, Any]:
+    return {
+        "id": p.id,
+        "title": p.title,
+        "number": p.number,
+        "issuer": p.issuer,
+        "issued": p.issued,
+        "document": p.document,
+        "counts": TargetCounts(**tally([standing[f"{p.id}.{t.id}"] for t in p.targets])),
+    }
+
+
+def _target(p: Plan, t: Target, progress: Progress) -> dict[str, Any]:
+    return {
+        "id": f"{p.id}.{t.id}",
+        "plan_title": p.title,
+        "subject": t.subject,
+        "kind": t.kind,
+        "comparator": t.comparator,
+        "value": t.value,
+        "value_max": t.value_max,
+        "qualifier": t.qualifier,
+        "scope": t.scope,
+        "baseline": t.baseline,
+        "baseline_value": t.baseline_value,
+        "deadline": t.deadline,
+        "lead": t.lead,
+        "participants": t.participants,
+        "systems": t.systems,
+        "place": t.place,
+        "measured_by": t.measured_by,
+        "not_measured": t.not_measured,
+        "progress": progress,
+    }
+
+
+def _item(p: Plan, t: Target, standing: dict[str, Progress]) -> TargetItem:
+    return TargetItem(**_target(p, t, standing[f"{p.id}.{t.id}"]), unit=t.unit, plan=p.id)
+
+
+def plans(house: House, query: PlanQuery) -> Page[PlanItem]:
+    """The plans of the city, and how their targets stand"""
+    standing = _standing(house, query.as_of)
+    return listed(enumerate(PlanItem(**_plan(p, standing)) for p in house.twin.city.plans), query)
+
+
+def plan(house: House, id: str, query: AsOf) -> PlanDetail:
+    """A plan with its targets"""
+    p = house.twin.plan(id)
+    standing = _standing(house, query.as_of)
+    return PlanDetail(**_plan(p, standing), targets=[_item(p, t, standing) for t in p.targets])
+
+
+def targets(house: House, query: TargetQuery) -> Page[TargetItem]:
+    """Targets, and how they stand"""
+    if query.plan is not None:
+        house.twin.plan(query.plan)
+    standing = _standing(house, query.as_of)
+    every = enumerate((p, t) for p in house.twin.city.plans for t in p.targets)
+    found = (
+        (n, _item(p, t, standing))
+        for n, (p, t) in every
+        if query.plan in (None, p.id) and query.status in (None, standing[f"{p.id}.{t.id}"].status)
+    )
+    return listed(found, query)
+
+
+def target(house: House, id: str, query: AsOf) -> TargetDetail:
+    """A target with its figures, its path from baseline to goal, and the forecast"""
+    p, t = house.twin.target(id)
+    progress = _standing(house, query.as_of)[id]
+    way = track.trajectory(house.twin, id, progress.as_of)
+    measure = asset = None
+    if t.measured_by:
+        i = house.twin.indicators.get(t.measured_by.indicator)
+        measure = Measure(i.id, i.title, i.unit, i.source, i.every, i.better) if i else None
+        found = house.rows(
+            "SELECT title_zh, title_en FROM asset WHERE asset_id = $asset", {"asset": t.measured_by.asset}
+        )
+        asset = Named(t.measured_by.asset, Title(found[0]["title_zh"], found[0]["title_en"])) if found else None
+    return TargetDetail(
+        **_target(p, t, progress),
+        plan=Source(p.id, p.title, p.number, p.issuer, p.issued),
+        unit=way.unit,
+        stated_unit=t.unit,
+        indicator=measure,
+        asset=asset,
+        series=Points(_ms(way.time), way.value),
+        path=Points(_ms(at for at, _ in way.path), [v for _, v in way.path]),
+        forecast=Fan(
+            _ms(f[0] for f in way.forecast),
+            [f[1] for f in way.forecast],
+            [f[2] for f in way.forecast],
+            [f[3] for f in way.forecast],
+        ),
+    )
+
+
+def _ms(moments: Iterable[datetime]) -> list[int]:
+    return [round(m.timestamp() * 1000) for m in moments]
+
+
+ROUTES = (
+    Route("GET", "/plans", plans),
+    Route("GET", "/plans/{id}", plan),
+    Route("GET", "/targets", targets),
+    Route("GET", "/targets/{id}", target),
+)

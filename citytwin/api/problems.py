@@ -1,0 +1,116 @@
+"""What went wrong, over HTTP? Every failure becomes one shape: application/problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from citytwin.kernel import errors
+from citytwin.kernel.errors import CityTwinError, Fault
+
+log = logging.getLogger("citytwin.api")
+MEDIA = "application/problem+json"
+
+STATUS: dict[type[CityTwinError], tuple[int, str]] = {
+    errors.NotFound: (404, "There is no such thing here"),
+    errors.BadRequest: (400, "The request is not one this place takes"),
+    errors.BadBatch: (400, "The batch has rows at fault"),
+    errors.BadDeclaration: (400, "The declaration has faults"),
+    errors.UnitMismatch: (400, "The units do not fit"),
+    errors.Conflict: (409, "The request contradicts what is on record"),
+    errors.TooLarge: (413, "The body or the answer is too large"),
+    errors.Unsupported: (415, "The media type is not one this place takes"),
+    errors.StoreBusy: (503, "The store is in use"),
+    errors.StoreFailed: (503, "The store did not answer"),
+    CityTwinError: (500, "The request could not be carried out"),
+}
+"""HTTP status and title of every error; one that is not named here has those of its parent."""
+
+HTTP: dict[int, tuple[str, str, str]] = {
+    400: ("bad_request", "The request is not one this place takes", ""),
+    404: ("not_found", "There is no such thing here", "see /api/docs for what there is"),
+    405: ("method_not_allowed", "The method is not one this place takes", ""),
+}
+"""Code, title and hint of what is refused before anything of ours has seen it."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What happened (`detail`), what to do (`hint`), where, and every single fault. `type` leads to what the code means."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    hint: str
+    where: str
+    faults: tuple[Fault, ...]
+
+
+def codes() -> list[tuple[int, str, str]]:
+    """Status, code and title of every problem there is."""
+    known = {(status, kind.code, title) for kind, (status, title) in STATUS.items()}
+    return sorted(known | {(status, code, title) for status, (code, title, _) in HTTP.items() if status == 405})
+
+
+def problem(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
+    """The problem that tells of `error`, and the headers that go with it. What nobody foresaw is logged, not told."""
+    path = path[:200]
+    if isinstance(error, CityTwinError):
+        status, title = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+        if status >= 500:
+            log.error("%s: %s", path, error)
+        told = Problem(
+            _type(error.code), title, status, error.code, error.message, error.hint, error.where, error.faults
+        )
+        return told, {"Retry-After": "5"} if status == 503 else {}
+    if isinstance(error, HTTPException):
+        code, title, hint = HTTP.get(error.status_code, HTTP[400])
+        told = Problem(_type(code), title, error.status_code, code, error.detail, hint, path, ())
+        headers = dict(error.headers or {})
+        if "Allow" in headers:
+            told = msgspec.structs.replace(told, hint=f"it takes {headers['Allow']}")
+        return told, headers
+    entry = secrets.token_hex(4)
+    log.error("%s: entry %s", path, entry, exc_info=error)
+    status, title = STATUS[CityTwinError]
+    detail = "something failed on our side"
+    return Problem(_type("error"), title, status, "error", detail, f"see the server's log, entry {entry}", path, ()), {}
+
+
+def _type(code: str) -> str:
+    return f"/api/docs#{code}"
+
+
+class Problems:
+    """ASGI middleware: whatever the app raises becomes a problem, unless its answer has already begun."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def note(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        except ClientDisconnect:
+            pass
+        except Exception as e:
+            if begun:
+                raise
+            told, headers = problem(e, scope["path"])
+            await Response(msgspec.json.encode(told), told.status, headers, MEDIA)(scope, receive, note)

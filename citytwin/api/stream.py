@@ -1,0 +1,363 @@
+"""What is measured? Streams, their readings and forecasts, and the door through which readings come in."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Annotated, Any
+
+import anyio.to_thread
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from citytwin.api.house import House
+from citytwin.api.page import Page, Paged, fetched, title, where
+from citytwin.api.route import Call, Query, Route
+from citytwin.engine import ingest
+from citytwin.engine.twin import find
+from citytwin.kernel.errors import BadRequest, NotFound
+from citytwin.kernel.observation import Batch, Receipt
+from citytwin.kernel.stream import stream_parts
+from citytwin.kernel.title import Title
+from citytwin.kernel.units import quantity
+
+TIME = pa.timestamp("us", tz="UTC")
+DAY = timedelta(days=1)
+QUIET_S = 600
+"""No stream is taken for dead before it has been quiet for so long, however fast it reports."""
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """One reading."""
+
+    time: datetime
+    value: float | None
+    quality: int
+
+
+class StreamItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream, its last reading, and whether it still reports."""
+
+    id: str
+    asset: str
+    asset_title: Title
+    type: str
+    title: Title
+    quantity: str
+    unit: str
+    cadence_s: int
+    latest: Reading | None
+    alive: bool
+
+
+class StreamDetail(StreamItem, frozen=True, kw_only=True):
+    """The same, with the range of what is plausible."""
+
+    low: float | None
+    high: float | None
+    quantity_title: Title
+    asset_type: str
+
+
+class Observations(msgspec.Struct, frozen=True):
+    """Readings in columns: as they are where `step_s` is 0, else the mean, least and greatest of equal steps.
+
+    A step takes the readings that are fit for use, if there are any; its `quality` is the worst of all its readings.
+    """
+
+    stream: str
+    unit: str
+    since: datetime
+    until: datetime
+    step_s: int
+    time: list[int]
+    value: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+    quality: list[int]
+
+
+class Forecast(msgspec.Struct, frozen=True):
+    """What the latest finished run that wrote the stream expects."""
+
+    stream: str
+    run: str | None
+    model: str | None
+    until: datetime | None
+    time: list[int]
+    value: list[float | None]
+
+
+class Latest(msgspec.Struct, frozen=True):
+    """The last reading of every stream of one type, in columns."""
+
+    type: str
+    unit: str
+    asset: list[str]
+    time: list[int]
+    value: list[float | None]
+    quality: list[int]
+
+
+class StreamQuery(Paged, frozen=True, kw_only=True):
+    """Which streams."""
+
+    type: Annotated[str, msgspec.Meta(description="stream type")] | None = None
+    asset: Annotated[str, msgspec.Meta(description="asset")] | None = None
+    q: Annotated[str, msgspec.Meta(description="part of an id or of the asset's title")] | None = None
+    alive: Annotated[bool, msgspec.Meta(description="whether it still reports")] | None = None
+
+
+class SpanQuery(Query, frozen=True, kw_only=True):
+    """Which readings, and how many points at most."""
+
+    since: Annotated[datetime, msgspec.Meta(description="from this time on; default: a day before `until`")] | None = (
+        None
+    )
+    until: Annotated[datetime, msgspec.Meta(description="before this time; default: the end of the data")] | None = None
+    points: Annotated[int, msgspec.Meta(ge=2, le=50_000, description="how many points at most")] = 1000
+
+
+class LatestQuery(Query, frozen=True, kw_only=True):
+    """Of which stream type."""
+
+    type: Annotated[str, msgspec.Meta(description="stream type")]
+
+
+class IngestQuery(Query, frozen=True, kw_only=True):
+    """How a batch is to be taken."""
+
+    unit: Annotated[str, msgspec.Meta(description="unit of all values that name none")] = ""
+    key: Annotated[str, msgspec.Meta(max_length=200, description="a key of your own: a batch is taken once only")] = ""
+    source: Annotated[str, msgspec.Meta(max_length=200, description="who sends it")] = ""
+    partial: Annotated[bool, msgspec.Meta(description="take the rows that are not at fault")] = False
+
+
+_SELECT = """
+  SELECT s.stream, s.asset_id, s.stream_type, a.title_zh, a.title_en, a.type AS asset_type, l.time, l.value, l.quality,
+         coalesce(l.time >= k.since, FALSE) AS alive
+  FROM stream AS s LEFT JOIN asset AS a ON a.asset_id = s.asset_id LEFT JOIN latest_reading AS l ON l.stream = s.stream
+  LEFT JOIN kind AS k ON k.stream_type = s.stream_type"""
+MATCH = "strpos(lower({0} || ' ' || coalesce(a.title_zh, '') || ' ' || coalesce(a.title_en, '')), lower($q)) > 0"
+
+
+def _quiet_since(house: House) -> pa.Table:
+    """Since when a stream of each type must have reported to count as alive."""
+    now = house.now()
+    kinds = house.twin.streams
+    since = [now - timedelta(seconds=max(3 * kind.cadence_s, QUIET_S)) for kind in kinds.values()]
+    return pa.table({"stream_type": pa.array(list(kinds), pa.string()), "since": pa.array(since, TIME)})
+
+
+def _tables(house: House) -> dict[str, pa.Table]:
+    return {"latest_reading": house.twin.store.latest(), "kind": _quiet_since(house)}
+
+
+def item(house: House, row: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a stream's item."""
+    kind = house.twin.streams.get(row["stream_type"])
+    return {
+        "id": row["stream"],
+        "asset": row["asset_id"],
+        "asset_title": title(row, row["asset_id"]),
+        "type": row["stream_type"],
+        "title": kind.title if kind else Title(row["stream_type"], row["stream_type"]),
+        "quantity": kind.quantity if kind else "",
+        "unit": quantity(kind.quantity).unit if kind else "",
+        "cadence_s": kind.cadence_s if kind else 0,
+        "latest": Reading(row["time"], row["value"], row["quality"]) if row["time"] else None,
+        "alive": row["alive"],
+    }
+
+
+def streams(house: House, query: StreamQuery) -> Page[StreamItem]:
+    """Streams that have ever reported, with their last reading"""
+    clause, params = where(
+        {
+            "s.stream_type = $type": query.type,
+            "s.asset_id = $asset": query.asset,
+            MATCH.format("s.stream"): query.q,
+            "coalesce(l.time >= k.since, FALSE) = $alive": query.alive,
+        }
+    )
+    sql = f"{_SELECT} {clause}"
+    return fetched(
+        house, sql, params, query, {"stream": str}, lambda r: StreamItem(**item(house, r)), tables=_tables(house)
+    )
+
+
+def of_asset(house: House, asset: str) -> list[StreamItem]:
+    """The streams of one asset."""
+    sql = f"{_SELECT} WHERE s.asset_id = $asset ORDER BY s.stream"
+    return [StreamItem(**item(house, r)) for r in house.rows(sql, {"asset": asset}, _tables(house))]
+
+
+def stream(house: House, id: str) -> StreamDetail:
+    """A stream; also one that is declared and has not reported yet"""
+    found = house.rows(f"{_SELECT} WHERE s.stream = $id", {"id": id}, _tables(house))
+    row = found[0] if found else _silent(house, id)
+    kind = house.twin.streams.get(row["stream_type"])
+    known = quantity(kind.quantity) if kind else None
+    return StreamDetail(
+        **item(house, row),
+        low=_first(kind.low if kind else None, known.low if known else None),
+        high=_first(kind.high if kind else None, known.high if known else None),
+        quantity_title=known.title if known else Title("", ""),
+        asset_type=row["asset_type"] or "",
+    )
+
+
+def _first(*values: float | None) -> float | None:
+    return next((v for v in values if v is not None), None)
+
+
+def _silent(house: House, id: str) -> dict[str, Any]:
+    """The row of a stream that may report but has not yet. Raises NotFound."""
+    asset, kind = stream_parts(id)
+    declared = house.twin.streams.get(kind)
+    found = house.rows("SELECT type, title_zh, title_en FROM asset WHERE asset_id = $asset", {"asset": asset})
+    if declared is None or not found or found[0]["type"] != declared.asset:
+        raise NotFound(f"there is no stream '{id}'", "a stream is <asset>.<pack>.<stream type>; see /api/streams", id)
+    return {
+        "stream": id,
+        "asset_id": asset,
+        "stream_type": kind,
+        "title_zh": found[0]["title_zh"],
+        "title_en": found[0]["title_en"],
+        "asset_type": found[0]["type"],
+        "time": None,
+        "alive": False,
+    }
+
+
+def unit_of(house: House, stream_type: str) -> str:
+    """The unit in which streams of a type are recorded."""
+    kind = house.twin.streams.get(stream_type)
+    return quantity(kind.quantity).unit if kind else ""
+
+
+_READINGS = "FROM observation_all WHERE stream = $id AND time >= $since AND time < $until AND NOT superseded"
+_FIT = "coalesce({0}(value) FILTER (WHERE quality <= 2), {0}(value))"
+_RAW = f"SELECT time, value, value AS low, value AS high, quality {_READINGS} ORDER BY time"
+_STEPS = f"""
+  SELECT CAST(floor(extract(epoch FROM time) / $step) AS BIGINT) AS step, {_FIT.format("avg")} AS value,
+         {_FIT.format("min")} AS low, {_FIT.format("max")} AS high, max(quality) AS quality
+  {_READINGS} GROUP BY 1 ORDER BY 1"""
+
+
+def observations(house: House, id: str, query: SpanQuery) -> Observations:
+    """Readings of a stream, flagged ones included, averaged into equal steps where they are many"""
+    last = last_time(house, id)
+    if last is None:
+        _silent(house, id)
+    since, until = _span(house, query, last)
+    unit = unit_of(house, stream_parts(id)[1])
+    span = {"id": id, "since": since, "until": until}
+    found = house.fetch(f"{_RAW} LIMIT {query.points + 1:d}", span)
+    if found.num_rows <= query.points:
+        step, time = 0, milliseconds(found["time"])
+    else:
+        step = max(1, math.ceil((until - since).total_seconds() / (query.points - 1)))
+        found = house.fetch(_STEPS, {**span, "step": step})
+        time = (found["step"].to_numpy() * (step * 1000)).tolist()
+    value, low, high, quality = (found[c].to_pylist() for c in ("value", "low", "high", "quality"))
+    return Observations(id, unit, since, until, step, time, value, low, high, quality)
+
+
+def _span(house: House, query: SpanQuery, last: datetime | None) -> tuple[datetime, datetime]:
+    end = last + timedelta(seconds=1) if last else house.now()
+    until = query.until or (max(end, query.since) if query.since else end)
+    since = query.since or until - DAY
+    if since > until:
+        raise BadRequest("the span ends before it begins", "since must not be later than until", "since")
+    return since, until
+
+
+def last_time(house: House, id: str) -> datetime | None:
+    """When the stream last reported."""
+    latest = house.twin.store.latest()
+    found: list[datetime] = latest.filter(pc.equal(latest["stream"], id))["time"].to_pylist()
+    return found[0] if found else None
+
+
+def milliseconds(column: pa.ChunkedArray) -> list[int]:
+    """Time stamps as milliseconds since 1970 UTC."""
+    us = column.cast(TIME).cast(pa.int64()).to_numpy()
+    return list(np.floor_divide(us, 1000).tolist())
+
+
+def forecast(house: House, id: str) -> Forecast:
+    """What the latest finished run that wrote the stream expects"""
+    found = house.rows(
+        "SELECT r.run, r.model, r.until FROM run AS r WHERE r.state = 'done' "
+        "AND EXISTS (SELECT 1 FROM forecast AS f WHERE f.run = r.run AND f.stream = $id) "
+        "ORDER BY r.finished DESC, r.run LIMIT 1",
+        {"id": id},
+    )
+    if not found:
+        if last_time(house, id) is None:
+            _silent(house, id)
+        return Forecast(id, None, None, None, [], [])
+    time, value = run_series(house, found[0]["run"], id)
+    return Forecast(id, found[0]["run"], found[0]["model"], found[0]["until"], time, value)
+
+
+def run_series(house: House, run: str, stream: str) -> tuple[list[int], list[float | None]]:
+    """What a run wrote for a stream."""
+    rows = house.fetch(
+        "SELECT time, value FROM forecast WHERE run = $run AND stream = $stream ORDER BY time",
+        {"run": run, "stream": stream},
+    )
+    return milliseconds(rows["time"]), rows["value"].to_pylist()
+
+
+def latest(house: House, query: LatestQuery) -> Latest:
+    """The last reading of every stream of one type"""
+    find(house.twin.streams, query.type, "stream type")
+    found = house.twin.store.latest()
+    found = found.filter(pc.equal(found["stream_type"], query.type)).sort_by("asset_id")
+    asset, value, quality = (found[c].to_pylist() for c in ("asset_id", "value", "quality"))
+    return Latest(query.type, unit_of(house, query.type), asset, milliseconds(found["time"]), _finite(value), quality)
+
+
+def _finite(values: list[float | None]) -> list[float | None]:
+    return [v if v is not None and math.isfinite(v) else None for v in values]
+
+
+async def record(house: House, query: IngestQuery, call: Call) -> Receipt:
+    """Record readings: on answer they are durable, and sealed
+
+    The columns stream, time and value are required, quality and unit are taken where they are given. A batch with rows at fault is refused as
+    a whole, and every such row named, unless `partial` is true.
+    """
+    media = call.headers.get("content-type", "")
+    if not media.strip():
+        ingest.decode(b"", "none", house.twin.city.zone)  # a body without a type is refused in the words of any other
+    body = await call.body(house.largest_batch)
+    work = partial(_submit, house, query, media, body)
+    future, prepared = await anyio.to_thread.run_sync(work, limiter=house.limiter)
+    # the batch is recorded whether or not its sender waits: a cancelled request must not cancel the commit's future
+    receipt = await asyncio.shield(asyncio.wrap_future(future))
+    return ingest.finish(receipt, prepared)
+
+
+def _submit(house: House, query: IngestQuery, media: str, body: bytes) -> Any:
+    table, faults = ingest.decode(body, media, house.twin.city.zone)
+    batch = Batch(table, query.key, query.source)
+    return house.intake.submit(batch, unit=query.unit, partial=query.partial, faults=faults)
+
+
+ROUTES = (
+    Route(
+        "POST", "/observations", record, status=201, response=Receipt, bodies=(ingest.JSON, ingest.CSV, ingest.ARROW)
+    ),
+    Route("GET", "/streams", streams),
+    Route("GET", "/streams/{id}", stream),
+    Route("GET", "/streams/{id}/observations", observations),
+    Route("GET", "/streams/{id}/forecast", forecast),
+    Route("GET", "/latest", latest),
+)

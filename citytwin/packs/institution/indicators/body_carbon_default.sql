@@ -1,0 +1,28 @@
+-- title_zh: 直报月碳排放量（本市缺省因子）
+-- title_en: Carbon dioxide of a reporting body, city default factor
+-- unit: t
+-- per: reporting_body
+-- every: month
+-- better: lower
+-- source: electricity at the city's default (0.788 to 2022-02-10, 0.42 from 2022-02-11 kg/kWh, 沪环气〔2022〕34号), fuels at NDRC defaults; electricity bought, natural gas, petrol and diesel of vehicles in; PV used on site, water and heat out; a factor that changes within a month counts by its days
+WITH used AS (
+  SELECT asset_id, time, 'electricity' AS item, value FROM institution.body_electricity WHERE time >= $since AND time < $until
+  UNION ALL
+  SELECT asset_id, time, 'natural_gas' AS item, value FROM institution.body_natural_gas WHERE time >= $since AND time < $until
+  UNION ALL
+  SELECT asset_id, time, 'petrol' AS item, value FROM institution.body_petrol WHERE time >= $since AND time < $until
+  UNION ALL
+  SELECT asset_id, time, 'diesel' AS item, value FROM institution.body_diesel WHERE time >= $since AND time < $until
+),
+span AS (
+  SELECT asset_id, item, value, date_trunc('month', time) AS period, CAST(date_trunc('month', time) AS DATE) AS first_day,
+         CAST(date_trunc('month', time) + INTERVAL 1 MONTH AS DATE) AS next_day
+  FROM used
+)
+SELECT s.asset_id, s.period,
+       sum(s.value * f.value * (least(s.next_day, f.valid_to + 1) - greatest(s.first_day, f.valid_from)) / (s.next_day - s.first_day)) / 1000.0 AS value
+FROM span AS s
+JOIN institution.factor AS f ON f.kind = 'carbon_dioxide' AND f.item = s.item AND f.basis IN ('default', 'any')
+  AND (f.valid_from IS NULL OR f.valid_from < s.next_day) AND (f.valid_to IS NULL OR f.valid_to >= s.first_day)
+GROUP BY s.asset_id, s.period
+HAVING count(DISTINCT s.item) = 4

@@ -1,0 +1,35 @@
+-- title_zh: 单位建筑面积能耗（滚动12个月，等价值）
+-- title_en: Energy intensity
+-- unit: kgce/m2
+-- per: institution
+-- every: month
+-- better: lower
+-- source: electricity (generation basis) and gas over floor area: the twelve months that end with this one, brought up to a year only where eleven or more (over 90 %) of them are billed for every carrier in use; transport fuel and water out
+WITH bill AS (
+  SELECT asset_id, time, 'electricity' AS item, value FROM institution.electricity_month
+  WHERE time >= $since - INTERVAL 11 MONTH AND time < $until
+  UNION ALL
+  SELECT asset_id, time, 'natural_gas' AS item, value FROM institution.natural_gas_month
+  WHERE time >= $since - INTERVAL 11 MONTH AND time < $until
+),
+coal AS (
+  SELECT b.asset_id, b.item, date_trunc('month', b.time) AS bill_month, sum(b.value * f.value) AS kgce
+  FROM bill AS b
+  JOIN institution.factor AS f ON f.kind = 'coal_equivalent' AND f.item = b.item AND f.basis IN ('generation', 'any')
+    AND (f.valid_from IS NULL OR f.valid_from <= CAST(b.time AS DATE)) AND (f.valid_to IS NULL OR f.valid_to >= CAST(b.time AS DATE))
+  GROUP BY b.asset_id, b.item, date_trunc('month', b.time)
+),
+ending AS (
+  SELECT DISTINCT bill_month FROM coal WHERE bill_month >= $since
+),
+rolling AS (
+  SELECT c.asset_id, c.item, e.bill_month AS period, sum(c.kgce) * 12.0 / count(*) AS kgce, count(*) AS months
+  FROM ending AS e
+  JOIN coal AS c ON c.bill_month <= e.bill_month AND c.bill_month > e.bill_month - INTERVAL 12 MONTH
+  GROUP BY c.asset_id, c.item, e.bill_month
+)
+SELECT r.asset_id, r.period, sum(r.kgce) / i.floor_area_m2 AS value
+FROM rolling AS r
+JOIN institution.institution AS i ON i.asset_id = r.asset_id
+GROUP BY r.asset_id, r.period, i.floor_area_m2, i.gas
+HAVING min(r.months) >= 11 AND count(*) = CASE WHEN i.gas THEN 2 ELSE 1 END

@@ -1,0 +1,19 @@
+"""Plan documents in official Chinese: bytes → documents → sections → commitments."""
+
+from .load import ReaderError
+from .reading import read
+from .record import Commitment, Document, Reading, Responsibility, Section
+from .render import draft, rows, table
+
+__all__ = [
+    "Commitment",
+    "Document",
+    "ReaderError",
+    "Reading",
+    "Responsibility",
+    "Section",
+    "draft",
+    "read",
+    "rows",
+    "table",
+]

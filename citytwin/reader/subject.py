@@ -1,0 +1,55 @@
+"""What is counted or measured? Nouns before and after a number."""
+
+from __future__ import annotations
+
+import re
+
+from . import words as w
+
+_LEAD_IN = re.compile(
+    r"^(?:[，、；：·\-—□“”]|其中|届时|以来|到|至|在|并|且|使|实现|确保|力争|争取|努力|计划|将|要|应|全年|年内|继续|"
+    r"进一步|持续|稳步|逐步|基本|也|还|其|总体|不断|以及|和|及)+"
+)
+_VERB = re.compile(
+    r"^(?:新增|增设|完成|建成|建设|新建|改建|扩建|改造|建立|创建|打造|打通|推进|推动|实施|推广|布局|培育|引进|引育|"
+    r"形成|开展|提供|设置|安装|更新|淘汰|新改建|新改扩建|新开工|新开|开工|竣工|开通|组织|"
+    r"举办|发展|实现|支撑|对接|接入|整治|修复|种植|筹集|配建|布设|部署|盘活|拆除|关停|压减|削减|培训|认定|招募|"
+    r"吸引|集聚|发放|投放|建|全面|累计|更新改造|改造提升|提升改造|达到)+(?![及和与或、])"
+)
+_LIST = re.compile(r"[、]|和(?!谐|平)|以及|及(?!时|其)|与(?!会)")
+_TAIL = re.compile(
+    r"(?:排放总量|排放量|排放强度|排放|总量|浓度|使用量|利用率|处理率|收集率|覆盖率|普及率|回收率|资源化利用率|"
+    r"增加值|比例|比重|占比|消费量|用水量|能耗|强度|去除率|合格率|达标率|密度|面积|数量|数)$"
+)
+
+
+def noun_before(text: str) -> str:
+    """The subject in the words left of a verb: '全市用水总量' of '到2023年，全市…'."""
+    text = re.split(r"[，；。：]", text)[-1]
+    text = re.sub(r"(?:分别|均|都|各|合计|累计|年均|每年|平均)+$", "", text)
+    text = _LEAD_IN.sub("", text)
+    return re.sub(r"(?:的|到|完成|力争)$", "", _VERB.sub("", text)).strip("，、；：“” ")
+
+
+def noun_after(text: str) -> str:
+    """The counted noun in the words right of a number: '节水示范项目'."""
+    m = w.SUFFIX.match(text)
+    if m:
+        text = text[m.end() :]
+    if text[:1] in ("、", "和", "及", "与", "或"):
+        return ""  # the next item of a list, not this one's noun
+    text = re.sub(r"^(?:的|个|左右|（.*?）)+", "", text)
+    text = re.split(r"[，；。：]|\d", text)[0]
+    return text.strip("、“” 和及与")[:60]
+
+
+def listed(text: str) -> list[str]:
+    """The subjects of one distributed predicate; a shared last noun (…排放总量) goes to each."""
+    parts = [p for p in _LIST.split(text) if p]
+    if len(parts) < 2:
+        return [text]
+    tail = _TAIL.search(parts[-1])
+    if tail and len(parts[-1]) > len(tail.group()):
+        # Only names without a measure of their own borrow the last one's.
+        parts = [p if _TAIL.search(p) or p.endswith(tail.group()) else p + tail.group() for p in parts]
+    return parts

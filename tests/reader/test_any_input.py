@@ -1,0 +1,99 @@
+"""Nothing a file may hold makes the reader fall, and no text makes it slow."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from citytwin.reader import ReaderError, draft, read, rows, table
+
+SAMPLE = (
+    "关于印发《东川市“十四五”供水规划》的通知\n东政发〔2022〕3号\n各区：\n现印发给你们。\n东川市人民政府\n2022年1月5日\n"
+    "一、现状\n“十三五”期间，新增供水能力5万立方米/日。\n二、规划目标\n到2025年，漏损率由12%降至8%以下，用水量、排污量分别"
+    "较2020年下降3%、4.5%。\n三、任务\n（一）管网。改造管网120公里，基本消除隐患。（市水务局牵头，市、区财政局等配合）\n"
+    "1.2023年底前，出台“一户一表”实施细则；对年用水量5万立方米以上的企业开展审计。\n专栏1 指标\n漏损率 % 12 8 约束性\n来源：东川日报\n"
+)
+ALPHABET = (
+    "0123456789.,%一二三四五六七八九十百千万亿年月日底前到至从较比达分别和、，。；：（）《》“”〔〕号第章节个家公里吨千瓦米以上下内"
+    "约完成建成新增下降提高覆盖禁止责任单位牵头来源专栏 \n\t　-—~+/①aG"
+)
+
+
+def check(data: bytes) -> None:
+    """Read, and render every way there is; only ReaderError may come out."""
+    try:
+        reading = read(data, "any")
+    except ReaderError as error:
+        told = (error.message, error.hint)
+    else:
+        told = ()
+    if told:
+        assert all(told)
+        return
+    stripped = "".join(reading.text.split())
+    for row in rows(reading, qualitative=True):
+        json.dumps(row, allow_nan=False)
+        assert stripped[row["start"] : row["end"]] == row["quote"]  # type: ignore[misc]
+        assert 0.0 <= row["confidence"] <= 1.0  # type: ignore[operator]
+    table(reading)
+    json.dumps(draft(reading))
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=150, deadline=None)
+def test_random_bytes(data: bytes) -> None:
+    check(data)
+
+
+@given(st.text(alphabet=ALPHABET, max_size=300))
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_random_words(text: str) -> None:
+    check(text.encode())
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_any_characters(text: str) -> None:
+    check(text.encode("utf-8", "surrogatepass") if text.isprintable() else text.encode("utf-8", "replace"))
+
+
+@given(st.integers(0, len(SAMPLE)), st.integers(0, len(SAMPLE)), st.integers(0, len(SAMPLE)))
+@settings(max_examples=150, deadline=None)
+def test_random_cuts_of_a_plan(a: int, b: int, c: int) -> None:
+    a, b, c = sorted((a, b, c))
+    check((SAMPLE[:a] + SAMPLE[b:c] + SAMPLE[a:b]).encode())
+
+
+@given(st.integers(0, len(SAMPLE.encode("gb18030"))))
+@settings(max_examples=50, deadline=None)
+def test_plans_cut_inside_a_character(at: int) -> None:
+    check(SAMPLE.encode("gb18030")[:at])
+
+
+@pytest.mark.parametrize("piece", ["中", "1", "（", "“", "2025年，"])
+def test_a_megabyte_of_one_thing_is_read_in_seconds(piece: str) -> None:
+    assert seconds(piece, 1_000_000) < 60.0
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["）", "到2025年达到10%以上，", "1、\n", "市局、", "一、甲\n", "来源：某报\n标题某某某\n", "2022年1月1日\n", "《", "10万千瓦/", "一半", "5%、"],
+)  # fmt: skip
+def test_twice_the_text_takes_about_twice_the_time(piece: str) -> None:
+    seconds(piece, 10_000)  # warm
+    once, twice = seconds(piece, 30_000), seconds(piece, 60_000)
+    assert twice < 4.0 * once + 0.5
+
+
+def seconds(piece: str, size: int) -> float:
+    """Time to read so many bytes of one piece repeated."""
+    data = (piece * (size // len(piece.encode()))).encode()
+    begun = time.perf_counter()
+    with contextlib.suppress(ReaderError):
+        read(data)
+    return time.perf_counter() - begun
