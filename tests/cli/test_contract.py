@@ -16,7 +16,7 @@ import pytest
 
 from citytwin import __version__
 
-from .conftest import Served
+from ..served import Served
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 NOW = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""A served city in a process of its own, as a user starts it."""
+"""Fixtures: a served city in a process of its own, as a user starts it."""
 
 from __future__ import annotations
 

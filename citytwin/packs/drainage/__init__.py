@@ -1,0 +1,1 @@
+"""Drainage: sewage and storm networks, pump stations and treatment plants."""
