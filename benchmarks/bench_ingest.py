@@ -9,6 +9,7 @@ checks and seals nothing. Also single readings from one and from 16 senders at o
 from __future__ import annotations
 
 import sqlite3
+import statistics
 import tempfile
 import threading
 import time
@@ -39,7 +40,9 @@ def make_twin(folder: Path) -> Twin:
     packs = load.ordered(load.pack_folders(), ["hello"])
     store = DuckStore(folder / "city.duckdb", ZONE)
     store.define(packs, load.tables(packs))
-    twin = Twin(store, City("bench", Title("测试", "Bench"), ZONE, (0, 0), (0, 0, 1, 1), ("hello",), ""), packs, SystemClock())
+    twin = Twin(
+        store, City("bench", Title("测试", "Bench"), ZONE, (0, 0), (0, 0, 1, 1), ("hello",), ""), packs, SystemClock()
+    )
     kind = twin.types["hello.lamp"]
     required = {a.id: a.choices[0] if a.choices else (a.low or 1.0) for a in kind.attributes if a.required}
     catalog.add(twin, [Asset(f"l{n:04}", kind.id, Title(f"{n}", f"{n}"), None, required) for n in range(STREAMS)])
@@ -58,8 +61,12 @@ class Feed:
         start = FIRST + self.n * EACH * 1_000_000
         self.n += 1
         time_us = np.tile(start + np.arange(EACH) * 1_000_000, STREAMS)
-        stream = pa.DictionaryArray.from_arrays(pa.array(np.repeat(np.arange(STREAMS, dtype=np.int32), EACH)), self.names)
-        return pa.table({"stream": stream, "time": pa.array(time_us).cast(pa.timestamp("us", tz="UTC")), "value": self.values})
+        stream = pa.DictionaryArray.from_arrays(
+            pa.array(np.repeat(np.arange(STREAMS, dtype=np.int32), EACH)), self.names
+        )
+        return pa.table(
+            {"stream": stream, "time": pa.array(time_us).cast(pa.timestamp("us", tz="UTC")), "value": self.values}
+        )
 
     def arrow(self) -> bytes:
         table = self.table()
@@ -91,11 +98,21 @@ def main() -> None:
             return ROWS / (time.perf_counter() - began)
 
         lite = sqlite3.connect(folder / "peer.sqlite", isolation_level=None)
-        lite.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE reading (stream TEXT, time INTEGER, value REAL, quality INTEGER);")
+        lite.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE reading (stream TEXT, time INTEGER, value REAL, quality INTEGER);"
+        )
 
         def sqlite() -> float:
             table = feed.table()
-            rows = list(zip(table["stream"].to_pylist(), table["time"].cast(pa.int64()).to_pylist(), table["value"].to_pylist(), [1] * ROWS, strict=True))
+            rows = list(
+                zip(
+                    table["stream"].to_pylist(),
+                    table["time"].cast(pa.int64()).to_pylist(),
+                    table["value"].to_pylist(),
+                    [1] * ROWS,
+                    strict=True,
+                )
+            )
             began = time.perf_counter()
             lite.execute("BEGIN")
             lite.executemany("INSERT INTO reading VALUES (?, ?, ?, ?)", rows)
@@ -108,7 +125,12 @@ def main() -> None:
         def bare() -> float:
             table = feed.table()
             incoming = pa.table(
-                {"stream": np.repeat(np.arange(STREAMS, dtype=np.int32), EACH), "time": table["time"], "value": table["value"], "quality": np.ones(ROWS, np.int8)}
+                {
+                    "stream": np.repeat(np.arange(STREAMS, dtype=np.int32), EACH),
+                    "time": table["time"],
+                    "value": table["value"],
+                    "quality": np.ones(ROWS, np.int8),
+                }
             )
             duck.register("incoming", incoming)
             began = time.perf_counter()
@@ -123,7 +145,13 @@ def main() -> None:
         def single(senders: int, count: int) -> float:
             def send(worker: int) -> None:
                 for n in range(count):
-                    table = pa.table({"stream": [f"l{worker:04}.hello.light"], "time": pa.array([FIRST + (base + n) * 1_000_000]).cast(pa.timestamp("us", tz="UTC")), "value": [1.0]})
+                    table = pa.table(
+                        {
+                            "stream": [f"l{worker:04}.hello.light"],
+                            "time": pa.array([FIRST + (base + n) * 1_000_000]).cast(pa.timestamp("us", tz="UTC")),
+                            "value": [1.0],
+                        }
+                    )
                     intake.accept(Batch(table))
 
             nonlocal base
@@ -149,7 +177,7 @@ def main() -> None:
         one_lite = repeat(sqlite_single, 5)
         intake.close()
         twin.store.close()
-    med = lambda v: sorted(v)[len(v) // 2]  # noqa: E731 - three words of arithmetic
+    med = statistics.median
     write(
         "ingest",
         "How many readings a second become durable?",

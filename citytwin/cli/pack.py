@@ -49,9 +49,16 @@ def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         epilog="example: citytwin pack new lighting --into my_packs",
     )  # fmt: skip
     p.add_argument("name", metavar="NAME", help="lower case letters, digits and underscores, such as lighting")
-    p.add_argument("--into", type=Path, default=HERE, metavar="DIR", help=f"folder of packs to make it in (default: {HERE})")
+    p.add_argument(
+        "--into", type=Path, default=HERE, metavar="DIR", help=f"folder of packs to make it in (default: {HERE})"
+    )
     p.set_defaults(action=_new)
-    p = commands.add_parser("list", help="the packs there are", description="The packs there are, and what each declares.", formatter_class=raw)
+    p = commands.add_parser(
+        "list",
+        help="the packs there are",
+        description="The packs there are, and what each declares.",
+        formatter_class=raw,
+    )
     _packs(p)
     p.set_defaults(action=_list)
 
@@ -77,7 +84,9 @@ def open_memory(zone: str, clock: Clock) -> DuckStore:
 
 def _check(given: argparse.Namespace) -> int:
     try:
-        faults = check_packs(given.names, _roots(given), open_memory, lambda line: print(line, file=sys.stderr, flush=True))
+        faults = check_packs(
+            given.names, _roots(given), open_memory, lambda line: print(line, file=sys.stderr, flush=True)
+        )
     except NotFound as e:
         print(e, file=sys.stderr)
         return 2
@@ -93,7 +102,10 @@ def _check(given: argparse.Namespace) -> int:
 def _new(given: argparse.Namespace) -> int:
     name, folder = given.name, given.into / given.name
     if not load.ID.fullmatch(name) or keyword.iskeyword(name) or name in RESERVED:
-        print(f"'{name}' cannot be the id of a pack (a lower case letter, then letters, digits or underscores)", file=sys.stderr)
+        print(
+            f"'{name}' cannot be the id of a pack (a lower case letter, then letters, digits or underscores)",
+            file=sys.stderr,
+        )
         return 2
     if folder.exists() or (load.PACKS / name).exists():
         taken = folder if folder.exists() else load.PACKS / name
@@ -136,8 +148,14 @@ def _list(given: argparse.Namespace) -> int:
         pack, faults = load.read_pack(folder)
         if pack is None:
             continue
-        counts = (("types", pack.types), ("streams", pack.streams), ("indicators", pack.indicators), ("rules", pack.rules), ("models", pack.models))
-        said = ", ".join(f"{len(items)} {noun}" for noun, items in counts if items)
+        counts = (
+            ("types", pack.types),
+            ("streams", pack.streams),
+            ("indicators", pack.indicators),
+            ("rules", pack.rules),
+            ("models", pack.models),
+        )
+        said = ", ".join(f"{len(items)} {noun if len(items) > 1 else noun[:-1]}" for noun, items in counts if items)
         state = f"   ({len(faults)} faults: citytwin pack check {name})" if faults else ""
         place = "" if folder.is_relative_to(load.PACKS) else f"   {load.place(folder)}"
         print(f"{name:<14} {pack.title.zh} {pack.title.en}: {said}{place}{state}")

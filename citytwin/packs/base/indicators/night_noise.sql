@@ -6,7 +6,7 @@
 -- better: lower
 -- source: equivalent level from 22:00 of the day before to 06:00, GB 3096-2008 section 3
 SELECT n.asset_id, date_trunc('day', n.time + INTERVAL 2 HOUR) AS period,
-       10 * log10(avg(power(10, n.value / 10))) AS value
+       10 * log(avg(power(10, n.value / 10))) AS value
 FROM base.noise AS n
 WHERE n.time >= $since - INTERVAL 2 HOUR AND n.time < $until - INTERVAL 2 HOUR
   AND (extract(hour FROM n.time) >= 22 OR extract(hour FROM n.time) < 6)

@@ -1,0 +1,120 @@
+"""Stage names, rules: does every rule look at one thing that is there, with one limit that fits?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from citytwin.engine import load
+from citytwin.engine.check.ids import Ids
+from citytwin.engine.check.subject import Subject
+from citytwin.kernel.asset import AssetType
+from citytwin.kernel.errors import Fault
+from citytwin.kernel.rule import Rule
+
+
+def rules(subject: Subject, ids: Ids) -> Iterator[Fault]:
+    named = set()
+    for i, rule in enumerate(subject.pack.rules):
+        at = partial(subject.at, "rules", "rules", i)
+        local = rule.id.partition(".")[2]
+        looks = [k for k in ("stream", "indicator", "rows") if getattr(rule, k)]
+        if len(looks) != 1:
+            yield Fault(
+                at(),
+                "NAMES",
+                f"rule '{local}' looks at {' and '.join(looks) or 'nothing'}",
+                "exactly one of stream, indicator, rows",
+            )
+            continue
+        named.add(rule.rows)
+        yield from _limits(subject, rule, local, i)
+        if rule.stream:
+            yield from ids.lost(rule.stream, ("stream",), at("stream"), f"rule '{local}'")
+        if rule.indicator:
+            yield from ids.lost(rule.indicator, ("indicator",), at("indicator"), f"rule '{local}'")
+        if rule.rows and not (
+            rule.rows.endswith(".sql") and "/" not in rule.rows and (subject.folder / "rows" / rule.rows).is_file()
+        ):
+            yield Fault(
+                at("rows"),
+                "NAMES",
+                f"rule '{local}' names rows/{rule.rows}, which is not here",
+                "a file <id>.sql in rows/",
+            )
+        if rule.opens:
+            yield from ids.lost(rule.opens, ("case",), at("opens"), f"rule '{local}'")
+        for key in ("deadband", "on_delay_s"):
+            if getattr(rule, key) < 0:
+                yield Fault(at(key), "NAMES", f"{key} is below nothing", "a number from 0 on")
+        for key in ("above", "below"):
+            limit = getattr(rule, key)
+            if isinstance(limit, str):
+                yield from _limit_attribute(subject, rule, limit, at(key))
+    for path in sorted((subject.folder / "rows").glob("*.sql")):
+        if path.name not in named:
+            yield Fault(
+                load.place(path, 1), "NAMES", f"no rule names rows/{path.name}", "name it in rules.yaml, or remove it"
+            )
+
+
+def _limits(subject: Subject, rule: Rule, local: str, i: int) -> Iterator[Fault]:
+    limits = [k for k in ("above", "below", "outside", "silent_s") if getattr(rule, k) is not None]
+    where = subject.at("rules", "rules", i, *limits[1:2])
+    if rule.rows:
+        if limits:
+            where = subject.at("rules", "rules", i, limits[0])
+            yield Fault(
+                where,
+                "NAMES",
+                f"rule '{local}' has rows and {' and '.join(limits)}",
+                "the statement says when it holds: drop the limits",
+            )
+        return
+    if len(limits) != 1:
+        yield Fault(
+            where,
+            "NAMES",
+            f"rule '{local}' has {' and '.join(limits) or 'no limit'}",
+            "exactly one of above, below, outside, silent_s",
+        )
+    if rule.silent_s is not None:
+        if rule.indicator:
+            yield Fault(
+                subject.at("rules", "rules", i, "silent_s"),
+                "NAMES",
+                "an indicator is not silent",
+                "silent_s belongs to streams",
+            )
+        if rule.silent_s <= 0:
+            yield Fault(
+                subject.at("rules", "rules", i, "silent_s"),
+                "NAMES",
+                f"silent_s is {rule.silent_s}",
+                "seconds without a reading",
+            )
+    if rule.outside is not None and rule.outside[0] >= rule.outside[1]:
+        yield Fault(subject.at("rules", "rules", i, "outside"), "NAMES", "outside goes from high to low", "[low, high]")
+
+
+def _limit_attribute(subject: Subject, rule: Rule, limit: str, where: str) -> Iterator[Fault]:
+    """The limit is an attribute of the asset looked at: it must be there, and be a number."""
+    kind = _looked_at(subject, rule)
+    if kind is None:
+        return  # the reference leads nowhere, which is told above
+    attribute = next((a for a in kind.attributes if a.id == limit), None)
+    if attribute is None:
+        numeric = ", ".join(a.id for a in kind.attributes if a.kind in ("number", "integer"))
+        yield Fault(
+            where, "NAMES", f"type '{kind.id}' has no attribute '{limit}'", f"it has: {numeric or 'no numbers'}"
+        )
+    elif attribute.kind not in ("number", "integer"):
+        yield Fault(where, "NAMES", f"attribute '{limit}' of '{kind.id}' is {attribute.kind}", "a limit is a number")
+
+
+def _looked_at(subject: Subject, rule: Rule) -> AssetType | None:
+    """The type of the assets that a threshold rule judges."""
+    packs = [subject.pack, *(p for u in subject.pack.uses if (p := subject.bench.pack(u)))]
+    ids = [s.asset for p in packs for s in p.streams if s.id == rule.stream]
+    ids += [i.per for p in packs for i in p.indicators if i.id == rule.indicator]
+    return next((t for p in packs for t in p.types if t.id in ids), None)
