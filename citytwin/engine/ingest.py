@@ -20,7 +20,7 @@ import pyarrow.csv as pacsv
 
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadBatch, CityTwinError, Fault, StoreFailed, Unsupported
-from citytwin.kernel.observation import Batch, Quality, Receipt
+from citytwin.kernel.observation import COLUMNS, Batch, Quality, Receipt
 from citytwin.kernel.store import Arrival
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.units import conversion, known_unit, quantity
@@ -31,6 +31,8 @@ FUTURE = timedelta(minutes=5)
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 SHOWN = 100
 """How many faults of one batch are spelled out; the rest are counted."""
+HOPELESS = 10_000
+"""With more unreadable rows than this a batch is not in the form it claims, even where its sender would have part of it."""
 
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
@@ -83,6 +85,8 @@ def _decode_csv(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
     faults: list[Fault] = []
 
     def skip(row: pacsv.InvalidRow) -> str:
+        if len(faults) >= HOPELESS:
+            return "error"
         faults.append(
             Fault(
                 f"row {row.number}",
@@ -159,6 +163,13 @@ def _decode_any_json(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
             good.append(msgspec.convert(item, Row))
             numbers.append(n)
         except msgspec.ValidationError as e:
+            if len(faults) >= HOPELESS:
+                raise BadBatch(
+                    f"more than {HOPELESS:,} rows cannot be read",
+                    "check the form of the body",
+                    "body",
+                    tuple(faults[:SHOWN]),
+                ) from e
             faults.append(
                 Fault(f"row {n}", "ROW", _plain(str(e)), "stream: text, time: RFC 3339, value: number or null")
             )
@@ -181,25 +192,24 @@ def _typed(table: pa.Table, zone: str) -> tuple[pa.Table, list[Fault]]:
         )
     if len(set(table.column_names)) != len(table.column_names):
         raise BadBatch("a column stands twice", "columns: stream, time, value (and quality, unit)", "body")
+    table = _plain_text(table.select([c for c in table.column_names if c in (*COLUMNS, "unit")]))
     n = table.num_rows
     ok = np.ones(n, bool)
     faults: list[Fault] = []
 
     def refuse(bad: np.ndarray, name: str, hint: str) -> None:
         bad &= ok
-        cells = table[name].take(pa.array(np.flatnonzero(bad)[:SHOWN])).to_pylist()
-        faults.extend(
-            Fault(f"row {row + 1}", "ROW", f"{name} is {cell!r}" if cell is not None else f"{name} is empty", hint)
-            for row, cell in zip(np.flatnonzero(bad).tolist(), cells + [None] * int(bad.sum()), strict=False)
-        )
+        if len(faults) + bad.sum() > HOPELESS:
+            raise BadBatch(f"column {name} cannot be read in {bad.sum():,} rows", hint, name, tuple(faults[:SHOWN]))
+        for row in np.flatnonzero(bad).tolist():
+            cell = table[name][row].as_py()
+            said = f"{name} is {str(cell)[:60]!r}" if cell is not None else f"{name} is empty"
+            faults.append(Fault(f"row {row + 1}", "ROW", said, hint))
         ok[bad] = False
 
     columns: dict[str, Any] = {"row": pa.array(np.arange(1, n + 1))}
     stream = table["stream"]
-    if pa.types.is_dictionary(stream.type):
-        if not (pa.types.is_string(stream.type.value_type) or pa.types.is_large_string(stream.type.value_type)):
-            raise BadBatch(f"column stream is {stream.type}, not text", "", "stream")
-    elif not (pa.types.is_string(stream.type) or pa.types.is_large_string(stream.type)):
+    if not _is_text(stream.type):
         raise BadBatch(f"column stream is {stream.type}, not text", "", "stream")
     refuse(_nulls(stream), "stream", "name the stream")
     columns["stream"] = stream
@@ -214,8 +224,26 @@ def _typed(table: pa.Table, zone: str) -> tuple[pa.Table, list[Fault]]:
         refuse(bad, "quality", "1, 2, 3, 4 or 9")
         columns["quality"] = flags
     if "unit" in table.column_names:
+        if not _is_text(table["unit"].type):
+            raise BadBatch(f"column unit is {table['unit'].type}, not text", "", "unit")
         columns["unit"] = table["unit"].cast(pa.string())
     return pa.table(columns).filter(pa.array(ok)) if not ok.all() else pa.table(columns), faults
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or (pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type)))
+
+
+def _plain_text(table: pa.Table) -> pa.Table:
+    """Text in the one form that every kernel of Arrow knows: other libraries write large strings and string views."""
+    for i, field in enumerate(table.schema):
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+            column = table.column(i)
+            table = table.set_column(
+                i, field.name, pa.chunked_array([c.cast(pa.string()) for c in column.chunks], pa.string())
+            )
+    return table
 
 
 def _nulls(column: pa.ChunkedArray) -> np.ndarray:
@@ -224,7 +252,7 @@ def _nulls(column: pa.ChunkedArray) -> np.ndarray:
 
 def _numbers(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, np.ndarray]:
     """As float64, and which cells are no numbers (a null is no fault here)."""
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+    if not pa.types.is_string(column.type):
         try:
             return column.cast(pa.float64()), np.zeros(len(column), bool)
         except pa.ArrowException:

@@ -8,7 +8,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """Entry `index` of the log: SHA-256 (hex) over the canonical bytes of what was recorded, and what that was."""
+    """Entry `index` of the log: what was recorded (`kind`, `subject`), and its RFC 6962 leaf hash (`digest`, hex).
+
+    The leaf's data are the SHA-256 of the canonical bytes of what was recorded: the log holds hashes, never payloads.
+    """
 
     index: int
     kind: str

@@ -241,3 +241,10 @@ def test_when_the_store_fails_every_sender_hears_of_it(
     monkeypatch.undo()
     assert intake.accept(Batch(readings(LEVEL, MOMENT, [1.0]))).accepted == 1
     intake.close()
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int16(), pa.large_string())])
+def test_text_of_other_arrow_libraries_is_read(twin: Twin, kind: pa.DataType) -> None:
+    table = pa.table({"stream": pa.array([LEVEL]).cast(kind), "time": pa.array([AT]).cast(pa.string_view()), "value": [2.5]})
+    assert take(twin, arrow(table), ingest.ARROW).accepted == 1
+    assert stored(twin) == [(LEVEL, MOMENT, 2.5, 1)]

@@ -20,7 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "citytwin" / "api" / "static" / "index.html"
 PATIENCE_S = 90
 READY_MS = 60_000
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
+)
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 CITY = """\
 id: tiny

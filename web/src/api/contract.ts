@@ -1,0 +1,329 @@
+/** What the server answers: one interface per noun. Times are RFC 3339 strings; in columns they are epoch milliseconds. */
+
+import type { FeatureCollection, Geometry } from "geojson";
+import type { CaseItem } from "./work";
+
+export interface Title {
+  zh: string;
+  en: string;
+}
+
+export interface List<T> {
+  items: T[];
+  total: number;
+  next: string | null;
+}
+
+export type Scalar = string | number | boolean | null;
+
+export interface City {
+  id: string;
+  title: Title;
+  zone: string;
+  center: [number, number];
+  bounds: [number, number, number, number];
+  packs: string[];
+  version: string;
+  now: string;
+  demo: boolean;
+}
+
+export type Status = "met" | "on_track" | "at_risk" | "missed" | "not_measured";
+export type Counts = Record<Status | "total", number>;
+export type Level = "critical" | "high" | "medium" | "low";
+
+export interface Summary {
+  now: string;
+  targets: Counts;
+  alarms: { active: number; acknowledged: number; by_level: Record<Level, number> };
+  cases: { open: number; overdue: number };
+  streams: { total: number; alive: number };
+  assets: number;
+  readings: number;
+}
+
+export type PanelKind =
+  | "map-layer"
+  | "series"
+  | "stat"
+  | "table"
+  | "scorecard"
+  | "alarm-list"
+  | "case-board"
+  | "run-compare"
+  | "proof";
+
+export interface Panel {
+  id: string;
+  pack: string;
+  title: Title;
+  kind: PanelKind;
+  of: string;
+  by: string;
+  color: string;
+  height: string;
+}
+
+export interface Attribute {
+  id: string;
+  title: Title;
+  kind: "number" | "integer" | "text" | "boolean" | "date" | "choice";
+  unit: string;
+  required: boolean;
+  low: number | null;
+  high: number | null;
+  choices: string[];
+}
+
+export interface AssetType {
+  id: string;
+  title: Title;
+  geometry: "point" | "line" | "polygon" | "none";
+  attributes: Attribute[];
+  count?: number;
+}
+
+export interface AssetRef {
+  id: string;
+  type: string;
+  title: Title;
+}
+
+export interface AssetItem extends AssetRef {
+  longitude: number | null;
+  latitude: number | null;
+  attributes: Record<string, Scalar>;
+}
+
+export interface AssetRelation {
+  type: string;
+  title: Title;
+  direction: "out" | "in";
+  asset: AssetRef;
+}
+
+export interface AssetIndicator {
+  indicator: string;
+  title: Title;
+  unit: string;
+  period: string;
+  value: number | null;
+}
+
+export interface Asset extends AssetRef {
+  type_title: Title;
+  geometry: Geometry | null;
+  longitude: number | null;
+  latitude: number | null;
+  attributes: { id: string; title: Title; unit: string; value: Scalar }[];
+  relations: AssetRelation[];
+  streams: StreamItem[];
+  indicators: AssetIndicator[];
+  alarms: Alarm[];
+  cases: CaseItem[];
+}
+
+export interface AssetProperties {
+  [name: string]: Scalar;
+  id: string;
+  type: string;
+  zh: string;
+  en: string;
+}
+
+export type AssetCollection = FeatureCollection<Geometry, AssetProperties>;
+
+export interface StreamItem {
+  id: string;
+  asset: string;
+  asset_title: Title;
+  type: string;
+  title: Title;
+  quantity: string;
+  unit: string;
+  cadence_s: number;
+  latest: { time: string; value: number | null; quality: number } | null;
+  alive: boolean;
+}
+
+export interface Stream extends StreamItem {
+  low: number | null;
+  high: number | null;
+  quantity_title: Title;
+  asset_type: string;
+}
+
+export interface Observations {
+  stream: string;
+  unit: string;
+  since: string | null;
+  until: string | null;
+  step_s: number;
+  time: number[];
+  value: (number | null)[];
+  low: (number | null)[];
+  high: (number | null)[];
+  quality: number[];
+}
+
+export interface StreamForecast {
+  stream: string;
+  run: string | null;
+  model: string | null;
+  until: string | null;
+  time: number[];
+  value: (number | null)[];
+}
+
+export interface Latest {
+  type: string;
+  unit: string;
+  asset: string[];
+  time: number[];
+  value: (number | null)[];
+  quality: number[];
+}
+
+export interface Indicator {
+  id: string;
+  pack: string;
+  title: Title;
+  unit: string;
+  per: string;
+  every: "hour" | "day" | "month" | "year";
+  better: "higher" | "lower" | "neither";
+  source: string;
+  version: string;
+}
+
+export interface IndicatorDetail extends Indicator {
+  sql: string;
+  reads: string[];
+  latest: { asset: string; asset_title: Title; period: string; value: number | null }[];
+}
+
+export interface IndicatorValues {
+  indicator: string;
+  unit: string;
+  asset: string[];
+  asset_title: Title[];
+  period: number[];
+  value: (number | null)[];
+}
+
+export interface PlanItem {
+  id: string;
+  title: Title;
+  number: string;
+  issuer: string[];
+  issued: string | null;
+  document: number | string | null;
+  counts: Counts;
+}
+
+export interface Plan extends PlanItem {
+  targets: TargetItem[];
+}
+
+export interface Progress {
+  as_of: string;
+  status: Status;
+  value: number | null;
+  period: string | null;
+  goal: number | null;
+  baseline: number | null;
+  expected: number | null;
+  forecast: number | null;
+  low: number | null;
+  high: number | null;
+  probability: number | null;
+  unit: string;
+  reason: Title | null;
+}
+
+export interface TargetItem {
+  id: string;
+  plan: string | PlanRef;
+  plan_title?: Title;
+  subject: Title;
+  kind: "numeric" | "coverage" | "milestone";
+  comparator: ">=" | "<=" | "=" | ">" | "<" | "approx" | "increase_by" | "reduce_by" | "done_by";
+  value: number | null;
+  value_max: number | null;
+  unit: string;
+  qualifier: string;
+  scope: string;
+  baseline: number | null;
+  deadline: string | null;
+  lead: string[];
+  participants: string[];
+  systems: string[];
+  place: { section: string; start: number; end: number };
+  measured_by: { indicator: string; asset: string } | null;
+  not_measured: Title | null;
+  progress: Progress;
+}
+
+export interface PlanRef {
+  id: string;
+  title: Title;
+  number: string;
+  issuer: string[];
+  issued: string | null;
+}
+
+export interface Target extends TargetItem {
+  plan: PlanRef;
+  indicator: { id: string; title: Title; unit: string; source: string; every: string; better: string } | null;
+  asset: { id: string; title: Title } | null;
+  series: Columns;
+  path: Columns;
+  forecast: Columns & { low: (number | null)[]; high: (number | null)[] };
+  unit: string;
+}
+
+export interface Columns {
+  time: number[];
+  value: (number | null)[];
+}
+
+export interface Rule {
+  id: string;
+  pack: string;
+  title: Title;
+  level: Level;
+  stream: string;
+  indicator: string;
+  rows: string;
+  above: number | string | null;
+  below: number | string | null;
+  outside: [number, number] | null;
+  silent_s: number | null;
+  deadband: number;
+  on_delay_s: number;
+  opens: string;
+  advice: Title | null;
+}
+
+export interface Alarm {
+  id: string;
+  rule: string;
+  title: Title;
+  level: Level;
+  state: "active" | "acknowledged" | "cleared";
+  asset: string;
+  asset_title: Title;
+  longitude: number | null;
+  latitude: number | null;
+  since: string;
+  value: number | null;
+  limit: number | null;
+  unit: string;
+  cleared: string | null;
+  acknowledged: string | null;
+  acknowledged_by: string;
+  advice: Title | null;
+  case: string | null;
+}
+
+export type * from "./work";

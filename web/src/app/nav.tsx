@@ -1,0 +1,65 @@
+/** The way around. */
+
+import type { Summary } from "../api/contract";
+import { useResource } from "../state/resource";
+import { place } from "../state/route";
+import { Icon, type IconName } from "../ui/icon";
+import { say, type Word } from "../ui/text";
+
+const groups: [Word, [Word & IconName, string][]][] = [
+  [
+    "group_now",
+    [
+      ["overview", "/"],
+      ["map", "/map"],
+      ["alarms", "/alarms"],
+      ["streams", "/streams"],
+      ["assets", "/assets"],
+    ],
+  ],
+  [
+    "group_promise",
+    [
+      ["plans", "/plans"],
+      ["indicators", "/indicators"],
+    ],
+  ],
+  [
+    "group_work",
+    [
+      ["cases", "/cases"],
+      ["runs", "/runs"],
+    ],
+  ],
+  [
+    "group_base",
+    [
+      ["packs", "/packs"],
+      ["systems", "/systems"],
+      ["evidence", "/evidence"],
+    ],
+  ],
+];
+
+const within = (path: string, to: string): boolean => path === to || (to !== "/" && path.startsWith(`${to}/`)) || (to === "/plans" && path.startsWith("/targets/"));
+
+export function Nav() {
+  const summary = useResource<Summary>("/summary", "live").data;
+  const active = summary?.alarms.active ?? 0;
+  return (
+    <nav class="nav" aria-label={say("navigation")} data-testid="nav">
+      {groups.map(([group, links]) => (
+        <div key={group}>
+          <h2>{say(group)}</h2>
+          {links.map(([word, to]) => (
+            <a key={to} href={to} title={say(word)} aria-current={within(place.value.path, to) ? "page" : undefined} data-testid={`nav-${word}`}>
+              <Icon name={word} />
+              <span>{say(word)}</span>
+              {word === "alarms" && active > 0 && <span class="badge num">{active}</span>}
+            </a>
+          ))}
+        </div>
+      ))}
+    </nav>
+  );
+}

@@ -1,0 +1,155 @@
+/** One stream: its readings over time, its forecast, and its facts. */
+
+import { useMemo } from "preact/hooks";
+import { path, segment } from "../../api/client";
+import type { Observations, Stream, StreamForecast } from "../../api/contract";
+import { inWords, language } from "../../state/language";
+import { useResource } from "../../state/resource";
+import { queried, setQuery } from "../../state/route";
+import { colour, theme } from "../../state/theme";
+import { to } from "../../ui/address";
+import { Age } from "../../ui/age";
+import { Card } from "../../ui/card";
+import { Chart } from "../../ui/chart";
+import { saveCsv } from "../../ui/csv";
+import { Facts } from "../../ui/facts";
+import { DateField, Segments } from "../../ui/field";
+import { number, quantity, unit } from "../../ui/format";
+import { Icon } from "../../ui/icon";
+import { lineOption, type Line } from "../../ui/line";
+import { Page } from "../../ui/page";
+import { Quality } from "../../ui/quality";
+import { Show } from "../../ui/show";
+import { say } from "../../ui/text";
+import { dayOf, ms, span, startOf } from "../../ui/time";
+import { Alive } from "./streams";
+
+const day = 86_400_000;
+const spans: Record<string, number> = { "24h": day, "7d": 7 * day, "30d": 30 * day };
+const points = 1000;
+
+const iso = (at: number): string => new Date(at).toISOString().slice(0, 19) + "Z";
+
+/** What to ask for: a preset ends with the latest reading; a custom range is whole days of the city. */
+function asked(stream: Stream): { range: string; since: string; until: string } {
+  const range = queried("range") || "24h";
+  const latest = ms(stream.latest?.time) ?? Date.now();
+  if (range === "custom") {
+    const from = queried("from") || dayOf(latest - 7 * day);
+    const to = queried("to") || dayOf(latest);
+    return { range, since: iso(startOf(from)), until: iso(startOf(dayOf(startOf(to) + 1.5 * day))) };
+  }
+  const length = spans[range] ?? day;
+  return { range, since: range === "24h" ? "" : iso(Math.floor(latest / 300_000) * 300_000 - length), until: "" };
+}
+
+function Ranges({ range, since, until }: { range: string; since: string; until: string }) {
+  const last = (ms(until) ?? Date.now()) - 1;
+  return (
+    <div class="filters">
+      <Segments
+        label={say("range")}
+        value={range}
+        testid="range"
+        onChange={(value) => setQuery({ range: value === "24h" ? "" : value, ...(value === "custom" ? {} : { from: "", to: "" }) })}
+        options={[
+          { value: "24h", title: say("hours_24") },
+          { value: "7d", title: say("days_7") },
+          { value: "30d", title: say("days_30") },
+          { value: "custom", title: say("custom") },
+        ]}
+      />
+      {range === "custom" && (
+        <>
+          <DateField label={say("from")} value={dayOf(ms(since) ?? last)} onChange={(from) => setQuery({ from })} testid="from" />
+          <DateField label={say("until")} value={dayOf(last)} onChange={(value) => setQuery({ to: value })} testid="until" />
+        </>
+      )}
+    </div>
+  );
+}
+
+function save(stream: Stream, data: Observations): void {
+  const rows = data.time.map((time, i) => [iso(time), data.value[i], data.low[i], data.high[i], data.quality[i]]);
+  saveCsv(`${stream.id}.csv`, ["time", `value [${data.unit}]`, "low", "high", "quality"], rows);
+}
+
+function Course({ stream, data, forecast }: { stream: Stream; data: Observations; forecast: StreamForecast | undefined }) {
+  const option = useMemo(() => {
+    const averaged = data.step_s > 0;
+    const lines: Line[] = [
+      { name: inWords(stream.title), time: data.time, value: data.value, quality: data.quality, ...(averaged ? { low: data.low, high: data.high } : {}), points: false, color: colour("chart-1") },
+    ];
+    if (forecast && forecast.time.length > 0) lines.push({ name: say("forecast"), time: forecast.time, value: forecast.value, dashed: true, color: colour("chart-4") });
+    return lineOption({ lines, unit: data.unit, legend: true });
+  }, [data, forecast, theme.value, language.value]);
+  return <Chart option={option} height={380} label={inWords(stream.title)} testid="stream-chart" />;
+}
+
+function Inside({ stream }: { stream: Stream }) {
+  const { range, since, until } = asked(stream);
+  const data = useResource<Observations>(path(`/streams/${segment(stream.id)}/observations`, { since, until, points }), "live", true);
+  const forecast = useResource<StreamForecast>(`/streams/${segment(stream.id)}/forecast`).data;
+  const shown = data.data;
+  const known = shown?.value.filter((v) => v !== null) ?? [];
+  return (
+    <div class="columns">
+      <Card
+        title={<Ranges range={range} since={since || (shown?.since ?? "")} until={until} />}
+        end={
+          <button type="button" class="button" disabled={!shown || shown.time.length === 0} onClick={() => shown && save(stream, shown)} data-testid="csv">
+            <Icon name="download" />
+            {say("save_csv")}
+          </button>
+        }
+        testid="stream-course"
+      >
+        <Show of={data} empty={(found) => found.time.length === 0}>
+          {(found) => (
+            <>
+              <Course stream={stream} data={found} forecast={range === "24h" || range === "7d" ? forecast : undefined} />
+              <div class="row wrap small faint">
+                <span>{found.step_s > 0 ? say("averaged", { step: span(found.step_s) }) : say("raw")}</span>
+                <span class="num">{say("readings_shown", { n: known.length })}</span>
+                {forecast?.run && (
+                  <span>
+                    {say("forecast_by")} <a href={to.run(forecast.run)}>{forecast.run}</a>
+                  </span>
+                )}
+              </div>
+            </>
+          )}
+        </Show>
+      </Card>
+      <Card title={say("attributes")} testid="stream-facts">
+        <Facts
+          of={[
+            [say("state"), <Alive stream={stream} />],
+            [say("latest"), <b class="num">{quantity(stream.latest?.value, stream.unit)}</b>],
+            [say("time"), <Age at={stream.latest?.time} stale={!stream.alive} />],
+            stream.latest && [say("quality"), <Quality flag={stream.latest.quality} />],
+            [say("asset"), <a href={to.asset(stream.asset)}>{inWords(stream.asset_title) || stream.asset}</a>],
+            [say("quantity"), inWords(stream.quantity_title)],
+            [say("unit"), unit(stream.unit) || say("dash")],
+            [say("cadence"), span(stream.cadence_s)],
+            stream.low !== null && stream.high !== null && [say("plausible"), <span class="num">{say("between", { low: number(stream.low), high: number(stream.high) })}</span>],
+            [say("id"), <code class="break">{stream.id}</code>],
+          ]}
+        />
+      </Card>
+    </div>
+  );
+}
+
+export function StreamPage({ id }: { id: string }) {
+  const stream = useResource<Stream>(`/streams/${segment(id)}`, "live");
+  return (
+    <Page
+      title={stream.data ? `${inWords(stream.data.asset_title)} · ${inWords(stream.data.title)}` : say("streams")}
+      crumbs={[{ title: say("streams"), to: "/streams" }]}
+      testid="page-stream"
+    >
+      <Show of={stream}>{(data) => <Inside stream={data} />}</Show>
+    </Page>
+  );
+}

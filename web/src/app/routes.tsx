@@ -1,0 +1,71 @@
+/** Which page stands at which address. */
+
+import type { FunctionComponent } from "preact";
+import { Alarms } from "./pages/alarms";
+import { AssetPage } from "./pages/asset";
+import { Assets } from "./pages/assets";
+import { CasePage } from "./pages/case";
+import { Cases } from "./pages/cases";
+import { EvidencePage } from "./pages/evidence";
+import { IndicatorPage } from "./pages/indicator";
+import { Indicators } from "./pages/indicators";
+import { MapPage } from "./pages/map";
+import { NotFound } from "./pages/not-found";
+import { Overview } from "./pages/overview";
+import { PackPage } from "./pages/pack";
+import { Packs } from "./pages/packs";
+import { PlanPage } from "./pages/plan";
+import { Plans } from "./pages/plans";
+import { RunPage } from "./pages/run";
+import { Runs } from "./pages/runs";
+import { StreamPage } from "./pages/stream";
+import { Streams } from "./pages/streams";
+import { Systems } from "./pages/systems";
+import { TargetPage } from "./pages/target";
+
+export type PageOf = FunctionComponent<{ id: string }>;
+
+const lists: Record<string, PageOf> = {
+  "": Overview,
+  map: MapPage,
+  plans: Plans,
+  streams: Streams,
+  alarms: Alarms,
+  assets: Assets,
+  cases: Cases,
+  runs: Runs,
+  indicators: Indicators,
+  packs: Packs,
+  systems: Systems,
+  evidence: EvidencePage,
+};
+
+const items: Record<string, PageOf> = {
+  plans: PlanPage,
+  targets: TargetPage,
+  streams: StreamPage,
+  assets: AssetPage,
+  cases: CasePage,
+  runs: RunPage,
+  indicators: IndicatorPage,
+  packs: PackPage,
+};
+
+export interface Route {
+  page: PageOf;
+  id: string;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+export function routeOf(path: string): Route {
+  const [noun = "", id = "", ...rest] = path.slice(1).split("/");
+  const page = rest.length > 0 ? undefined : id === "" ? lists[noun] : items[noun];
+  return { page: page ?? NotFound, id: decoded(id) };
+}

@@ -1,0 +1,13 @@
+/** The web app begins. */
+
+import { render } from "preact";
+import { App } from "./app/app";
+import "./ui/styles/tokens.css";
+import "./ui/styles/base.css";
+import "./ui/styles/shell.css";
+import "./ui/styles/parts.css";
+import "./ui/styles/lists.css";
+import "./ui/styles/map.css";
+
+const root = document.getElementById("app");
+if (root) render(<App />, root);

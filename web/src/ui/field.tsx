@@ -1,0 +1,104 @@
+/** What people type and choose with. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Icon } from "./icon";
+import { say } from "./text";
+
+interface SearchProps {
+  value: string;
+  onChange: (value: string) => void;
+  label?: string;
+  testid?: string;
+}
+
+/** A search box that speaks once the typing pauses. */
+export function Search({ value, onChange, label, testid = "search" }: SearchProps) {
+  const [text, setText] = useState(value);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => setText(value), [value]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return (
+    <label class="field search">
+      <span class="hidden-text">{label ?? say("search")}</span>
+      <Icon name="search" />
+      <input
+        type="search"
+        value={text}
+        placeholder={label ?? say("search_hint")}
+        data-testid={testid}
+        onInput={(event) => {
+          const next = event.currentTarget.value;
+          setText(next);
+          clearTimeout(timer.current);
+          timer.current = setTimeout(() => onChange(next), 200);
+        }}
+      />
+    </label>
+  );
+}
+
+export interface Option {
+  value: string;
+  title: string;
+}
+
+interface SelectProps {
+  label: string;
+  value: string;
+  options: Option[];
+  onChange: (value: string) => void;
+  testid?: string;
+  shown?: boolean;
+}
+
+export function Select({ label, value, options, onChange, testid, shown = false }: SelectProps) {
+  return (
+    <label class="field">
+      <span class={shown ? undefined : "hidden-text"}>{label}</span>
+      <select value={value} data-testid={testid} onChange={(event) => onChange(event.currentTarget.value)}>
+        {options.map((option) => (
+          <option key={option.value} value={option.value} selected={option.value === value}>
+            {option.title}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+interface DateProps {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  testid?: string;
+}
+
+export function DateField({ label, value, onChange, testid }: DateProps) {
+  return (
+    <label class="field">
+      {label}
+      <input type="date" value={value} data-testid={testid} onChange={(event) => onChange(event.currentTarget.value)} />
+    </label>
+  );
+}
+
+interface SegmentsProps {
+  label: string;
+  value: string;
+  options: Option[];
+  onChange: (value: string) => void;
+  testid?: string;
+}
+
+/** One of a few, all in sight. */
+export function Segments({ label, value, options, onChange, testid }: SegmentsProps) {
+  return (
+    <div class="segments" role="group" aria-label={label} data-testid={testid}>
+      {options.map((option) => (
+        <button type="button" key={option.value} aria-pressed={option.value === value} data-value={option.value} onClick={() => onChange(option.value)}>
+          {option.title}
+        </button>
+      ))}
+    </div>
+  );
+}

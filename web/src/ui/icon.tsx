@@ -1,0 +1,39 @@
+/** Small drawings, 16 × 16, in the colour of the text around them. */
+
+const strokes = {
+  overview: "M2.5 2.5h4.5v6H2.5zM9 2.5h4.5v3.5H9zM2.5 10.5H7v3H2.5zM9 8h4.5v5.5H9z",
+  map: "M2 4l4-1.5 4 1.5 4-1.5v9.5L10 13.5l-4-1.5-4 1.5zM6 2.5v9.5M10 4v9.5",
+  plans: "M3.5 2h9v12h-9zM6 5.5h4M6 8h4M6 10.5h2.5",
+  streams: "M1.5 8.5h3l2-5 3 9 2-4h3",
+  alarms: "M8 2.2 14.3 13.3H1.7zM8 6.5v3.2M8 11.4v.2",
+  cases: "M2.5 4.5h11v9h-11zM6 4.5v-2h4v2M2.5 8.5h11",
+  runs: "M2 13.5c3 0 3.5-9 6-9s3 5 6 5M2 2.5v11h12",
+  indicators: "M3 13.5v-4M6.4 13.5v-8M9.7 13.5v-5.5M13 13.5v-11",
+  packs: "M8 1.8 14 5v6l-6 3.2L2 11V5zM2 5l6 3.2L14 5M8 8.2v6",
+  systems: "M2.5 2.5h3.5v3.5H2.5zM10 2.5h3.5v3.5H10zM2.5 10h3.5v3.5H2.5zM10 10h3.5v3.5H10z",
+  evidence: "M8 1.8l5.5 2v4.2c0 3.2-2.3 5.2-5.5 6.3-3.2-1.1-5.5-3.1-5.5-6.3V3.8zM5.5 8l1.8 1.8L10.7 6.3",
+  assets: "M3 14V4l4-2v12M7 6l6 1.5V14M2 14h12",
+  search: "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM10.3 10.3 14 14",
+  sun: "M8 5a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM8 1v1.5M8 13.5V15M1 8h1.5M13.5 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1",
+  moon: "M13.5 9.5A6 6 0 1 1 6.5 2.5a4.7 4.7 0 0 0 7 7z",
+  close: "M3.5 3.5l9 9M12.5 3.5l-9 9",
+  layers: "M8 2 14.5 5.5 8 9 1.5 5.5zM1.5 8.5 8 12l6.5-3.5M1.5 11 8 14.5l6.5-3.5",
+  download: "M8 2v8M4.5 7 8 10.5 11.5 7M2.5 13.5h11",
+  fit: "M2.5 6v-3.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10",
+  north: "M8 1.8l3.7 11.7L8 11l-3.7 2.5z",
+  plus: "M8 3v10M3 8h10",
+  minus: "M3 8h10",
+  arrow: "M3 8h10M9 4l4 4-4 4",
+  down: "M3.5 6 8 10.5 12.5 6",
+  check: "M3 8.5l3.2 3.2L13 4.5",
+} as const;
+
+export type IconName = keyof typeof strokes;
+
+export function Icon({ name, size = 16 }: { name: IconName; size?: number }) {
+  return (
+    <svg width={size} height={size} viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.4" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
+      <path d={strokes[name]} />
+    </svg>
+  );
+}
