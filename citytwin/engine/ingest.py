@@ -157,7 +157,7 @@ def _decode_any_json(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
         raise BadBatch("the body has no readings", "a list of readings, or columns stream, time and value", "body")
     good: list[Row] = []
     numbers: list[int] = []
-    faults = []
+    faults: list[Fault] = []
     for n, item in enumerate(data, 1):
         try:
             good.append(msgspec.convert(item, Row))
