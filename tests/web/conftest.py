@@ -1,24 +1,18 @@
-"""A city served to a real browser: the smallest pack, a day of demo data, the built web app."""
+"""A real browser on a served city, watching for everything that goes wrong in a page."""
 
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILT = ROOT / "citytwin" / "api" / "static" / "index.html"
-PATIENCE_S = 90
+from ..served import Served
+
+BUILT = Path(__file__).resolve().parents[2] / "citytwin" / "api" / "static" / "index.html"
 READY_MS = 60_000
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
@@ -53,64 +47,54 @@ class Visit:
     def see(self, testid: str) -> Any:
         return self.page.locator(f"[data-testid='{testid}']")
 
+    def text(self) -> str:
+        return str(self.page.inner_text("main"))
+
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a served city."""
+def browser() -> Iterator[Any]:
     if not CHROMIUM:
-        pytest.skip("no chromium on this machine")
+        pytest.skip("chromium is not installed (Debian: apt install chromium fonts-noto-cjk)")
     if not BUILT.is_file():
-        pytest.skip("the web app is not built: run make web")
-    folder = tmp_path_factory.mktemp("city")
-    (folder / "city.yaml").write_text(CITY, "utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", "import sys; from citytwin.cli import main; sys.exit(main())", "serve"]
-    options = ["--home", str(folder / "home"), "--city", str(folder), "--port", str(port), "--demo-days", "1"]
-    log = folder / "log.txt"
-    base = f"http://127.0.0.1:{port}"
-    with log.open("w") as out, subprocess.Popen([*command, *options], stdout=out, stderr=out, cwd=folder) as server:
-        try:
-            _await(base, server, log)
-            yield base
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
+        pytest.skip("the web app is not built (make web)")
+    from playwright.sync_api import sync_playwright
 
-
-def _await(base: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        if server.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(f"{base}/api/health", timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail(f"the city was not served: {log.read_text()[-2000:]}")
-
-
-@pytest.fixture(scope="session")
-def browser(served: str) -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield running
         running.close()
 
 
-@pytest.fixture
-def visit(browser: Any, served: str) -> Iterator[Visit]:
+@pytest.fixture(scope="session")
+def tiny(serve: Callable[..., Served], tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """A city of the smallest pack, with a day of demo data."""
+    folder = tmp_path_factory.mktemp("tiny") / "city"
+    folder.mkdir()
+    (folder / "city.yaml").write_text(CITY, "utf-8")
+    return serve(folder / "home", "--city", str(folder), "--demo-days", "1")
+
+
+def _tab(browser: Any, base: str) -> Iterator[Visit]:
     """A fresh tab, Chinese as it opens; what it logs as an error, and whatever it asks of elsewhere, is a fault."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    visit = Visit(served, context.new_page())
+    visit = Visit(base, context.new_page())
     visit.page.on("console", lambda m: visit.faults.append(m.text) if m.type in ("error", "warning") else None)
     visit.page.on("pageerror", lambda e: visit.faults.append(str(e)))
     visit.page.on(
         "request",
-        lambda r: None if r.url.startswith((served, "data:", "blob:")) else visit.faults.append(f"asked {r.url}"),
+        lambda r: None if r.url.startswith((base, "data:", "blob:")) else visit.faults.append(f"asked {r.url}"),
     )
     yield visit
     context.close()
+
+
+@pytest.fixture
+def visit(browser: Any, tiny: Served) -> Iterator[Visit]:
+    """A tab on the tiny city."""
+    yield from _tab(browser, tiny.url)
+
+
+@pytest.fixture
+def visit_lingang(browser: Any, lingang: Served) -> Iterator[Visit]:
+    """A tab on the reference city."""
+    yield from _tab(browser, lingang.url)
