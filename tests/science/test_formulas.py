@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import pkgutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,6 +44,38 @@ def test_nine_of_ten_new_observations_fall_into_the_interval() -> None:
         _, low, high = line.predict(11.0)
         inside += low <= 1 + 2 * 11 + rng.normal(0, 1) <= high
     assert 0.88 <= inside / 2000 <= 0.92
+
+
+@pytest.mark.parametrize(("memory", "n"), [(0.0, 30), (0.5, 40), (0.8, 60)])
+def test_intervals_of_figures_with_memory_against_simulation(memory: float, n: int) -> None:
+    rng = np.random.default_rng(4)
+    inside = inside_if_independent = 0
+    runs = 600
+    for _ in range(runs):
+        noise = np.zeros(n + 7)
+        noise[0] = rng.normal()
+        for i in range(1, n + 7):
+            noise[i] = memory * noise[i - 1] + np.sqrt(1 - memory**2) * rng.normal()
+        t = np.arange(n + 7.0)
+        y = 3 + 0.2 * t + noise
+        line = trend(t[:n], y[:n])
+        assert line is not None
+        _, low, high = line.predict(t[-1])
+        inside += low <= y[-1] <= high
+        _, low, high = replace(
+            line, effective=float(n), spread=line.spread * np.sqrt((line.effective - 2) / (n - 2) * n / line.effective)
+        ).predict(t[-1])
+        inside_if_independent += low <= y[-1] <= high
+    assert 0.84 <= inside / runs <= 0.97
+    if memory == 0.8:
+        assert inside_if_independent / runs < 0.83  # what would be claimed without regard to memory
+
+
+def test_a_perfect_line_has_no_memory_and_no_spread() -> None:
+    line = trend(np.arange(10.0), 2 * np.arange(10.0))
+    assert line is not None
+    assert (line.memory, line.effective) == (0.0, 10.0)
+    assert line.spread == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.parametrize("t", [[], [1.0], [1.0, 2.0], [1.0, 1.0, 1.0]])
