@@ -1,6 +1,6 @@
 """How many readings a second become durable?
 
-Method: a batch of 500,000 readings (1,000 streams of 500 readings each) through `ingest.decode` and `Intake.accept`, which checks, converts, seals
+Method: a batch of 500,000 readings (1,000 streams of 500 readings each) through `decode.readings` and `Intake.accept`, which checks, converts, seals
 and commits; the clock runs from the bytes to the acknowledgement. Arrow and JSON bodies, new time stamps each run. Peers in the same run, on the
 same disk: SQLite with `synchronous=FULL` and one transaction per batch (rows already decoded), and DuckDB's own `INSERT … SELECT` from the Arrow table, which
 checks and seals nothing. Also single readings from one and from 16 senders at once, against SQLite committing each one.
@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from machine import repeat, spread, write
 
-from citytwin.engine import catalog, ingest, load
+from citytwin.engine import catalog, decode, ingest, load
 from citytwin.engine.twin import Twin
 from citytwin.kernel.asset import Asset
 from citytwin.kernel.city import City
@@ -44,7 +44,7 @@ def make_twin(folder: Path) -> Twin:
         store, City("bench", Title("测试", "Bench"), ZONE, (0, 0), (0, 0, 1, 1), ("hello",), ""), packs, SystemClock()
     )
     kind = twin.types["hello.lamp"]
-    required = {a.id: a.choices[0] if a.choices else (a.low or 1.0) for a in kind.attributes if a.required}
+    required = {a.id: next(iter(a.choices)) if a.choices else (a.low or 1.0) for a in kind.attributes if a.required}
     catalog.add(twin, [Asset(f"l{n:04}", kind.id, Title(f"{n}", f"{n}"), None, required) for n in range(STREAMS)])
     return twin
 
@@ -92,7 +92,7 @@ def main() -> None:
 
         def ours(body: bytes, media: str) -> float:
             began = time.perf_counter()
-            table, faults = ingest.decode(body, media, ZONE)
+            table, faults = decode.readings(body, media, ZONE)
             receipt = intake.accept(Batch(table), faults=faults)
             assert receipt.accepted == ROWS
             return ROWS / (time.perf_counter() - began)
@@ -137,8 +137,8 @@ def main() -> None:
             duck.execute("INSERT INTO reading SELECT * FROM incoming")
             return ROWS / (time.perf_counter() - began)
 
-        arrow = repeat(lambda: ours(feed.arrow(), ingest.ARROW), RUNS)
-        json = repeat(lambda: ours(feed.json(), ingest.JSON), RUNS)
+        arrow = repeat(lambda: ours(feed.arrow(), decode.ARROW), RUNS)
+        json = repeat(lambda: ours(feed.json(), decode.JSON), RUNS)
         peer_lite = repeat(sqlite, RUNS)
         peer_duck = repeat(bare, RUNS)
 

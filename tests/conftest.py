@@ -34,7 +34,7 @@ types:
     geometry: point
     attributes:
       - {id: brim_m, title: {zh: 箱沿, en: Brim}, unit: m, low: 0}
-      - {id: material, title: {zh: 材质, en: Material}, kind: choice, choices: [steel, concrete]}
+      - {id: material, title: {zh: 材质, en: Material}, kind: choice, choices: {steel: {zh: 钢, en: Steel}, concrete: {zh: 混凝土, en: Concrete}}}
 relations:
   - {id: spills_to, title: {zh: 溢流至, en: Spills to}, source: basin, target: basin}
 """,
@@ -50,7 +50,8 @@ streams:
 -- per: basin
 -- every: day
 -- better: neither
--- source: arithmetic mean of the day's readings
+-- source_zh: 当日读数的算术平均值
+-- source_en: arithmetic mean of the day's readings
 SELECT asset_id, date_trunc('day', time) AS period, avg(value) AS value
 FROM tank.level WHERE time >= $since AND time < $until
 GROUP BY asset_id, date_trunc('day', time)
@@ -62,7 +63,8 @@ GROUP BY asset_id, date_trunc('day', time)
 -- per: basin
 -- every: month
 -- better: lower
--- source: mean of the daily means
+-- source_zh: 日均值的平均值
+-- source_en: mean of the daily means
 SELECT asset_id, date_trunc('month', period) AS period, avg(value) AS value
 FROM tank.level_mean WHERE period >= $since AND period < $until
 GROUP BY asset_id, date_trunc('month', period)
@@ -78,9 +80,9 @@ cases:
   - id: spill
     title: {zh: 溢流处置, en: Spill}
     steps:
-      - {id: inspect, title: {zh: 现场核查, en: Inspect}, role: crew, days: 1, next: [repair, close]}
-      - {id: repair, title: {zh: 修复, en: Repair}, role: crew, days: 3, next: [close]}
-      - {id: close, title: {zh: 办结, en: Close}, role: steward}
+      - {id: inspect, title: {zh: 现场核查, en: Inspect}, role: {zh: 养护班组, en: Crew}, days: 1, next: [repair, close]}
+      - {id: repair, title: {zh: 修复, en: Repair}, role: {zh: 养护班组, en: Crew}, days: 3, next: [close]}
+      - {id: close, title: {zh: 办结, en: Close}, role: {zh: 管理员, en: Steward}}
 """,
 }
 

@@ -19,7 +19,7 @@ from citytwin.kernel.units import quantity
 
 
 class RuleItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule: what it looks at, its limits, and what case it opens."""
+    """A rule: what it looks at, its limits, and what case it opens. `unit` is that of `rows`."""
 
     id: str
     pack: str
@@ -28,6 +28,7 @@ class RuleItem(msgspec.Struct, frozen=True, kw_only=True):
     stream: str
     indicator: str
     rows: str
+    unit: str
     above: float | str | None
     below: float | str | None
     outside: tuple[float, float] | None
@@ -130,6 +131,8 @@ def _unit(house: House, rule: Rule | None) -> str:
         return ""
     if rule.silent_s is not None:
         return "s"
+    if rule.rows:
+        return rule.unit
     if rule.stream in house.twin.streams:
         return quantity(house.twin.streams[rule.stream].quantity).unit
     return house.twin.indicators[rule.indicator].unit if rule.indicator in house.twin.indicators else ""

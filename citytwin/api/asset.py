@@ -38,12 +38,13 @@ class AssetItem(msgspec.Struct, frozen=True):
 
 
 class AttributeValue(msgspec.Struct, frozen=True):
-    """An attribute of an asset."""
+    """An attribute of an asset; `value_title` is the name of a value that was chosen from a list."""
 
     id: str
     title: Title
     unit: str
     value: Any
+    value_title: Title | None = None
 
 
 class Neighbour(msgspec.Struct, frozen=True):
@@ -77,7 +78,7 @@ class AssetDetail(msgspec.Struct, frozen=True, kw_only=True):
     relations: list[Link]
     relations_total: int
     streams: list[stream.StreamItem]
-    indicators: list[indicator.Figure]
+    indicators: list[indicator.LastFigure]
     alarms: list[alarm.AlarmItem]
     cases: list[case.CaseItem]
 
@@ -248,7 +249,11 @@ def _attributes(house: House, type: str, held: dict[str, Any]) -> list[Attribute
     """Those declared, in their order, then those no longer declared."""
     kind = house.twin.types.get(type)
     declared = {a.id: a for a in kind.attributes} if kind else {}
-    known = [AttributeValue(a.id, a.title, a.unit, held[a.id]) for a in declared.values() if a.id in held]
+    known = [
+        AttributeValue(a.id, a.title, a.unit, held[a.id], a.choices.get(held[a.id]) if a.choices else None)
+        for a in declared.values()
+        if a.id in held
+    ]
     return known + [AttributeValue(k, Title(k, k), "", v) for k, v in held.items() if k not in declared]
 
 

@@ -28,7 +28,7 @@ class CaseItem(msgspec.Struct, frozen=True, kw_only=True):
     alarm: str | None
     step: str
     step_title: Title
-    role: str
+    role: Title | None
     opened: datetime
     due: datetime | None
     overdue: bool
@@ -89,7 +89,7 @@ def _fields(house: House, row: Mapping[str, Any]) -> dict[str, Any]:
         "alarm": row["alarm"],
         "step": row["step"],
         "step_title": step.title if step else Title(row["step"], row["step"]),
-        "role": step.role if step else "",
+        "role": step.role if step else None,
         "opened": row["opened"],
         "due": row["due"],
         "overdue": row["closed"] is None and row["due"] is not None and row["due"] < house.now(),

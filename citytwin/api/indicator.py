@@ -30,7 +30,7 @@ class IndicatorItem(msgspec.Struct, frozen=True, kw_only=True):
     per: str
     every: Period
     better: Better
-    source: str
+    source: Title
     version: str
 
 
@@ -62,7 +62,7 @@ class Figures(msgspec.Struct, frozen=True):
     value: list[float | None]
 
 
-class Figure(msgspec.Struct, frozen=True):
+class LastFigure(msgspec.Struct, frozen=True):
     """The last figure of one indicator."""
 
     indicator: str
@@ -141,7 +141,7 @@ def values(house: House, id: str, query: FigureQuery) -> Figures:
     return Figures(id, i.unit, asset, titles, milliseconds(found["period"]), value)
 
 
-def of_asset(house: House, asset: str) -> list[Figure]:
+def of_asset(house: House, asset: str) -> list[LastFigure]:
     """The last figure of every indicator of one asset."""
     found = house.rows(
         "SELECT v.indicator, v.period, v.value FROM indicator_value AS v "
@@ -150,7 +150,9 @@ def of_asset(house: House, asset: str) -> list[Figure]:
         {"asset": asset},
     )
     known = house.twin.indicators
-    return [Figure(i.id, i.title, i.unit, r["period"], r["value"]) for r in found if (i := known.get(r["indicator"]))]
+    return [
+        LastFigure(i.id, i.title, i.unit, r["period"], r["value"]) for r in found if (i := known.get(r["indicator"]))
+    ]
 
 
 ROUTES = (

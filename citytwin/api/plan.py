@@ -82,7 +82,7 @@ class Measure(msgspec.Struct, frozen=True):
     id: str
     title: Title
     unit: str
-    source: str
+    source: Title
     every: Period
     better: Better
 

@@ -14,14 +14,16 @@ from citytwin.api.route import Body, Query, Route
 from citytwin.api.stream import run_series
 from citytwin.engine.simulate import Description
 from citytwin.kernel.errors import NotFound
-from citytwin.kernel.model import Parameter
+from citytwin.kernel.model import Figure, Parameter
 from citytwin.kernel.title import Title
 
 State = Literal["queued", "running", "done", "failed"]
 
 
 class ModelItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A model: how often it runs, how far it looks, what it reads and writes, and what a scenario may change."""
+    """A model: how often it runs, how far it looks, what it reads and writes, what a scenario may change, and the
+    figures that a run gives.
+    """
 
     id: str
     pack: str
@@ -32,10 +34,11 @@ class ModelItem(msgspec.Struct, frozen=True, kw_only=True):
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     parameters: tuple[Parameter, ...]
+    figures: tuple[Figure, ...]
 
 
 class RunItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A run: of which model, with what, and what came of it."""
+    """A run: of which model, with what, and what came of it; the model tells the titles and units of `figures`."""
 
     id: str
     model: str
@@ -94,6 +97,7 @@ def declared(m: Description) -> ModelItem:
         reads=m.reads,
         writes=m.writes,
         parameters=m.parameters,
+        figures=m.figures,
     )
 
 

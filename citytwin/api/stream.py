@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from citytwin.api.house import House
 from citytwin.api.page import Page, Paged, fetched, title, where
 from citytwin.api.route import Call, Query, Route
-from citytwin.engine import ingest
+from citytwin.engine import decode, ingest
 from citytwin.engine.twin import find
 from citytwin.kernel.errors import BadRequest, NotFound
 from citytwin.kernel.observation import Batch, Receipt
@@ -108,7 +108,9 @@ class StreamQuery(Paged, frozen=True, kw_only=True):
 
     type: Annotated[str, msgspec.Meta(description="stream type")] | None = None
     asset: Annotated[str, msgspec.Meta(description="asset")] | None = None
-    q: Annotated[str, msgspec.Meta(description="part of an id or of the asset's title")] | None = None
+    q: (
+        Annotated[str, msgspec.Meta(description="part of an id, or of a title of the stream type or the asset")] | None
+    ) = None
     alive: Annotated[bool, msgspec.Meta(description="whether it still reports")] | None = None
 
 
@@ -145,16 +147,24 @@ _SELECT = """
 MATCH = "strpos(lower({0} || ' ' || coalesce(a.title_zh, '') || ' ' || coalesce(a.title_en, '')), lower($q)) > 0"
 
 
-def _quiet_since(house: House) -> pa.Table:
-    """Since when a stream of each type must have reported to count as alive."""
+def _kinds(house: House, q: str | None) -> pa.Table:
+    """Of each stream type: since when its streams must have reported to count as alive, and whether a title of it holds `q`."""
     now = house.now()
     kinds = house.twin.streams
     since = [now - timedelta(seconds=max(3 * kind.cadence_s, QUIET_S)) for kind in kinds.values()]
-    return pa.table({"stream_type": pa.array(list(kinds), pa.string()), "since": pa.array(since, TIME)})
+    part = (q or "").lower()
+    sought = [part != "" and any(part in t.lower() for t in (k.title.zh, k.title.en)) for k in kinds.values()]
+    return pa.table(
+        {
+            "stream_type": pa.array(list(kinds), pa.string()),
+            "since": pa.array(since, TIME),
+            "sought": pa.array(sought, pa.bool_()),
+        }
+    )
 
 
-def _tables(house: House) -> dict[str, pa.Table]:
-    return {"latest_reading": house.twin.store.latest(), "kind": _quiet_since(house)}
+def _tables(house: House, q: str | None = None) -> dict[str, pa.Table]:
+    return {"latest_reading": house.twin.store.latest(), "kind": _kinds(house, q)}
 
 
 def item(house: House, row: dict[str, Any]) -> dict[str, Any]:
@@ -180,13 +190,13 @@ def streams(house: House, query: StreamQuery) -> Page[StreamItem]:
         {
             "s.stream_type = $type": query.type,
             "s.asset_id = $asset": query.asset,
-            MATCH.format("s.stream"): query.q,
+            f"(coalesce(k.sought, FALSE) OR {MATCH.format('s.stream')})": query.q,
             "coalesce(l.time >= k.since, FALSE) = $alive": query.alive,
         }
     )
     sql = f"{_SELECT} {clause}"
     return fetched(
-        house, sql, params, query, {"stream": str}, lambda r: StreamItem(**item(house, r)), tables=_tables(house)
+        house, sql, params, query, {"stream": str}, lambda r: StreamItem(**item(house, r)), _tables(house, query.q)
     )
 
 
@@ -336,7 +346,7 @@ async def record(house: House, query: IngestQuery, call: Call) -> Receipt:
     """
     media = call.headers.get("content-type", "")
     if not media.strip():
-        ingest.decode(b"", "none", house.twin.city.zone)  # a body without a type is refused in the words of any other
+        decode.readings(b"", "none", house.twin.city.zone)  # a body without a type is refused in the words of any other
     body = await call.body(house.largest_batch)
     work = partial(_submit, house, query, media, body)
     future, prepared = await anyio.to_thread.run_sync(work, limiter=house.limiter)
@@ -346,14 +356,14 @@ async def record(house: House, query: IngestQuery, call: Call) -> Receipt:
 
 
 def _submit(house: House, query: IngestQuery, media: str, body: bytes) -> Any:
-    table, faults = ingest.decode(body, media, house.twin.city.zone)
+    table, faults = decode.readings(body, media, house.twin.city.zone)
     batch = Batch(table, query.key, query.source)
     return house.intake.submit(batch, unit=query.unit, partial=query.partial, faults=faults)
 
 
 ROUTES = (
     Route(
-        "POST", "/observations", record, status=201, response=Receipt, bodies=(ingest.JSON, ingest.CSV, ingest.ARROW)
+        "POST", "/observations", record, status=201, response=Receipt, bodies=(decode.JSON, decode.CSV, decode.ARROW)
     ),
     Route("GET", "/streams", streams),
     Route("GET", "/streams/{id}", stream),

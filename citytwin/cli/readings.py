@@ -14,15 +14,15 @@ from typing import Any
 import msgspec
 
 from citytwin.cli.home import opened, refresh, serving
-from citytwin.engine import ingest
+from citytwin.engine import decode, ingest
 from citytwin.kernel.errors import BadBatch, BadRequest, Fault, NotFound, StoreBusy
 from citytwin.kernel.observation import Batch
 
 MEDIA = {
-    ".csv": ingest.CSV,
-    ".json": ingest.JSON,
+    ".csv": decode.CSV,
+    ".json": decode.JSON,
     ".arrow": "application/vnd.apache.arrow.file",
-    ".arrows": ingest.ARROW,
+    ".arrows": decode.ARROW,
     ".feather": "application/vnd.apache.arrow.file",
 }
 
@@ -47,7 +47,7 @@ def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(given: argparse.Namespace) -> int:
     """Send the file to the running server, or record it directly."""
     if str(given.file) == "-":
-        body, media = sys.stdin.buffer.read(), ingest.JSON
+        body, media = sys.stdin.buffer.read(), decode.JSON
     else:
         media = MEDIA.get(given.file.suffix.lower(), "")
         if not media:
@@ -71,7 +71,7 @@ def run(given: argparse.Namespace) -> int:
 
 def _record(body: bytes, media: str, given: argparse.Namespace) -> Any:
     with opened(given.home) as twin:
-        table, faults = ingest.decode(body, media, twin.city.zone)
+        table, faults = decode.readings(body, media, twin.city.zone)
         intake = ingest.Intake(twin)
         try:
             receipt = intake.accept(Batch(table, given.key, "cli"), given.unit, given.partial, faults)

@@ -30,7 +30,7 @@ from citytwin.kernel.title import Title
 PACKS = Path(citytwin.__file__).parent / "packs"
 CITIES = Path(citytwin.__file__).parent / "cities"
 ID = re.compile(r"[a-z][a-z0-9_]{1,39}")
-HEADER = ("title_zh", "title_en", "unit", "per", "every", "better", "source")
+HEADER = ("title_zh", "title_en", "unit", "per", "every", "better", "source_zh", "source_en")
 VIEWS = (
     "asset",
     "relation",
@@ -189,7 +189,7 @@ def _indicator(path: Path, pack: str, faults: list[Fault]) -> Indicator | None:
         per=header["per"] if "." in header["per"] else f"{pack}.{header['per']}",
         every=header["every"],  # type: ignore[arg-type]  # checked above
         better=header["better"],  # type: ignore[arg-type]
-        source=header["source"],
+        source=Title(header["source_zh"], header["source_en"]),
         sql=text,
         reads=reads(text),
         version=hashlib.sha256(text.encode()).hexdigest(),

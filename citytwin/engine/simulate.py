@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from citytwin.engine import load
 from citytwin.engine.twin import Twin, find, rows
 from citytwin.kernel.errors import BadRequest, CityTwinError
-from citytwin.kernel.model import Inputs, Model, Outputs, Parameter
+from citytwin.kernel.model import Figure, Inputs, Model, Outputs, Parameter
 from citytwin.kernel.store import Change
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.title import Title
@@ -46,6 +46,7 @@ class Description:
     horizon: timedelta
     history: timedelta
     parameters: tuple[Parameter, ...]
+    figures: tuple[Figure, ...]
 
 
 def describe(id: str) -> Description:
@@ -62,6 +63,7 @@ def describe(id: str) -> Description:
         kind.horizon,
         kind.history,
         tuple(kind.parameters),
+        tuple(kind.figures),
     )
 
 
@@ -247,6 +249,7 @@ class Simulator:
         now = self._twin.clock.now()
         try:
             data, figures = done.result()
+            self._declared(model, figures)
             series = self._checked(model, pa.ipc.open_stream(data).read_all())
             self._twin.store.commit(
                 Change(
@@ -272,6 +275,16 @@ class Simulator:
                 )
             except CityTwinError as lost:
                 log.error("run %s: its failure was not recorded: %s", run, lost)
+
+    def _declared(self, model: Description, figures: Mapping[str, float]) -> None:
+        """Raises BadRequest for a figure that nobody could name: the model does not declare it."""
+        undeclared = sorted(figures.keys() - {f.id for f in model.figures})
+        if undeclared:
+            raise BadRequest(
+                f"the run gave {', '.join(map(repr, undeclared))}, which its figures do not declare",
+                "mend figures",
+                model.id,
+            )
 
     def _checked(self, model: Description, series: pa.Table) -> pa.Table:
         """The series of a run, if they belong to streams that the model declares to write."""
@@ -326,5 +339,5 @@ class Simulator:
 
 def is_model(kind: type) -> bool:
     """Whether a class has what a model needs."""
-    members = ("title", "reads", "writes", "every", "horizon", "history", "parameters")
+    members = ("title", "reads", "writes", "every", "horizon", "history", "parameters", "figures")
     return all(hasattr(kind, m) for m in members) and inspect.isfunction(getattr(kind, "run", None))

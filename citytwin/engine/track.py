@@ -27,7 +27,10 @@ CLOSE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """A target's figures over time, its path to the deadline, and the forecast; all in `unit`."""
+    """A target's figures over time, its path to the deadline, and the forecast; all in `unit`.
+
+    A figure stands at the last second of its period: that of 2023 at the end of 2023, where a deadline is judged.
+    """
 
     unit: str
     time: list[datetime] = field(default_factory=list)
@@ -160,7 +163,9 @@ def _one(
         above = line.probability_above(_years(due), goal)
         probability = above if rising else 1.0 - above
         steps = [ends[-1] + (due - ends[-1]) * k / 24 for k in range(25)]
-        future = [(s, *(float(np.clip(x, *bounds)) for x in line.predict(_years(s)))) for s in steps]  # type: ignore[misc]
+        for step in steps:
+            value, lower, upper = (float(np.clip(x, *bounds)) for x in line.predict(_years(step)))
+            future.append((_last(step), value, lower, upper))
     made = Progress(
         target=id,
         plan=plan.id,
@@ -178,7 +183,12 @@ def _one(
         probability=probability,
         reason=reason,
     )
-    return _Standing(made, Trajectory(unit, ends, values, path, future))
+    return _Standing(made, Trajectory(unit, [_last(e) for e in ends], values, [(_last(m), v) for m, v in path], future))
+
+
+def _last(end: datetime) -> datetime:
+    """The last second before the end of a period."""
+    return end - timedelta(seconds=1)
 
 
 def _relative(target: Target) -> bool:

@@ -14,7 +14,10 @@ GeometryKind = Literal["point", "line", "polygon", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of an asset type. `unit` is a unit of the vocabulary; `choices` belong to kind `choice`."""
+    """One attribute of an asset type.
+
+    `unit` is a unit of the vocabulary; `choices`, the values that kind `choice` may take with their titles, belong to that kind alone.
+    """
 
     id: str
     title: Title
@@ -23,7 +26,7 @@ class Attribute:
     required: bool = False
     low: float | None = None
     high: float | None = None
-    choices: tuple[str, ...] = ()
+    choices: Mapping[str, Title] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ class Step:
 
     id: str
     title: Title
-    role: str
+    role: Title
     days: int = 0
     next: tuple[str, ...] = ()
 

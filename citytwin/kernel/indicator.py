@@ -17,7 +17,7 @@ class Indicator:
 
     `sql` is one SELECT of `asset_id, period, value` that keeps to `time >= $since AND time < $until` (or `period`, when it
     reads other indicators), so that only what changed is computed again. `reads` are the views and indicators it reads.
-    `version` is the SHA-256 of the SQL text.
+    `source` says how it is reckoned, and by which standard. `version` is the SHA-256 of the SQL text.
     """
 
     id: str
@@ -26,7 +26,7 @@ class Indicator:
     per: str
     every: Period
     better: Better
-    source: str
+    source: Title
     sql: str
     reads: tuple[str, ...] = ()
     version: str = ""

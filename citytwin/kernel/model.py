@@ -26,6 +26,15 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A scalar that a run gives, in `unit`."""
+
+    id: str
+    title: Title
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """What a run is given; it must be picklable, since a run may happen in another process.
 
@@ -46,7 +55,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What a run gives: `series` is an Arrow table with stream (id), time, value; `figures` are scalars (with the unit in the name)."""
+    """What a run gives: `series` is an Arrow table with stream (id), time, value; `figures` are scalars by the ids that the model declares."""
 
     series: pa.Table
     figures: Mapping[str, float] = field(default_factory=dict)
@@ -57,6 +66,7 @@ class Model(Protocol):
 
     reads: asset types, relation types, stream types and indicators it is given. writes: stream types its series belong to.
     every: how often it runs by itself. horizon: how far it looks. history: how much of the past it is given.
+    figures: the scalars that a run may give, and no others.
     """
 
     title: Title
@@ -66,5 +76,6 @@ class Model(Protocol):
     horizon: timedelta
     history: timedelta
     parameters: tuple[Parameter, ...]
+    figures: tuple[Figure, ...]
 
     def run(self, inputs: Inputs) -> Outputs: ...

@@ -18,8 +18,8 @@ class Rule:
 
     With `stream` or `indicator`: one of `above`, `below` (a number, or the id of an attribute of the asset), `outside` (two numbers) or
     `silent_s` (no reading for that many seconds; streams only). It becomes an alarm once it has held for `on_delay_s` and clears once
-    the value has come back by `deadband`. With `rows`: a SQL file giving `asset_id, since, value` of each spell now present.
-    `opens` is the case type that an alarm opens.
+    the value has come back by `deadband`. With `rows`: a SQL file giving `asset_id, since, value` of each spell now present, the value in
+    `unit`, which no other rule has. `opens` is the case type that an alarm opens.
     """
 
     id: str
@@ -28,6 +28,7 @@ class Rule:
     stream: str = ""
     indicator: str = ""
     rows: str = ""
+    unit: str = ""
     above: float | str | None = None
     below: float | str | None = None
     outside: tuple[float, float] | None = None

@@ -71,7 +71,8 @@ streams:
 -- per: lamp
 -- every: day
 -- better: higher
--- source: mean of the day's readings
+-- source_zh: 当日读数的平均值
+-- source_en: mean of the day's readings
 SELECT asset_id, date_trunc('day', time) AS period, avg(value) AS value
 FROM trial.warmth WHERE time >= $since AND time < $until GROUP BY 1, 2
 """,
@@ -86,15 +87,22 @@ rules:
     advice: {zh: 关灯, en: Switch it off}
   - {id: dim, title: {zh: 过冷, en: Cold}, level: critical, indicator: warmth_daily, below: -10}
   - {id: mute, title: {zh: 无数据, en: Mute}, level: low, stream: warmth, silent_s: 3600}
+  - {id: strong, title: {zh: 功率偏大, en: Strong}, level: low, rows: strong.sql, unit: kW}
+""",
+    "trial/rows/strong.sql": """
+SELECT l.asset_id, min(w.time) AS since, l.power AS value
+FROM trial.lamp AS l JOIN trial.warmth AS w ON w.asset_id = l.asset_id
+WHERE l.power > 0.15
+GROUP BY l.asset_id, l.power
 """,
     "trial/cases.yaml": """
 cases:
   - id: cooling
     title: {zh: 降温, en: Cooling}
     steps:
-      - {id: look, title: {zh: 查看, en: Look}, role: keeper, days: 1, next: [repair, done]}
-      - {id: repair, title: {zh: 修理, en: Repair}, role: fitter, days: 3, next: [done]}
-      - {id: done, title: {zh: 完成, en: Done}, role: keeper}
+      - {id: look, title: {zh: 查看, en: Look}, role: {zh: 管理员, en: Keeper}, days: 1, next: [repair, done]}
+      - {id: repair, title: {zh: 修理, en: Repair}, role: {zh: 维修工, en: Fitter}, days: 3, next: [done]}
+      - {id: done, title: {zh: 完成, en: Done}, role: {zh: 管理员, en: Keeper}}
 """,
     "trial/panels.yaml": """
 panels:
@@ -107,7 +115,7 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from citytwin.kernel.model import Outputs, Parameter
+from citytwin.kernel.model import Figure, Outputs, Parameter
 from citytwin.kernel.title import Title
 
 
@@ -121,6 +129,7 @@ class Persistence:
     horizon = timedelta(hours=2)
     history = timedelta(hours=6)
     parameters = (Parameter("shift", Title("偏移", "Shift"), "degC", 0.0, -5.0, 5.0),)
+    figures = (Figure("mean", Title("平均温度", "Mean warmth"), "degC"),)
 
     def run(self, inputs):
         if inputs.parameters["shift"] == 5.0:
@@ -129,7 +138,7 @@ class Persistence:
         series = pa.table(
             {"stream": ["lamp-1.trial.warmth"] * 2, "time": pa.array(times, pa.timestamp("us", tz="UTC")), "value": [20.0, 21.0]}
         )
-        return Outputs(series, {"mean_degc": 20.5})
+        return Outputs(series, {"mean": 20.5})
 ''',
     "trial/colours.csv": "name,kelvin,source\nwarm,2700,made up\ncold,6500,made up\n",
     "city/city.yaml": """

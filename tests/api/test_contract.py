@@ -56,7 +56,7 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/assets.geojson", "/assets.geojson?type=trial.lamp", "features.0.properties", "id type zh en power"),
     ("/assets/{id}", "/assets/lamp-1", "", """id type type_title title geometry longitude latitude attributes relations streams
       indicators alarms cases"""),
-    ("/assets/{id}", "/assets/lamp-1", "attributes.0", "id title unit value"),
+    ("/assets/{id}", "/assets/lamp-1", "attributes.0", "id title unit value value_title"),
     ("/assets/{id}", "/assets/lamp-1", "relations.0", "type title direction asset"),
     ("/assets/{id}", "/assets/lamp-1", "relations.0.asset", "id type title"),
     ("/assets/{id}", "/assets/lamp-1", "streams.0", STREAM_ITEM),
@@ -74,6 +74,7 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/quantities", "/quantities", "items.0", "id title unit low high"),
     ("/units", "/units", "items.0", "id dimension factor offset"),
     ("/indicators", "/indicators", "items.0", INDICATOR),
+    ("/indicators", "/indicators", "items.0.source", "zh en"),
     ("/indicators/{id}", "/indicators/trial.warmth_daily", "", f"{INDICATOR} sql reads latest"),
     ("/indicators/{id}", "/indicators/trial.warmth_daily", "latest.0", "asset asset_title period value"),
     ("/indicators/{id}/values", "/indicators/trial.warmth_daily/values?asset=lamp-1&since=2026-03-01&until=2027-01-01", "",
@@ -88,20 +89,25 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/targets/{id}", "/targets/light_2026.warmth", "", f"{TARGET} indicator asset series path forecast"),
     ("/targets/{id}", "/targets/light_2026.warmth", "plan", "id title number issuer issued"),
     ("/targets/{id}", "/targets/light_2026.warmth", "indicator", "id title unit source every better"),
+    ("/targets/{id}", "/targets/light_2026.warmth", "indicator.source", "zh en"),
     ("/targets/{id}", "/targets/light_2026.warmth", "asset", "id title"),
     ("/targets/{id}", "/targets/light_2026.warmth", "series", "time value"),
     ("/targets/{id}", "/targets/light_2026.warmth", "path", "time value"),
     ("/targets/{id}", "/targets/light_2026.warmth", "forecast", "time value low high"),
-    ("/rules", "/rules", "items.0", """id pack title level stream indicator rows above below outside silent_s deadband on_delay_s
+    ("/rules", "/rules", "items.0", """id pack title level stream indicator rows unit above below outside silent_s deadband on_delay_s
       opens advice"""),
     ("/alarms", "/alarms?state=open&level=high&rule=trial.hot&asset=lamp-1&since=2026-03-01T00:00:00Z", "items.0", ALARM),
     ("/alarms/{id}", "/alarms/{alarm}", "", ALARM),
     ("/cases", "/cases?state=open&type=trial.cooling", "items.0", CASE),
     ("/cases/{id}", "/cases/{case}", "", f"{CASE} steps history"),
     ("/cases/{id}", "/cases/{case}", "steps.0", "id title role days next"),
+    ("/cases/{id}", "/cases/{case}", "steps.0.role", "zh en"),
+    ("/cases", "/cases", "items.0.role", "zh en"),
     ("/cases/{id}", "/cases/{case}", "history.0", "time step title by note"),
-    ("/models", "/models", "items.0", "id pack title every_s horizon_s history_s reads writes parameters"),
+    ("/models", "/models", "items.0", "id pack title every_s horizon_s history_s reads writes parameters figures"),
     ("/models", "/models", "items.0.parameters.0", "id title unit default low high"),
+    ("/models", "/models", "items.0.figures.0", "id title unit"),
+    ("/models", "/models", "items.0.figures.0.title", "zh en"),
     ("/runs", "/runs?model=trial.Persistence&state=done", "items.0", RUN),
     ("/runs/{id}", "/runs/{run}", "", RUN),
     ("/runs/{id}/series", "/runs/{run}/series", "", "run stream time value streams"),
@@ -299,7 +305,8 @@ def test_alarms_come_most_severe_first_and_then_newest(client: Caller) -> None:
     assert len(high) == 2
     opened = client.get("/api/alarms?state=open").json()["items"]
     assert {a["state"] for a in opened} == {"active"}
-    assert {a["unit"] for a in opened if a["rule"] == "trial.mute"} == {"s"}
+    units = {a["rule"]: a["unit"] for a in opened}
+    assert (units["trial.mute"], units["trial.hot"], units["trial.strong"]) == ("s", "degC", "kW")
 
 
 def test_features_hold_the_stored_geometry_and_escape_titles(client: Caller) -> None:
@@ -321,6 +328,29 @@ def test_assets_are_found_by_parts_of_id_and_titles(client: Caller, q: str) -> N
     found = client.get("/api/assets", params={"q": q}).json()["items"]
     assert "lamp-1" in [a["id"] for a in found]
     assert all(a["type"] == "trial.lamp" for a in found)
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("温度", ["lamp-1", "lamp-2"]),  # the title of the stream type
+        ("WARM", ["lamp-1", "lamp-2"]),
+        ("2号灯", ["lamp-2"]),  # the title of the asset
+        ("lamp-1.trial", ["lamp-1"]),
+        ("温度2", []),
+    ],
+)
+def test_streams_are_found_by_parts_of_id_and_titles(client: Caller, q: str, found: list[str]) -> None:
+    page = client.get("/api/streams", params={"q": q}).json()
+    assert [s["asset"] for s in page["items"]] == found
+    assert page["total"] == len(found)
+
+
+def test_streams_found_by_title_come_in_pages(client: Caller) -> None:
+    first = client.get("/api/streams", params={"q": "温度", "limit": 1}).json()
+    second = client.get("/api/streams", params={"q": "温度", "limit": 1, "cursor": first["next"]}).json()
+    assert [p["items"][0]["asset"] for p in (first, second)] == ["lamp-1", "lamp-2"]
+    assert (first["total"], second["next"]) == (2, None)
 
 
 @pytest.mark.parametrize("q", ["%", "_", "' OR 1=1 --", "\\", "$q", "水", "\U0001f4a1"])

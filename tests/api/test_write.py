@@ -70,7 +70,7 @@ def test_an_alarm_is_acknowledged_once_and_keeps_the_first_name(own: Caller) -> 
     assert again == first
     assert own.get(f"/api/alarms/{alarm}").json() == first
     counted = own.get("/api/summary").json()["alarms"]
-    assert (counted["active"], counted["acknowledged"], sum(counted["by_level"].values())) == (2, 1, 3)
+    assert (counted["active"], counted["acknowledged"], sum(counted["by_level"].values())) == (3, 1, 4)
 
 
 def test_a_cleared_alarm_is_a_conflict(own: Caller) -> None:
@@ -106,7 +106,7 @@ def test_a_run_is_started_done_and_its_series_are_the_forecast(own: Caller) -> N
     assert answer.json()["state"] in ("queued", "running", "done")
     run = done(own, answer.json()["id"])
     assert (run["state"], run["scenario"], run["parameters"], run["error"]) == ("done", "暖", {"shift": 2.0}, "")
-    assert run["figures"] == {"mean_degc": 20.5}
+    assert run["figures"] == {"mean": 20.5}
     series = own.get(f"/api/runs/{run['id']}/series").json()
     assert (series["stream"], series["value"]) == ("lamp-1.trial.warmth", [20.0, 21.0])
     forecast = own.get("/api/streams/lamp-1.trial.warmth/forecast").json()

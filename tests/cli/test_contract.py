@@ -56,6 +56,13 @@ def test_the_reference_city_from_a_plans_sentence_to_a_leaf_of_the_log(lingang: 
     assert proof["root"] == log["root"] or proof["size"] > log["size"]
 
 
+def test_values_chosen_from_a_list_have_names_in_both_languages(lingang: Served) -> None:
+    told = {a["id"]: a for a in lingang.get("/api/assets/mh-y040")["attributes"]}
+    assert told["network"]["value"] == "storm"
+    assert told["network"]["value_title"] == {"zh": "雨水", "en": "Storm"}
+    assert told["invert_m"]["value_title"] is None
+
+
 def test_summary_adds_up(lingang: Served) -> None:
     told = lingang.get("/api/summary")
     targets = told["targets"]

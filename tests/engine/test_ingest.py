@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from citytwin.engine import ingest
+from citytwin.engine import decode, ingest
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadBatch, CityTwinError, StoreFailed, Unsupported
 from citytwin.kernel.observation import Batch, Receipt
@@ -25,7 +25,7 @@ MOMENT = datetime(2025, 6, 30, 3, tzinfo=UTC)
 
 
 def take(twin: Twin, body: bytes, media: str = "application/json", unit: str = "", partial: bool = False) -> Receipt:
-    table, faults = ingest.decode(body, media, ZONE)
+    table, faults = decode.readings(body, media, ZONE)
     intake = ingest.Intake(twin)
     try:
         return intake.accept(Batch(table), unit, partial, faults)
@@ -58,11 +58,11 @@ BODIES = {
     "csv, city time": (f"time,value,stream\n2025-06-30 11:00:00,2.5,{LEVEL}\n".encode(), "text/csv"),
     "arrow": (
         arrow(pa.table({"stream": [LEVEL], "time": pa.array([MOMENT], pa.timestamp("ms", tz="UTC")), "value": [2.5]})),
-        ingest.ARROW,
+        decode.ARROW,
     ),
     "arrow, city time": (
         arrow(pa.table({"stream": [LEVEL], "time": pa.array([datetime(2025, 6, 30, 11)]), "value": [2.5]})),
-        ingest.ARROW,
+        decode.ARROW,
     ),
 }
 
@@ -166,9 +166,9 @@ def test_the_same_row_twice_is_one_and_a_contradiction_is_a_fault(twin: Twin) ->
         (b"\xff\xfe", "text/csv"),
         (b"a,b\n1,2\n", "text/csv"),
         (b"", "text/csv"),
-        (b"not arrow", ingest.ARROW),
-        (arrow(pa.table({"stream": [1], "time": [1], "value": [1]})), ingest.ARROW),
-        (arrow(pa.table({"stream": ["a"], "time": [True], "value": [[1]]})), ingest.ARROW),
+        (b"not arrow", decode.ARROW),
+        (arrow(pa.table({"stream": [1], "time": [1], "value": [1]})), decode.ARROW),
+        (arrow(pa.table({"stream": ["a"], "time": [True], "value": [[1]]})), decode.ARROW),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_a_reason(twin: Twin, body: bytes, media: str) -> None:
@@ -179,7 +179,7 @@ def test_what_cannot_be_read_is_refused_with_a_reason(twin: Twin, body: bytes, m
 
 def test_other_media_are_refused() -> None:
     with pytest.raises(Unsupported, match="image/png"):
-        ingest.decode(b"", "image/png", ZONE)
+        decode.readings(b"", "image/png", ZONE)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -198,11 +198,11 @@ def test_other_media_are_refused() -> None:
             lambda rows: "\n".join(["stream,time,value", *(",".join(r) for r in rows)]).encode("utf-8", "replace")
         ),
     ),
-    st.sampled_from(["application/json", "text/csv", ingest.ARROW]),
+    st.sampled_from(["application/json", "text/csv", decode.ARROW]),
 )
 def test_nothing_but_a_named_error_comes_of_any_bytes(twin: Twin, body: bytes, media: str) -> None:
     try:
-        table, faults = ingest.decode(body, media, ZONE)
+        table, faults = decode.readings(body, media, ZONE)
         prepared = ingest.prepare(twin, Batch(table))
     except CityTwinError:
         return
@@ -245,6 +245,8 @@ def test_when_the_store_fails_every_sender_hears_of_it(
 
 @pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int16(), pa.large_string())])
 def test_text_of_other_arrow_libraries_is_read(twin: Twin, kind: pa.DataType) -> None:
-    table = pa.table({"stream": pa.array([LEVEL]).cast(kind), "time": pa.array([AT]).cast(pa.string_view()), "value": [2.5]})
-    assert take(twin, arrow(table), ingest.ARROW).accepted == 1
+    table = pa.table(
+        {"stream": pa.array([LEVEL]).cast(kind), "time": pa.array([AT]).cast(pa.string_view()), "value": [2.5]}
+    )
+    assert take(twin, arrow(table), decode.ARROW).accepted == 1
     assert stored(twin) == [(LEVEL, MOMENT, 2.5, 1)]

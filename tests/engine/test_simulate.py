@@ -28,7 +28,7 @@ MODELS = '''
 import os
 from datetime import timedelta
 import pyarrow as pa
-from citytwin.kernel.model import Inputs, Outputs, Parameter
+from citytwin.kernel.model import Figure, Inputs, Outputs, Parameter
 from citytwin.kernel.title import Title
 
 
@@ -40,6 +40,7 @@ class Doubled:
     horizon = timedelta(hours=1)
     history = timedelta(hours=2)
     parameters = (Parameter("factor", Title("倍数", "Factor"), "1", 2.0, 0.0, 10.0), Parameter("mode", Title("方式", "Mode"), "1", 0.0, 0.0, 9.0))
+    figures = (Figure("given", Title("读数", "Readings"), "1"), Figure("brim", Title("箱沿", "Brim"), "m"))
 
     def run(self, inputs: Inputs) -> Outputs:
         mode = inputs.parameters["mode"]
@@ -52,7 +53,8 @@ class Doubled:
         values = inputs.readings["value"].to_pylist()
         series = pa.table({{"stream": [stream], "time": pa.array([inputs.until + self.horizon], pa.timestamp("us", tz="UTC")),
                            "value": [inputs.parameters["factor"] * values[-1]]}})
-        return Outputs(series, {{"given": float(len(values)), "brim": inputs.assets[0]["brim_m"]}})
+        figures = {{"given": float(len(values)), "brim": inputs.assets[0]["brim_m"]}}
+        return Outputs(series, {{**figures, "depth": 1.0}} if mode == 4 else figures)
 '''
 
 
@@ -115,7 +117,10 @@ def test_a_run_is_given_what_it_reads_and_its_series_are_recorded(city: Twin, si
     assert city.store.fetch("SELECT kind FROM evidence ORDER BY leaf DESC LIMIT 1")["kind"].to_pylist() == ["run"]
 
 
-@pytest.mark.parametrize(("mode", "says"), [(1, "the river runs uphill"), (3, "which it does not declare")])
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [(1, "the river runs uphill"), (3, "which it does not declare"), (4, "'depth', which its figures")],
+)
 def test_a_run_that_fails_says_why_and_leaves_no_series(
     city: Twin, simulator: simulate.Simulator, mode: int, says: str
 ) -> None:

@@ -172,3 +172,18 @@ def test_tracking_twice_leaves_one_row_a_day(make_twin: Callable[..., Twin]) -> 
         twin.store.fetch("SELECT target, status FROM target_progress ORDER BY as_of").to_pylist()
         == [{"target": "p.x", "status": "not_measured"}] * 2
     )
+
+
+def test_a_figure_stands_at_the_end_of_its_period(make_twin: Callable[..., Twin]) -> None:
+    t = target(">=", 10, date(2022, 12, 31))
+    twin = make_twin((Plan("p", Title("规划", "Plan"), (), 1, targets=(t,)),))
+    figures = pa.table({"period": pa.array([datetime(2022, 3, 1)], pa.timestamp("us")), "value": [5.0]})
+    twin.store.commit(
+        Change(
+            "INSERT INTO indicator_row SELECT 'tank.level_month', 't1', timezone('Asia/Shanghai', period), value, 'v', now() FROM figures",
+            tables={"figures": figures},
+        )
+    )
+    found = track.trajectory(twin, "p.x", date(2022, 8, 1))
+    assert found.time == [datetime(2022, 3, 31, 15, 59, 59, tzinfo=UTC)]
+    assert found.path[-1] == (datetime(2022, 12, 31, 15, 59, 59, tzinfo=UTC), 10.0)

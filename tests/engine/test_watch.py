@@ -119,6 +119,17 @@ def test_rules_on_indicators(twin: Twin, readings: Callable[..., pa.Table]) -> N
     assert twin.store.fetch("SELECT count(*) AS n FROM alarm WHERE rule = 'tank.month_high'")["n"][0].as_py() == 0
 
 
+def test_a_figure_that_is_taken_back_takes_its_alarm_back(twin: Twin, readings: Callable[..., pa.Table]) -> None:
+    put(twin, readings("t1.tank.level", START, [3.5]))
+    measure.measure(twin, NOW)
+    watch.watch(twin, NOW)
+    assert alarms(twin, "tank.month_high")
+    put(twin, readings("t1.tank.level", START, [3.5]).append_column("quality", pa.array([4])))
+    measure.measure(twin, NOW)
+    watch.watch(twin, NOW)
+    assert alarms(twin, "tank.month_high") == []
+
+
 def test_an_asset_without_the_attribute_has_no_limit(twin: Twin, readings: Callable[..., pa.Table]) -> None:
     from citytwin.engine import catalog
     from citytwin.kernel.asset import Asset

@@ -100,3 +100,50 @@ def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"this is not a database" * 1000)
     with pytest.raises(StoreFailed, match=r"city\.duckdb"):
         DuckStore(path, "UTC")
+
+
+FULL = """
+import resource, signal, sys, pyarrow as pa, numpy as np
+from pathlib import Path
+from citytwin.kernel.errors import StoreFailed
+from citytwin.kernel.store import Arrival
+from citytwin.store.duckdb import DuckStore
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+store = DuckStore(Path(sys.argv[1]), "Asia/Shanghai")
+def table(n):
+    return pa.table({
+        "stream": pa.array(["a%05d.p.x" % i for i in range(20000)]),
+        "time": pa.array(np.full(20000, 1_750_000_000_000_000 + n)).cast(pa.timestamp("us", tz="UTC")),
+        "value": np.random.default_rng(n).random(20000), "quality": pa.array(np.ones(20000, np.int8))})
+store.record([Arrival(table(0), key="n0")])
+print(0, flush=True)
+resource.setrlimit(resource.RLIMIT_FSIZE, (6_000_000, 6_000_000))
+for n in range(1, 200):
+    try:
+        store.record([Arrival(table(n), key=f"n{n}")])
+    except StoreFailed as e:
+        print("refused", e.message, flush=True)
+        break
+    print(n, flush=True)
+"""
+
+
+def test_a_full_disk_refuses_and_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "city.duckdb"
+    told = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=False, timeout=120
+    )
+    lines = told.stdout.splitlines()
+    acknowledged = [int(line) for line in lines if line.isdigit()]
+    assert lines[-1].startswith("refused"), told
+    assert 0 < len(acknowledged) < 199
+    store = DuckStore(path, "Asia/Shanghai")
+    try:
+        found = store.fetch(
+            "SELECT epoch_us(time) - 1750000000000000 AS n, count(*) AS rows FROM observation GROUP BY 1 ORDER BY 1"
+        )
+        assert dict(zip(found["n"].to_pylist(), found["rows"].to_pylist(), strict=True)) == dict.fromkeys(
+            acknowledged, 20000
+        )
+    finally:
+        store.close()

@@ -37,8 +37,8 @@ ITEMS = {
 }
 
 
-def first(base: str, noun: str) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{base}/api/{noun}?limit=1", timeout=30) as answer:
+def first(base: str, noun: str, query: str = "") -> dict[str, Any]:
+    with urllib.request.urlopen(f"{base}/api/{noun}?limit=1&{query}", timeout=30) as answer:
         found: dict[str, Any] = json.load(answer)["items"][0]
     return found
 
@@ -144,3 +144,38 @@ def test_lost_connection_is_said_and_heals(visit: Visit) -> None:
     assert visit.see("page-alarms").count() == 1
     visit.page.context.set_offline(False)
     visit.page.wait_for_selector("[data-testid=connection-lost]", state="detached", timeout=30_000)
+
+
+@pytest.mark.parametrize(
+    ("language", "role", "figure", "source"),
+    [("zh", "路灯调度员", "节电量", "功率乘以15分钟"), ("en", "Lighting dispatcher", "Electricity saved", "power times")],
+)
+def test_what_packs_declare_is_said_in_the_language_chosen(
+    visit: Visit, language: str, role: str, figure: str, source: str
+) -> None:
+    case, run = first(visit.base, "cases")["id"], first(visit.base, "runs", "state=done")["id"]
+    visit.go(f"/cases/{case}?lang={language}")
+    assert role in visit.see("steps").inner_text()
+    visit.go(f"/runs/{run}?lang={language}")
+    shown = visit.see("figure-saved").inner_text()
+    assert figure in shown
+    assert "kWh" in shown
+    visit.go(f"/runs?lang={language}")
+    assert figure in visit.see("runs").inner_text()
+    visit.go(f"/packs/hello?lang={language}")
+    assert figure in visit.see("run-figures").inner_text()
+    visit.go(f"/indicators/hello.electricity?lang={language}")
+    assert source in visit.see("indicator-facts").inner_text()
+
+
+@pytest.mark.parametrize(("q", "kind"), [("照度", "light"), ("power", "power"), ("pavement", "light")])
+def test_streams_are_found_by_the_title_of_their_type(visit: Visit, q: str, kind: str) -> None:
+    visit.go("/streams")
+    visit.see("search").fill(q)
+    visit.page.wait_for_url("**/streams?q=*")
+    visit.page.wait_for_selector("[data-testid=streams] tbody tr")
+    visit.page.wait_for_function(
+        "kind => [...document.querySelectorAll('[data-testid=streams] tbody tr')].every(r => r.dataset.id.endsWith('.' + kind))",
+        arg=f"hello.{kind}",
+    )
+    assert visit.faults == []

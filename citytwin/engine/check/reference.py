@@ -30,12 +30,13 @@ WHOLE = ("scorecard", "alarm-list", "case-board", "proof")
 _COLOR = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})|[a-z]+")
 
 
-def _unit(unit: str, where: str, what: str) -> Iterator[Fault]:
-    if unit and not known_unit(unit):
+def unit(id: str, where: str, what: str) -> Iterator[Fault]:
+    """A fault if the unit is not in the vocabulary; none given is none at fault."""
+    if id and not known_unit(id):
         yield Fault(
             where,
             "NAMES",
-            f"{what} has the unit '{unit}', which is not in the vocabulary",
+            f"{what} has the unit '{id}', which is not in the vocabulary",
             "see docs/reference/quantities.md",
         )
 
@@ -45,7 +46,7 @@ def types(subject: Subject, ids: Ids) -> Iterator[Fault]:
         for k, a in enumerate(kind.attributes):
             path = ("types", i, "attributes", k)
             what = f"attribute '{a.id}'"
-            yield from _unit(a.unit, subject.at("types", *path, "unit"), what)
+            yield from unit(a.unit, subject.at("types", *path, "unit"), what)
             if a.id in COLUMNS:
                 yield Fault(
                     subject.at("types", *path, "id"),
@@ -120,7 +121,7 @@ def indicators(subject: Subject, ids: Ids) -> Iterator[Fault]:
             n = next((n for n, line in enumerate(lines, 1) if re.match(rf"--\s*{key}\s*:", line)), 1)
             return subject.here(f"indicators/{path.partition('.')[2]}.sql", n)
 
-        yield from _unit(indicator.unit, at("unit"), "the indicator")
+        yield from unit(indicator.unit, at("unit"), "the indicator")
         yield from ids.lost(indicator.per, ("type",), at("per"), "per")
 
 

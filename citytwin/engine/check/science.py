@@ -17,13 +17,13 @@ from citytwin.engine import load, simulate
 from citytwin.engine.check.ids import Ids
 from citytwin.engine.check.subject import Subject, text
 from citytwin.kernel.errors import Fault
-from citytwin.kernel.model import Parameter
+from citytwin.kernel.model import Figure, Parameter
 from citytwin.kernel.title import Title
 from citytwin.kernel.units import known_unit
 
 PYTHON = ("demo", "feeds", "formulas", "models")
 SECTIONS = ("Parameters", "Returns", "References")
-MEMBERS = ("title", "reads", "writes", "every", "horizon", "history", "parameters")
+MEMBERS = ("title", "reads", "writes", "every", "horizon", "history", "parameters", "figures")
 DEMO = ("assets", "relations", "readings", "records")
 REACH = ("citytwin.kernel", "citytwin.science")
 """What a pack may import of CityTwin, besides its own files."""
@@ -223,6 +223,29 @@ def _members(name: str, kind: Any, where: str) -> Iterator[Fault]:
                 "MODEL",
                 f"parameter {p.id} has the unit '{p.unit}', which is not in the vocabulary",
                 "see docs/reference/quantities.md",
+            )
+    yield from _figures(name, kind.figures, where)
+
+
+def _figures(name: str, figures: Any, where: str) -> Iterator[Fault]:
+    if not isinstance(figures, tuple) or not all(isinstance(f, Figure) for f in figures):
+        yield Fault(where, "MODEL", f"figures of {name} is no tuple of figures", "figures = (Figure(id, title, unit),)")
+        return
+    seen = set()
+    for f in figures:
+        if not isinstance(f.id, str) or not load.ID.fullmatch(f.id):
+            yield Fault(where, "MODEL", f"{f.id!r} is no id for a figure", "lower case letters, digits, underscores")
+        if f.id in seen:
+            yield Fault(where, "MODEL", f"figure {f.id} of {name} stands twice", "give it another id")
+        seen.add(f.id)
+        if not isinstance(f.title, Title) or not (f.title.zh.strip() and f.title.en.strip()):
+            yield Fault(where, "MODEL", f"the title of figure {f.id} is no Title in both languages", "Title(zh, en)")
+        if not isinstance(f.unit, str) or not known_unit(f.unit):
+            yield Fault(
+                where,
+                "MODEL",
+                f"figure {f.id} has the unit {f.unit!r}, which is not in the vocabulary",
+                "see docs/reference/quantities.md; a number of things has the unit 1",
             )
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from citytwin.engine import load
 from citytwin.engine.check.ids import Ids
+from citytwin.engine.check.reference import unit
 from citytwin.engine.check.subject import Subject
 from citytwin.kernel.asset import AssetType
 from citytwin.kernel.errors import Fault
@@ -29,6 +30,7 @@ def rules(subject: Subject, ids: Ids) -> Iterator[Fault]:
             continue
         named.add(rule.rows)
         yield from _limits(subject, rule, local, i)
+        yield from _unit(subject, rule, local, i)
         if rule.stream:
             yield from ids.lost(rule.stream, ("stream",), at("stream"), f"rule '{local}'")
         if rule.indicator:
@@ -95,6 +97,26 @@ def _limits(subject: Subject, rule: Rule, local: str, i: int) -> Iterator[Fault]
             )
     if rule.outside is not None and rule.outside[0] >= rule.outside[1]:
         yield Fault(subject.at("rules", "rules", i, "outside"), "NAMES", "outside goes from high to low", "[low, high]")
+
+
+def _unit(subject: Subject, rule: Rule, local: str, i: int) -> Iterator[Fault]:
+    """What a statement gives has no unit unless the rule names it; a stream or an indicator has its own."""
+    if rule.rows and not rule.unit:
+        yield Fault(
+            subject.at("rules", "rules", i, "rows"),
+            "NAMES",
+            f"rule '{local}' has rows and no unit",
+            "unit: that of the statement's value",
+        )
+    elif rule.unit and not rule.rows:
+        yield Fault(
+            subject.at("rules", "rules", i, "unit"),
+            "NAMES",
+            f"rule '{local}' has a unit and no rows",
+            "drop it: the value has the unit of what is looked at",
+        )
+    else:
+        yield from unit(rule.unit, subject.at("rules", "rules", i, "unit"), f"rule '{local}'")
 
 
 def _limit_attribute(subject: Subject, rule: Rule, limit: str, where: str) -> Iterator[Fault]:

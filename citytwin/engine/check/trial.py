@@ -42,6 +42,11 @@ def run(p: Play, model: str) -> None:
         return
     if any(not np.isfinite(v) for v in outputs.figures.values()):
         fault(f"a figure of {local} is not a finite number", "guard divisions")
+    known = {f.id for f in description.figures}
+    for id in sorted(outputs.figures.keys() - known):
+        fault(f"{local} gives the figure '{id}', and its figures do not declare it", "Figure(id, title, unit)")
+    for id in sorted(known - outputs.figures.keys()):
+        fault(f"{local} is to give the figure '{id}' and does not", "mend figures, or the model")
     written = set()
     for stream in pc.unique(series["stream"].cast(pa.string())).to_pylist():
         asset, kind = stream_parts(stream)

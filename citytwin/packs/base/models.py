@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pyarrow as pa
 
-from citytwin.kernel.model import Inputs, Outputs, Parameter
+from citytwin.kernel.model import Figure, Inputs, Outputs, Parameter
 from citytwin.kernel.stream import stream_id
 from citytwin.kernel.title import Title
 from citytwin.packs.base.formulas import DAY_S, temperature_outlook
@@ -30,6 +30,15 @@ class WeatherOutlook:
     horizon = timedelta(hours=24)
     history = timedelta(days=8)
     parameters = (Parameter("memory_h", Title("距平记忆时长", "Memory of the departure"), "h", 12.0, 1.0, 72.0),)
+    figures = (
+        Figure("stations", Title("预报站数", "Stations"), "1"),
+        Figure("error", Title("前一日回报平均绝对误差", "Mean absolute error, last day replayed"), "degC"),
+        Figure(
+            "error_of_persistence",
+            Title("同期“气温不变”的平均绝对误差", "Mean absolute error of saying it stays as it is"),
+            "degC",
+        ),
+    )
 
     def run(self, inputs: Inputs) -> Outputs:
         memory_h = inputs.parameters["memory_h"]
@@ -55,7 +64,7 @@ class WeatherOutlook:
                 still_errors.append(float(np.mean(np.abs(v[past][-1] - v[last_day]))))
         figures = {"stations": float(len(streams))}
         if errors:
-            figures |= {"error_degc": float(np.mean(errors)), "error_of_persistence_degc": float(np.mean(still_errors))}
+            figures |= {"error": float(np.mean(errors)), "error_of_persistence": float(np.mean(still_errors))}
         codes = pa.array(np.repeat(np.arange(len(streams), dtype=np.int32), len(ahead)))
         moments = pa.array(np.tile(np.round(ahead * 1e6).astype(np.int64), len(streams)), pa.int64())
         series = pa.table(

@@ -16,7 +16,7 @@ from swmm.toolkit import solver
 from swmm.toolkit.shared_enum import LinkResult, NodeProperty, NodeResult, ObjectType, TimeProperty
 
 from citytwin.kernel.errors import BadRequest
-from citytwin.kernel.model import Inputs, Outputs, Parameter
+from citytwin.kernel.model import Figure, Inputs, Outputs, Parameter
 from citytwin.kernel.stream import stream_id
 from citytwin.kernel.title import Title
 from citytwin.packs.drainage.formulas import design_storm
@@ -93,6 +93,16 @@ class StormForecast:
         ),
         Parameter("rain_factor", Title("雨量系数", "Factor on the storm"), "1", 1.0, 0.0, 3.0),
     )
+    figures = (
+        Figure("storm", Title("预报期降雨量", "Rain of the horizon"), "mm"),
+        Figure("flooding", Title("地面冒溢水量", "Volume flooded"), "m3"),
+        Figure("outfall_volume", Title("排口排放水量", "Volume leaving by outfalls"), "m3"),
+        Figure("treated_volume", Title("污水处理厂进水量", "Volume reaching the plants"), "m3"),
+        Figure("peak_plant_load", Title("污水处理厂峰值负荷率", "Peak load of a treatment plant"), "%"),
+        Figure("surcharged_points", Title("满管监测点数", "Monitored points surcharged"), "1"),
+        Figure("runoff_error", Title("产汇流计算连续性误差", "Continuity error of runoff"), "%"),
+        Figure("routing_error", Title("管网流量演算连续性误差", "Continuity error of flow routing"), "%"),
+    )
 
     def run(self, inputs: Inputs) -> Outputs:
         """Build the model, run it over history and horizon, and give the monitored points from `until` on."""
@@ -123,16 +133,16 @@ class StormForecast:
         return Outputs(
             series,
             {
-                "storm_mm": sum(ahead) / max(1, len({gauge for _, gauge in rain})),
-                "flooding_m3": course.flooding_m3,
-                "outfall_m3": max(0.0, course.outflow_m3 - treated),
-                "treated_m3": treated,
-                "peak_plant_load_pct": max(
+                "storm": sum(ahead) / max(1, len({gauge for _, gauge in rain})),
+                "flooding": course.flooding_m3,
+                "outfall_volume": max(0.0, course.outflow_m3 - treated),
+                "treated_volume": treated,
+                "peak_plant_load": max(
                     (100 * 86400 * float(flows[f"{p}.in"].max()) / c for p, c in plants.items()), default=0.0
                 ),
                 "surcharged_points": float(sum(crown[p] is not None and heads[p].max() > crown[p] for p in points)),
-                "runoff_error_pct": course.runoff_error_pct,
-                "routing_error_pct": course.routing_error_pct,
+                "runoff_error": course.runoff_error_pct,
+                "routing_error": course.routing_error_pct,
             },
         )
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from citytwin.kernel.model import Inputs, Outputs, Parameter
+from citytwin.kernel.model import Figure, Inputs, Outputs, Parameter
 from citytwin.kernel.title import Title
 from citytwin.packs.hello.formulas import energy
 
@@ -22,6 +22,10 @@ class DimmedNight:
     horizon = timedelta(days=1)
     history = timedelta(days=1)
     parameters = (Parameter("level", Title("亮度", "Level"), "%", 100.0, 10.0, 100.0),)
+    figures = (
+        Figure("electricity", Title("用电量", "Electricity used"), "kWh"),
+        Figure("saved", Title("节电量", "Electricity saved"), "kWh"),
+    )
 
     def run(self, inputs: Inputs) -> Outputs:
         level = inputs.parameters["level"] / 100.0
@@ -30,4 +34,4 @@ class DimmedNight:
         used = energy(power.to_numpy(), 900.0)
         saved = energy(inputs.readings["value"].to_numpy(), 900.0) - used
         series = pa.table({"stream": inputs.readings["stream"], "time": tomorrow, "value": power})
-        return Outputs(series, {"electricity_kwh": used, "saved_kwh": saved})
+        return Outputs(series, {"electricity": used, "saved": saved})

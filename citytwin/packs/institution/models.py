@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from citytwin.kernel.errors import BadRequest
-from citytwin.kernel.model import Inputs, Outputs, Parameter
+from citytwin.kernel.model import Figure, Inputs, Outputs, Parameter
 from citytwin.kernel.stream import stream_id
 from citytwin.kernel.title import Title
 from citytwin.packs.institution.formulas import QUARTERS_PER_DAY, accuracy, load_design, ridge, workday
@@ -53,6 +53,18 @@ class EnergyBaseline:
         Parameter("warmer", Title("气温偏移", "Warmer by"), "degC", 0.0, -10.0, 10.0),
         Parameter("held_out", Title("回测天数", "Days held out"), "d", 3.0, 1.0, 7.0),
         Parameter("penalty", Title("岭惩罚", "Ridge penalty"), "1", 1.0, 0.001, 1000.0),
+    )
+    figures = (
+        Figure("institutions", Title("预测机构数", "Institutions"), "1"),
+        Figure("history", Title("历史数据时长", "History"), "d"),
+        Figure("cv_rmse", Title("机构CV(RMSE)中位值", "CV(RMSE), median institution"), "%"),
+        Figure("cv_rmse_worst", Title("机构CV(RMSE)最大值", "CV(RMSE), worst institution"), "%"),
+        Figure("cv_rmse_weather_known", Title("气温已知时CV(RMSE)中位值", "CV(RMSE) had the weather been known"), "%"),
+        Figure("nmbe", Title("机构标准化平均偏差中位值", "Normalised mean bias, median institution"), "%"),
+        Figure("cv_rmse_total", Title("总负荷CV(RMSE)", "CV(RMSE) of the total load"), "%"),
+        Figure("nmbe_total", Title("总负荷标准化平均偏差", "Normalised mean bias of the total load"), "%"),
+        Figure("peak", Title("次日峰值功率", "Peak of the day ahead"), "kW"),
+        Figure("energy", Title("次日用电量", "Electricity of the day ahead"), "kWh"),
     )
 
     def run(self, inputs: Inputs) -> Outputs:
@@ -111,15 +123,15 @@ class EnergyBaseline:
         total = forecast.sum(axis=0)
         figures = {
             "institutions": float(len(ids)),
-            "history_d": float(days),
-            "cv_rmse_percent": float(np.median(cv)),
-            "cv_rmse_worst_percent": float(cv.max()),
-            "cv_rmse_weather_known_percent": float(np.median(known_weather)),
-            "nmbe_percent": float(np.median(bias)),
-            "cv_rmse_total_percent": float(all_cv),
-            "nmbe_total_percent": float(all_bias),
-            "peak_kw": float(total.max()),
-            "energy_kwh": float(total.sum() / 4.0),
+            "history": float(days),
+            "cv_rmse": float(np.median(cv)),
+            "cv_rmse_worst": float(cv.max()),
+            "cv_rmse_weather_known": float(np.median(known_weather)),
+            "nmbe": float(np.median(bias)),
+            "cv_rmse_total": float(all_cv),
+            "nmbe_total": float(all_bias),
+            "peak": float(total.max()),
+            "energy": float(total.sum() / 4.0),
         }
         return Outputs(series, {k: round(v, 4) for k, v in figures.items()})
 

@@ -60,6 +60,7 @@ FILES = {
             title: {zh: 上涨, en: Rising}
             level: medium
             rows: rising.sql
+            unit: m
         """,
     "rows/rising.sql": """\
         SELECT m.asset_id, max(m.period) AS since, max(m.value) AS value
@@ -73,9 +74,9 @@ FILES = {
           - id: pumping
             title: {zh: 抽排, en: Pumping}
             steps:
-              - {id: check, title: {zh: 核实, en: Check}, role: warden, days: 1, next: [pump, drop]}
-              - {id: pump, title: {zh: 抽水, en: Pump}, role: crew, days: 2, next: [drop]}
-              - {id: drop, title: {zh: 关闭, en: Close}, role: warden}
+              - {id: check, title: {zh: 核实, en: Check}, role: {zh: 巡查员, en: Warden}, days: 1, next: [pump, drop]}
+              - {id: pump, title: {zh: 抽水, en: Pump}, role: {zh: 抽水班组, en: Crew}, days: 2, next: [drop]}
+              - {id: drop, title: {zh: 关闭, en: Close}, role: {zh: 巡查员, en: Warden}}
         """,
     "panels.yaml": """\
         panels:
@@ -90,7 +91,8 @@ FILES = {
         -- per: well
         -- every: day
         -- better: neither
-        -- source: mean of the day
+        -- source_zh: 当日平均值
+        -- source_en: mean of the day
         SELECT w.asset_id, date_trunc('day', w.time) AS period, avg(w.value) AS value
         FROM wells.water AS w
         WHERE w.time >= $since AND w.time < $until
@@ -130,7 +132,7 @@ FILES = {
 
         import pyarrow as pa
 
-        from citytwin.kernel.model import Inputs, Outputs, Parameter
+        from citytwin.kernel.model import Figure, Inputs, Outputs, Parameter
         from citytwin.kernel.title import Title
 
 
@@ -144,11 +146,14 @@ FILES = {
             horizon = timedelta(days=1)
             history = timedelta(days=1)
             parameters = (Parameter("rise", Title("涨幅", "Rise"), "m", 0.0, -1.0, 1.0),)
+            figures = (Figure("highest", Title("最高水位", "Highest level"), "m"),)
 
             def run(self, inputs: Inputs) -> Outputs:
                 times = [t + self.horizon for t in inputs.readings["time"].to_pylist()]
                 time = pa.array(times, pa.timestamp("us", tz="UTC"))
-                return Outputs(pa.table({"stream": inputs.readings["stream"], "time": time, "value": inputs.readings["value"]}))
+                values = inputs.readings["value"]
+                series = pa.table({"stream": inputs.readings["stream"], "time": time, "value": values})
+                return Outputs(series, {"highest": max(values.to_pylist())})
         ''',
     "demo.py": '''\
         """What would it look like?"""

@@ -72,7 +72,7 @@ export interface Attribute {
   required: boolean;
   low: number | null;
   high: number | null;
-  choices: string[];
+  choices: Record<string, Title>;
 }
 
 export interface AssetType {
@@ -81,6 +81,14 @@ export interface AssetType {
   geometry: "point" | "line" | "polygon" | "none";
   attributes: Attribute[];
   count?: number;
+}
+
+export interface AttributeValue {
+  id: string;
+  title: Title;
+  unit: string;
+  value: Scalar;
+  value_title: Title | null;
 }
 
 export interface AssetRef {
@@ -115,7 +123,7 @@ export interface Asset extends AssetRef {
   geometry: Geometry | null;
   longitude: number | null;
   latitude: number | null;
-  attributes: { id: string; title: Title; unit: string; value: Scalar }[];
+  attributes: AttributeValue[];
   relations: AssetRelation[];
   streams: StreamItem[];
   indicators: AssetIndicator[];
@@ -192,7 +200,7 @@ export interface Indicator {
   per: string;
   every: "hour" | "day" | "month" | "year";
   better: "higher" | "lower" | "neither";
-  source: string;
+  source: Title;
   version: string;
 }
 
@@ -274,7 +282,7 @@ export interface PlanRef {
 
 export interface Target extends TargetItem {
   plan: PlanRef;
-  indicator: { id: string; title: Title; unit: string; source: string; every: string; better: string } | null;
+  indicator: { id: string; title: Title; unit: string; source: Title; every: string; better: string } | null;
   asset: { id: string; title: Title } | null;
   series: Columns;
   path: Columns;
@@ -295,6 +303,7 @@ export interface Rule {
   stream: string;
   indicator: string;
   rows: string;
+  unit: string;
   above: number | string | null;
   below: number | string | null;
   outside: [number, number] | null;

@@ -5,7 +5,7 @@ import type { Columns, Title } from "./contract";
 export interface Step {
   id: string;
   title: Title;
-  role: string;
+  role: Title;
   days: number;
   next: string[];
 }
@@ -25,7 +25,7 @@ export interface CaseItem {
   alarm: string | null;
   step: string;
   step_title: Title;
-  role: string;
+  role: Title | null;
   opened: string;
   due: string | null;
   overdue: boolean;
@@ -37,10 +37,13 @@ export interface Case extends CaseItem {
   history: { time: string; step: string; title: Title; by: string; note: string }[];
 }
 
-export interface Parameter {
+export interface Figure {
   id: string;
   title: Title;
   unit: string;
+}
+
+export interface Parameter extends Figure {
   default: number;
   low: number;
   high: number;
@@ -56,6 +59,7 @@ export interface Model {
   reads: string[];
   writes: string[];
   parameters: Parameter[];
+  figures: Figure[];
 }
 
 export interface Run {

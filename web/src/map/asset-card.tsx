@@ -62,7 +62,7 @@ function Inside({ asset }: { asset: Asset }) {
       )}
       {known.length > 0 && (
         <section>
-          <Facts of={known.slice(0, most).map((attribute) => [inWords(attribute.title), scalar(attribute.value, attribute.unit)])} />
+          <Facts of={known.slice(0, most).map((attribute) => [inWords(attribute.title), scalar(attribute.value, attribute.unit, attribute.value_title)])} />
         </section>
       )}
     </>

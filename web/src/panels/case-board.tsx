@@ -41,7 +41,7 @@ export function CaseBoard({ type, cases }: { type: CaseType; cases: CaseItem[] }
               <h3>{inWords(step.title)}</h3>
               <span class="faint small num">{here.length}</span>
               <span class="faint small cut" style={{ marginLeft: "auto" }}>
-                {step.role}
+                {inWords(step.role)}
               </span>
             </header>
             {here.map((item) => (

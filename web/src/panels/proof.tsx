@@ -15,14 +15,19 @@ import { whole } from "../ui/format";
 import { Icon } from "../ui/icon";
 import { Show } from "../ui/show";
 import { Table, type Column } from "../ui/table";
-import { say } from "../ui/text";
+import { isWord, say } from "../ui/text";
 
 const short = (hex: string): string => `${hex.slice(0, 12)}…${hex.slice(-6)}`;
+
+function leafKind(kind: string): string {
+  const word = `leaf_${kind}`;
+  return isWord(word) ? say(word) : kind;
+}
 
 function leafColumns(): Column<Leaf>[] {
   return [
     { key: "index", title: say("leaf"), end: true, cell: (leaf) => whole(leaf.index), width: "72px" },
-    { key: "kind", title: say("kind"), cell: (leaf) => <Tag>{leaf.kind}</Tag> },
+    { key: "kind", title: say("kind"), cell: (leaf) => <Tag>{leafKind(leaf.kind)}</Tag> },
     { key: "subject", title: say("subject"), cell: (leaf) => <span class="break">{leaf.subject}</span> },
     {
       key: "digest",

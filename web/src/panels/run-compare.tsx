@@ -3,35 +3,32 @@
 import { useMemo, useState } from "preact/hooks";
 import { path, segment } from "../api/client";
 import type { List, Panel, Run, RunSeries, Stream } from "../api/contract";
-import { language } from "../state/language";
+import { useModels } from "../state/city";
+import { inWords, language } from "../state/language";
 import { useResource } from "../state/resource";
 import { theme } from "../state/theme";
 import { to } from "../ui/address";
 import { Chart } from "../ui/chart";
 import { Select } from "../ui/field";
-import { figureName, number } from "../ui/format";
+import { number, unit } from "../ui/format";
 import { lineOption, type Line } from "../ui/line";
+import { beside, type Part } from "../ui/named";
 import { Empty, Show } from "../ui/show";
 import { say } from "../ui/text";
 import { moment } from "../ui/time";
 
 export const runName = (run: Run): string => `${run.scenario || say("routine")} · ${moment(run.until)}`;
 
-function rowsOf(runs: Run[], pick: (run: Run) => Record<string, number>): string[] {
-  return [...new Set(runs.flatMap((run) => Object.keys(pick(run))))];
-}
-
 interface FigureTableProps {
   runs: Run[];
-  of: "figures" | "parameters";
+  of: Part;
 }
 
 /** One row per figure, one column per run; with two runs, their difference. */
 export function FigureTable({ runs, of }: FigureTableProps) {
-  const names = rowsOf(runs, (run) => run[of]);
-  if (names.length === 0) return <Empty />;
-  const [first, second] = runs;
-  const two = runs.length === 2 && first && second;
+  const rows = beside(useModels().data?.items, runs, of);
+  if (rows.length === 0) return <Empty />;
+  const two = runs.length === 2;
   return (
     <div class="table-wrap">
       <table class="table" aria-label={say(of)} data-testid={`run-${of}`}>
@@ -51,14 +48,17 @@ export function FigureTable({ runs, of }: FigureTableProps) {
           </tr>
         </thead>
         <tbody>
-          {names.map((name) => {
-            const [a, b] = [first?.[of][name], second?.[of][name]];
+          {rows.map((row) => {
+            const [a, b] = row.values;
+            const suffix = unit(row.unit);
             return (
-              <tr key={name}>
-                <td title={name}>{figureName(name)}</td>
-                {runs.map((run) => (
+              <tr key={`${row.id} ${row.title.en}`} data-id={row.id}>
+                <td title={row.id}>
+                  {inWords(row.title)} {suffix && <span class="faint small">({suffix})</span>}
+                </td>
+                {runs.map((run, i) => (
                   <td class="end num" key={run.id}>
-                    {number(run[of][name])}
+                    {number(row.values[i])}
                   </td>
                 ))}
                 {two && <td class="end num soft">{a === undefined || b === undefined ? say("dash") : (b > a ? "+" : "") + number(b - a)}</td>}

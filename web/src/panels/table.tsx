@@ -4,7 +4,7 @@ import type { AssetItem, Panel } from "../api/contract";
 import { inWords } from "../state/language";
 import { to } from "../ui/address";
 import { Age } from "../ui/age";
-import { number, scalar, unit } from "../ui/format";
+import { chosen, number, unit } from "../ui/format";
 import { Show } from "../ui/show";
 import { Foot, Table, type Column } from "../ui/table";
 import { say } from "../ui/text";
@@ -28,7 +28,7 @@ export function assetColumns(subject: Pick<Subject, "assetType">): Column<AssetI
           const value = row.attributes[attribute.id];
           return typeof value === "boolean" ? String(value) : value;
         },
-        cell: (row) => scalar(row.attributes[attribute.id]),
+        cell: (row) => chosen(attribute, row.attributes[attribute.id]),
       };
     }),
   ];

@@ -1,7 +1,7 @@
 /** Numbers and units as people write them. */
 
-import type { Scalar } from "../api/contract";
-import { language } from "../state/language";
+import type { Attribute, Scalar, Title } from "../api/contract";
+import { inWords, language } from "../state/language";
 import { say } from "./text";
 
 const locale = (): string => (language.value === "zh" ? "zh-CN" : "en-GB");
@@ -45,6 +45,10 @@ export function unit(id: string | null | undefined): string {
     .replaceAll("*", "·");
 }
 
+/** An attribute's value by its declaration. */
+export const chosen = (attribute: Attribute, value: Scalar | undefined): string =>
+  scalar(value, "", attribute.choices[String(value)] ?? null);
+
 /** A value and its unit. */
 export function quantity(value: number | null | undefined, id: string | null | undefined): string {
   const text = number(value);
@@ -53,13 +57,11 @@ export function quantity(value: number | null | undefined, id: string | null | u
   return suffix === "%" || suffix.startsWith("°") ? `${text}${suffix === "%" ? "%" : ` ${suffix}`}` : `${text} ${suffix}`;
 }
 
-/** An attribute's value, whatever it is. */
-export function scalar(value: Scalar | undefined, id = ""): string {
+/** An attribute's value, whatever it is; one chosen from a list has a title. */
+export function scalar(value: Scalar | undefined, id = "", title: Title | null = null): string {
+  if (title) return inWords(title);
   if (value === null || value === undefined || value === "") return say("dash");
   if (typeof value === "boolean") return say(value ? "yes" : "no");
   if (typeof value === "number") return quantity(value, id);
   return value;
 }
-
-/** The name of a figure, whose unit stands in it: `peak_depth_m` is "peak depth". */
-export const figureName = (id: string): string => id.replaceAll("_", " ");

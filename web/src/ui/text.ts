@@ -274,6 +274,9 @@ const words = {
   leaf_number: { zh: "叶子序号", en: "Leaf number" },
   computed_root: { zh: "计算所得树根", en: "Root computed" },
   readings: { zh: "读数", en: "Readings" },
+  leaf_readings: { zh: "读数批次", en: "Readings" },
+  leaf_catalog: { zh: "设施目录", en: "Catalogue" },
+  leaf_run: { zh: "模型推演", en: "Run" },
   now_wrong: { zh: "当前问题", en: "Wrong now" },
   targets_off: { zh: "风险或未达成", en: "At risk or missed" },
 } as const satisfies Record<string, Title>;

@@ -1,11 +1,12 @@
 /** Numbers, times and promises as people read them. */
 
 import { afterEach, describe, expect, it } from "vitest";
-import type { Progress, TargetItem } from "../api/contract";
+import type { Model, Progress, Run, TargetItem } from "../api/contract";
 import { zone } from "../state/clock";
 import { language } from "../state/language";
 import { csv } from "./csv";
 import { number, quantity, unit } from "./format";
+import { beside, named } from "./named";
 import { along, promise } from "./target";
 import { isWord, say } from "./text";
 import { date, dayOf, offset, period, span, startOf } from "./time";
@@ -99,6 +100,35 @@ describe("promises", () => {
     expect(along(progress({ value: 35, goal: 70 }), ">=")).toEqual({ now: 0.5, due: null });
     expect(along(progress({ value: 20, goal: 10 }), "<=")).toEqual({ now: 0.5, due: null });
     expect(along(progress({ goal: 70 }))).toBeNull();
+  });
+});
+
+describe("figures of runs", () => {
+  const figure = (id: string, zh: string, en: string, of: string) => ({ id, title: { zh, en }, unit: of });
+  const models = [
+    { id: "a.One", figures: [figure("peak", "峰值", "Peak", "kW"), figure("used", "用量", "Used", "kWh")], parameters: [] },
+    { id: "a.Two", figures: [figure("peak", "最高水位", "Peak", "m")], parameters: [] },
+  ] as unknown as Model[];
+  const run = (model: string, figures: Record<string, number>): Run => ({ id: model, model, figures, parameters: {} }) as unknown as Run;
+
+  it("have the titles and units that their model declares, in its order", () => {
+    const [peak, used] = models[0]?.figures ?? [];
+    expect(named(models, run("a.One", { used: 2, peak: 1 }), "figures")).toEqual([peak, used]);
+  });
+
+  it("are shown by their ids where nobody declares them", () => {
+    const words = { zh: "peak load", en: "peak load" };
+    expect(named(models, run("a.One", { peak_load: 1 }), "figures")).toEqual([{ id: "peak_load", title: words, unit: "" }]);
+    expect(named(undefined, run("a.One", { peak_load: 1 }), "figures")).toEqual([{ id: "peak_load", title: words, unit: "" }]);
+  });
+
+  it("stand beside each other only where they mean the same", () => {
+    const rows = beside(models, [run("a.One", { peak: 1, used: 2 }), run("a.One", { peak: 3 }), run("a.Two", { peak: 4 })], "figures");
+    expect(rows.map((row) => [row.title.zh, row.unit, row.values])).toEqual([
+      ["峰值", "kW", [1, 3, undefined]],
+      ["用量", "kWh", [2, undefined, undefined]],
+      ["最高水位", "m", [undefined, undefined, 4]],
+    ]);
   });
 });
 

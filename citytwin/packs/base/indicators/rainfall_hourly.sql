@@ -4,7 +4,8 @@
 -- per: weather_station
 -- every: hour
 -- better: neither
--- source: sum of the hour's readings
+-- source_zh: 该小时各次读数之和
+-- source_en: sum of the hour's readings
 SELECT r.asset_id, date_trunc('hour', r.time) AS period, sum(r.value) AS value
 FROM base.rainfall AS r
 WHERE r.time >= $since AND r.time < $until

@@ -4,7 +4,8 @@
 -- per: manhole
 -- every: day
 -- better: lower
--- source: median of the day, which rain of less than 12 h does not govern; cf. CWP and Pitt (2004), Illicit discharge detection and elimination
+-- source_zh: 日中位值，不受历时不足12小时的降雨左右；参见CWP与Pitt（2004）《Illicit Discharge Detection and Elimination》
+-- source_en: median of the day, which rain of less than 12 h does not govern; cf. CWP and Pitt (2004), Illicit discharge detection and elimination
 SELECT k.asset_id, date_trunc('day', k.time) AS period, percentile_cont(0.5) WITHIN GROUP (ORDER BY k.value) AS value
 FROM drainage.conductivity AS k
 JOIN drainage.manhole AS m ON m.asset_id = k.asset_id

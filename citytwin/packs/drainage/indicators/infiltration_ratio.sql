@@ -4,7 +4,8 @@
 -- per: manhole
 -- every: day
 -- better: lower
--- source: night-minimum method, lowest hourly mean from 2 to 5 h (formulas.night_infiltration); none after 1 mm of rain in the 12 h before 5 h
+-- source_zh: 夜间最小流量法，取2至5时小时均值的最小值（formulas.night_infiltration）；5时前12小时内降雨达1 mm的不出值
+-- source_en: night-minimum method, lowest hourly mean from 2 to 5 h (formulas.night_infiltration); none after 1 mm of rain in the 12 h before 5 h
 SELECT d.asset_id, d.period,
        greatest(0.0, least(100.0, 100.0 * (n.low / d.mean_flow - s.value) / (1 - s.value))) AS value
 FROM (

@@ -4,7 +4,8 @@
 -- per: base.region
 -- every: month
 -- better: higher
--- source: BOD5 load that reaches the plants over 45 g per person and day of the urban population, Jiancheng (2019) 52 and its statistics
+-- source_zh: 进厂BOD5总量与城区用水总人口按每人每日45 g产生的BOD5总量之比，建城〔2019〕52号及其统计口径
+-- source_en: BOD5 load that reaches the plants over 45 g per person and day of the urban population, Jiancheng (2019) 52 and its statistics
 SELECT u.asset_id, u.period, 100.0 * b.bod_g / (u.persons * c.value * b.days) AS value
 FROM (
   SELECT asset_id, date_trunc('month', time) AS period, avg(value) AS persons

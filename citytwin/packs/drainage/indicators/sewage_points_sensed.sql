@@ -4,7 +4,8 @@
 -- per: base.region
 -- every: month
 -- better: higher
--- source: monitored manholes of the network that delivered a level reading in the month, a single one sufficing
+-- source_zh: 当月报来水位读数的污水管网监测检查井数，有一次读数即计入
+-- source_en: monitored manholes of the network that delivered a level reading in the month, a single one sufficing
 SELECT r.target AS asset_id, date_trunc('month', y.period) AS period, count(DISTINCT y.asset_id) AS value
 FROM drainage.data_yield AS y
 JOIN drainage.manhole AS m ON m.asset_id = y.asset_id

@@ -4,7 +4,8 @@
 -- per: base.region
 -- every: month
 -- better: higher
--- source: sewage treated over sewage discharged, the latter as water supplied times the discharge factor of GB 50318-2017 section 4.2
+-- source_zh: 污水处理量与污水排放量之比，排放量为供水量乘以GB 50318-2017第4.2节的污水排放系数
+-- source_en: sewage treated over sewage discharged, the latter as water supplied times the discharge factor of GB 50318-2017 section 4.2
 SELECT w.asset_id, w.period, 100.0 * t.treated / (w.supplied * c.value) AS value
 FROM (
   SELECT asset_id, date_trunc('month', time) AS period, sum(value) AS supplied

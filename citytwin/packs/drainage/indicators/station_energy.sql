@@ -4,7 +4,8 @@
 -- per: pump_station
 -- every: day
 -- better: lower
--- source: electricity of the day over water pumped in the day; none on days without pumping
+-- source_zh: 当日用电量与当日抽升水量之比；当日未抽水的不出值
+-- source_en: electricity of the day over water pumped in the day; none on days without pumping
 SELECT e.asset_id, e.period, e.kwh / v.volume_m3 AS value
 FROM (
   SELECT asset_id, date_trunc('day', time) AS period, sum(value) / 12.0 AS kwh

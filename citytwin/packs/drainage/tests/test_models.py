@@ -182,8 +182,8 @@ def forecast(tmp_path_factory: pytest.TempPathFactory) -> tuple[Inputs, Outputs]
 
 def test_water_is_neither_made_nor_lost(forecast: tuple[Inputs, Outputs]) -> None:
     figures = forecast[1].figures
-    assert abs(figures["runoff_error_pct"]) < 2.0
-    assert abs(figures["routing_error_pct"]) < 2.0
+    assert abs(figures["runoff_error"]) < 2.0
+    assert abs(figures["routing_error"]) < 2.0
 
 
 def test_every_monitored_point_is_forecast_for_six_hours(forecast: tuple[Inputs, Outputs]) -> None:
@@ -209,5 +209,5 @@ def test_levels_lie_between_invert_and_ground_and_rise_with_the_storm(forecast: 
             assert low - 0.01 <= row.min() <= row.max() <= high + 0.01
             rises += row.max() > row[0] + 0.1
     assert rises > 60
-    assert forecast[1].figures["storm_mm"] == pytest.approx(48.0, abs=0.1)
+    assert forecast[1].figures["storm"] == pytest.approx(48.0, abs=0.1)
     assert forecast[1].figures["surcharged_points"] > 0

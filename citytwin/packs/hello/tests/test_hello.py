@@ -70,7 +70,7 @@ def test_half_the_light_takes_half_the_electricity() -> None:
     table = power(readings(UNTIL - timedelta(days=1), UNTIL))
     given = Inputs(UNTIL, (), (), table, pa.table({}), {"level": 50.0}, "")
     out = DimmedNight().run(given)
-    assert out.figures["electricity_kwh"] == pytest.approx(out.figures["saved_kwh"])
+    assert out.figures["electricity"] == pytest.approx(out.figures["saved"])
     assert np.allclose(out.series["value"].to_numpy(), table["value"].to_numpy() / 2)
     assert pc.min(out.series["time"]).as_py() >= UNTIL
 

@@ -4,7 +4,8 @@
 -- per: reporting_body
 -- every: month
 -- better: lower
--- source: electricity at the published provincial average of its year (0.5834 to 2021, 0.5849 in 2022, 0.5737 from 2023 kg/kWh; before 2021 and after 2023 the nearest one held), fuels at NDRC defaults; electricity bought, natural gas, petrol and diesel of vehicles in; PV used on site, water and heat out
+-- source_zh: 电力采用已公布的当年省级平均因子（2021年及以前0.5834、2022年0.5849、2023年起0.5737 kg/kWh；2021年以前和2023年以后取现有最近年份），燃料采用国家发展改革委缺省值；计入外购电力、天然气和车辆汽柴油，不计自用光伏、用水和用热
+-- source_en: electricity at the published provincial average of its year (0.5834 to 2021, 0.5849 in 2022, 0.5737 from 2023 kg/kWh; before 2021 and after 2023 the nearest one held), fuels at NDRC defaults; electricity bought, natural gas, petrol and diesel of vehicles in; PV used on site, water and heat out
 WITH used AS (
   SELECT asset_id, time, 'electricity' AS item, value FROM institution.body_electricity WHERE time >= $since AND time < $until
   UNION ALL

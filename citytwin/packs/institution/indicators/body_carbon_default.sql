@@ -4,7 +4,8 @@
 -- per: reporting_body
 -- every: month
 -- better: lower
--- source: electricity at the city's default (0.788 to 2022-02-10, 0.42 from 2022-02-11 kg/kWh, 沪环气〔2022〕34号), fuels at NDRC defaults; electricity bought, natural gas, petrol and diesel of vehicles in; PV used on site, water and heat out; a factor that changes within a month counts by its days
+-- source_zh: 电力采用本市缺省因子（2022-02-10及以前0.788、2022-02-11起0.42 kg/kWh，沪环气〔2022〕34号），燃料采用国家发展改革委缺省值；计入外购电力、天然气和车辆汽柴油，不计自用光伏、用水和用热；因子在月内变更的按天数加权
+-- source_en: electricity at the city's default (0.788 to 2022-02-10, 0.42 from 2022-02-11 kg/kWh, 沪环气〔2022〕34号), fuels at NDRC defaults; electricity bought, natural gas, petrol and diesel of vehicles in; PV used on site, water and heat out; a factor that changes within a month counts by its days
 WITH used AS (
   SELECT asset_id, time, 'electricity' AS item, value FROM institution.body_electricity WHERE time >= $since AND time < $until
   UNION ALL

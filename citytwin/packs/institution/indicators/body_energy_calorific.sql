@@ -4,7 +4,8 @@
 -- per: reporting_body
 -- every: month
 -- better: lower
--- source: GB/T 2589-2020, electricity on calorific basis (0.1229 kgce/kWh), gas 1.29971 kgce/m3; electricity bought, natural gas, petrol and diesel of vehicles in; PV used on site, water and heat out; none before all four are reported
+-- source_zh: GB/T 2589-2020，电力按当量值（0.1229 kgce/kWh），天然气1.29971 kgce/m³；计入外购电力、天然气和车辆汽柴油，不计自用光伏、用水和用热；四项未报齐前不出值
+-- source_en: GB/T 2589-2020, electricity on calorific basis (0.1229 kgce/kWh), gas 1.29971 kgce/m3; electricity bought, natural gas, petrol and diesel of vehicles in; PV used on site, water and heat out; none before all four are reported
 WITH used AS (
   SELECT asset_id, time, 'electricity' AS item, value FROM institution.body_electricity WHERE time >= $since AND time < $until
   UNION ALL

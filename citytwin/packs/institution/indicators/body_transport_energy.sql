@@ -4,7 +4,8 @@
 -- per: reporting_body
 -- every: month
 -- better: lower
--- source: GB/T 2589-2020, petrol 1.4714 and diesel 1.4571 kgce/kg; the same on either basis
+-- source_zh: GB/T 2589-2020，汽油1.4714、柴油1.4571 kgce/kg；等价值与当量值相同
+-- source_en: GB/T 2589-2020, petrol 1.4714 and diesel 1.4571 kgce/kg; the same on either basis
 WITH used AS (
   SELECT asset_id, time, 'petrol' AS item, value FROM institution.body_petrol WHERE time >= $since AND time < $until
   UNION ALL

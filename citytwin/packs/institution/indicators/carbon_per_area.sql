@@ -4,7 +4,8 @@
 -- per: base.region
 -- every: year
 -- better: lower
--- source: carbon_total (transport fuel in, provincial average factors) over the mean of twelve monthly floor areas; only years in which every reporting body has reported all twelve months
+-- source_zh: 公共机构二氧化碳排放总量（含交通用油，省级平均因子）除以12个月建筑面积的平均值；仅计全部直报单位12个月均已报送的年份
+-- source_en: carbon_total (transport fuel in, provincial average factors) over the mean of twelve monthly floor areas; only years in which every reporting body has reported all twelve months
 WITH region AS (
   SELECT target AS region_id, count(*) AS bodies FROM institution.within GROUP BY target
 )

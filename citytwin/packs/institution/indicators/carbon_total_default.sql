@@ -4,7 +4,8 @@
 -- per: base.region
 -- every: year
 -- better: lower
--- source: sum of body_carbon_default: 0.788 kg/kWh to 2022-02-10, 0.42 from 2022-02-11; only years in which every reporting body has reported all twelve months; compare with carbon_total_default_frozen before calling a fall a saving
+-- source_zh: 各直报单位月碳排放量（本市缺省因子）之和：2022-02-10及以前0.788、2022-02-11起0.42 kg/kWh；仅计全部直报单位12个月均已报送的年份；认定减排前须与冻结2020年因子的同名指标比较
+-- source_en: sum of body_carbon_default: 0.788 kg/kWh to 2022-02-10, 0.42 from 2022-02-11; only years in which every reporting body has reported all twelve months; compare with carbon_total_default_frozen before calling a fall a saving
 WITH region AS (
   SELECT target AS region_id, count(*) AS bodies FROM institution.within GROUP BY target
 )

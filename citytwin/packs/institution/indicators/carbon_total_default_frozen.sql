@@ -4,7 +4,8 @@
 -- per: base.region
 -- every: year
 -- better: lower
--- source: carbon_total_default with the factor of 2020 held (0.788 kg/kWh): what is left of a change is activity; only years in which every reporting body has reported all twelve months
+-- source_zh: 同本市缺省因子口径，固定采用2020年因子（0.788 kg/kWh），其变化只反映活动量；仅计全部直报单位12个月均已报送的年份
+-- source_en: carbon_total_default with the factor of 2020 held (0.788 kg/kWh): what is left of a change is activity; only years in which every reporting body has reported all twelve months
 WITH used AS (
   SELECT asset_id, time, 'electricity' AS item, value FROM institution.body_electricity WHERE time >= $since AND time < $until
   UNION ALL

@@ -4,7 +4,8 @@
 -- per: base.region
 -- every: year
 -- better: lower
--- source: carbon_total with the factors of 2020 held (0.5834 kg/kWh): what is left of a change is activity, the difference from carbon_total is the factor; only years in which every reporting body has reported all twelve months
+-- source_zh: 同公共机构二氧化碳排放总量，固定采用2020年因子（0.5834 kg/kWh），其变化只反映活动量，与原指标之差为因子影响；仅计全部直报单位12个月均已报送的年份
+-- source_en: carbon_total with the factors of 2020 held (0.5834 kg/kWh): what is left of a change is activity, the difference from carbon_total is the factor; only years in which every reporting body has reported all twelve months
 WITH used AS (
   SELECT asset_id, time, 'electricity' AS item, value FROM institution.body_electricity WHERE time >= $since AND time < $until
   UNION ALL

@@ -4,7 +4,8 @@
 -- per: institution
 -- every: month
 -- better: lower
--- source: electricity (generation basis) and gas over floor area: the twelve months that end with this one, brought up to a year only where eleven or more (over 90 %) of them are billed for every carrier in use; transport fuel and water out
+-- source_zh: 电力（等价值）和天然气除以建筑面积：取截至本月的12个月，各在用能源品种均有11个月以上（超过90%）账单的才折算为全年；不含交通用油和用水
+-- source_en: electricity (generation basis) and gas over floor area: the twelve months that end with this one, brought up to a year only where eleven or more (over 90 %) of them are billed for every carrier in use; transport fuel and water out
 WITH bill AS (
   SELECT asset_id, time, 'electricity' AS item, value FROM institution.electricity_month
   WHERE time >= $since - INTERVAL 11 MONTH AND time < $until

@@ -4,7 +4,8 @@
 -- per: base.region
 -- every: year
 -- better: lower
--- source: (energy_total - transport fuel) over the mean of twelve monthly floor areas, generation basis; DB37/T 2672-2019 form (E - Egn - Ejt) / M without special loads, which are not reported apart; only years in which every reporting body has reported all twelve months
+-- source_zh: （公共机构能源消费总量－交通用油）除以12个月建筑面积的平均值，等价值；按DB37/T 2672-2019的(E－Egn－Ejt)/M形式，特殊用能未单独上报，不作扣除；仅计全部直报单位12个月均已报送的年份
+-- source_en: (energy_total - transport fuel) over the mean of twelve monthly floor areas, generation basis; DB37/T 2672-2019 form (E - Egn - Ejt) / M without special loads, which are not reported apart; only years in which every reporting body has reported all twelve months
 WITH region AS (
   SELECT target AS region_id, count(*) AS bodies FROM institution.within GROUP BY target
 )

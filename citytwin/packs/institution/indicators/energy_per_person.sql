@@ -4,7 +4,8 @@
 -- per: base.region
 -- every: year
 -- better: lower
--- source: energy_total (transport fuel in) over the mean of twelve monthly head counts, generation basis; only years in which every reporting body has reported all twelve months
+-- source_zh: 公共机构能源消费总量（含交通用油）除以12个月用能人数的平均值，等价值；仅计全部直报单位12个月均已报送的年份
+-- source_en: energy_total (transport fuel in) over the mean of twelve monthly head counts, generation basis; only years in which every reporting body has reported all twelve months
 WITH region AS (
   SELECT target AS region_id, count(*) AS bodies FROM institution.within GROUP BY target
 )

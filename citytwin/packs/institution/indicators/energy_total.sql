@@ -4,7 +4,8 @@
 -- per: base.region
 -- every: year
 -- better: lower
--- source: sum of body_energy: generation basis, transport fuel in, water and PV used on site out; only years in which every reporting body has reported all twelve months; this is the basis on which the plan's cap of 1.71 Mtce is read (assumption: the plan names none)
+-- source_zh: 各直报单位月能源消费量之和：等价值，含交通用油，不含用水和自用光伏；仅计全部直报单位12个月均已报送的年份；规划171万吨标准煤的上限按此口径理解（假定，规划未注明）
+-- source_en: sum of body_energy: generation basis, transport fuel in, water and PV used on site out; only years in which every reporting body has reported all twelve months; this is the basis on which the plan's cap of 1.71 Mtce is read (assumption: the plan names none)
 WITH region AS (
   SELECT target AS region_id, count(*) AS bodies FROM institution.within GROUP BY target
 )

@@ -4,7 +4,8 @@
 -- per: institution
 -- every: day
 -- better: lower
--- source: mean power from 1 to 5 o'clock over the mean load of the twelve months billed before (730.5 h a month), so that a weekend does not look like waste; none under eleven months billed
+-- source_zh: 1至5时平均功率与此前12个月账单平均负荷（每月按730.5小时）之比，以免把周末误判为浪费；账单不足11个月的不出值
+-- source_en: mean power from 1 to 5 o'clock over the mean load of the twelve months billed before (730.5 h a month), so that a weekend does not look like waste; none under eleven months billed
 WITH night AS (
   SELECT asset_id, date_trunc('day', time) AS period, avg(value) AS rate
   FROM institution.power

@@ -4,7 +4,8 @@
 -- per: institution
 -- every: day
 -- better: lower
--- source: mean water flow from 2 to 5 o'clock over the mean flow of the twelve months billed before (730.5 h a month): a sign of leaks; none under eleven months billed
+-- source_zh: 2至5时平均水流量与此前12个月账单平均流量（每月按730.5小时）之比，用以发现漏水；账单不足11个月的不出值
+-- source_en: mean water flow from 2 to 5 o'clock over the mean flow of the twelve months billed before (730.5 h a month): a sign of leaks; none under eleven months billed
 WITH night AS (
   SELECT asset_id, date_trunc('day', time) AS period, avg(value) AS rate
   FROM institution.water_use

@@ -4,7 +4,8 @@
 -- per: institution
 -- every: month
 -- better: lower
--- source: mid-rank of energy_intensity among institutions of the kind in the month, ties averaged; none where fewer than five can be compared
+-- source_zh: 当月单位建筑面积能耗在同类机构中的中位秩，并列取平均；可比机构不足5家的不出值
+-- source_en: mid-rank of energy_intensity among institutions of the kind in the month, ties averaged; none where fewer than five can be compared
 WITH placed AS (
   SELECT x.asset_id, x.period,
          rank() OVER (PARTITION BY i.kind, x.period ORDER BY x.value) AS place,

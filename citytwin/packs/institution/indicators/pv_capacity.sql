@@ -4,7 +4,8 @@
 -- per: base.region
 -- every: month
 -- better: higher
--- source: peak power installed at the end of the month, summed over the reporting bodies; none before every body has reported
+-- source_zh: 月末已安装的峰值功率，各直报单位合计；各直报单位未报齐前不出值
+-- source_en: peak power installed at the end of the month, summed over the reporting bodies; none before every body has reported
 WITH region AS (
   SELECT target AS region_id, count(*) AS bodies FROM institution.within GROUP BY target
 )

@@ -4,7 +4,8 @@
 -- per: institution
 -- every: month
 -- better: lower
--- source: energy_intensity with the electricity factor that the institution's quota prescribes and over floor area x corrections: the twelve months that end with this one, brought up to a year only where eleven or more (over 90 %) of them are billed for every carrier in use; none where no quota row is in force; gas always at 1.29971 kgce/m3
+-- source_zh: 单位建筑面积能耗改用该机构定额规定的电力折标系数，并除以建筑面积与修正系数之积：取截至本月的12个月，各在用能源品种均有11个月以上（超过90%）账单的才折算为全年；无现行定额的不出值；天然气一律按1.29971 kgce/m³
+-- source_en: energy_intensity with the electricity factor that the institution's quota prescribes and over floor area x corrections: the twelve months that end with this one, brought up to a year only where eleven or more (over 90 %) of them are billed for every carrier in use; none where no quota row is in force; gas always at 1.29971 kgce/m3
 WITH bill AS (
   SELECT asset_id, time, 'electricity' AS item, value FROM institution.electricity_month
   WHERE time >= $since - INTERVAL 11 MONTH AND time < $until

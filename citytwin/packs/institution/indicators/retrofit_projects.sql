@@ -4,7 +4,8 @@
 -- per: base.region
 -- every: month
 -- better: higher
--- source: register count at the end of the month; none before every body has reported
+-- source_zh: 月末台账数；各直报单位未报齐前不出值
+-- source_en: register count at the end of the month; none before every body has reported
 WITH region AS (
   SELECT target AS region_id, count(*) AS bodies FROM institution.within GROUP BY target
 )

@@ -4,7 +4,8 @@
 -- per: base.region
 -- every: year
 -- better: lower
--- source: water reported over the mean of twelve monthly head counts; only years in which every reporting body has reported all twelve months
+-- source_zh: 上报用水量除以12个月用能人数的平均值；仅计全部直报单位12个月均已报送的年份
+-- source_en: water reported over the mean of twelve monthly head counts; only years in which every reporting body has reported all twelve months
 WITH region AS (
   SELECT target AS region_id, count(*) AS bodies FROM institution.within GROUP BY target
 )

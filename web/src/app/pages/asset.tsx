@@ -148,7 +148,7 @@ function Inside({ asset }: { asset: Asset }) {
           <Facts
             of={[
               [say("type"), <a href={path("/assets", { type: asset.type })}>{inWords(asset.type_title)}</a>],
-              ...asset.attributes.map((attribute): [string, string] => [inWords(attribute.title), scalar(attribute.value, attribute.unit)]),
+              ...asset.attributes.map((attribute): [string, string] => [inWords(attribute.title), scalar(attribute.value, attribute.unit, attribute.value_title)]),
               [say("id"), <code class="break">{asset.id}</code>],
             ]}
           />

@@ -71,7 +71,7 @@ function Steps({ item }: { item: Case }) {
         <li key={step.id} class={step.id === item.step ? "now" : done.has(step.id) ? "done" : ""} aria-current={step.id === item.step ? "step" : undefined}>
           <b>{inWords(step.title)}</b>
           <span class="small faint">
-            {step.role}
+            {inWords(step.role)}
             {step.days > 0 && ` · ${say("within_days", { n: step.days })}`}
           </span>
         </li>
@@ -112,7 +112,7 @@ function Inside({ item }: { item: Case }) {
               of={[
                 [say("asset"), <a href={to.asset(item.asset)}>{inWords(item.asset_title) || item.asset}</a>],
                 item.alarm !== null && [say("alarm"), <a href={to.alarm(item.alarm)}>{say("open")}</a>],
-                [say("role"), item.role || say("dash")],
+                [say("role"), inWords(item.role) || say("dash")],
                 [say("opened"), <When at={item.opened} />],
                 item.due !== null && [say("due"), <When at={item.due} />],
                 item.closed !== null && [say("closed"), <When at={item.closed} />],

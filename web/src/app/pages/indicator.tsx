@@ -104,7 +104,7 @@ function Inside({ indicator }: { indicator: IndicatorDetail }) {
               [say("asset"), <a href={path("/assets", { type: indicator.per })}>{inWords(titleOf(types, indicator.per))}</a>],
               [say("period"), everyWord(indicator.every)],
               [say("better"), betterWord(indicator.better)],
-              [say("source"), indicator.source || say("dash")],
+              [say("source"), inWords(indicator.source) || say("dash")],
               [say("reads"), <Reads ids={indicator.reads} />],
               [say("packs"), <a href={to.pack(indicator.pack)}>{indicator.pack}</a>],
               [say("version"), <code class="break">{indicator.version}</code>],

@@ -47,7 +47,7 @@ export function Indicators() {
     { key: "every", title: say("period"), sort: (row) => row.every, cell: (row) => everyWord(row.every) },
     { key: "better", title: say("better"), sort: (row) => row.better, cell: (row) => betterWord(row.better) },
     { key: "pack", title: say("packs"), sort: (row) => row.pack, cell: (row) => <a href={to.pack(row.pack)}>{inWords(titleOf(packs, row.pack))}</a> },
-    { key: "source", title: say("source"), cell: (row) => <span class="small soft">{row.source}</span> },
+    { key: "source", title: say("source"), cell: (row) => <span class="small soft">{inWords(row.source)}</span> },
   ];
   return (
     <Page title={say("indicators")} testid="page-indicators">

@@ -13,15 +13,16 @@ import { Card } from "../../ui/card";
 import { RunState } from "../../ui/chip";
 import { Facts } from "../../ui/facts";
 import { Figure } from "../../ui/figure";
-import { figureName, number, quantity } from "../../ui/format";
+import { number, quantity, unit } from "../../ui/format";
+import { named } from "../../ui/named";
 import { Page } from "../../ui/page";
 import { Loading, Show } from "../../ui/show";
 import { say } from "../../ui/text";
 
 function Inside({ run }: { run: Run }) {
-  const model = useModels().data?.items.find((item) => item.id === run.model);
+  const models = useModels().data?.items;
   const runs = useMemo(() => [run], [run.id, run.state]);
-  const figures = Object.entries(run.figures);
+  const figures = named(models, run, "figures");
   return (
     <div class="columns">
       <div class="stack">
@@ -37,8 +38,8 @@ function Inside({ run }: { run: Run }) {
         )}
         {figures.length > 0 && (
           <div class="figures" data-testid="run-figures">
-            {figures.map(([name, value]) => (
-              <Figure key={name} label={figureName(name)} value={number(value)} />
+            {figures.map((figure) => (
+              <Figure key={figure.id} label={inWords(figure.title)} value={number(run.figures[figure.id])} note={unit(figure.unit)} testid={`figure-${figure.id}`} />
             ))}
           </div>
         )}
@@ -63,12 +64,7 @@ function Inside({ run }: { run: Run }) {
         </Card>
         {Object.keys(run.parameters).length > 0 && (
           <Card title={say("parameters")}>
-            <Facts
-              of={Object.entries(run.parameters).map(([id, value]) => {
-                const parameter = model?.parameters.find((item) => item.id === id);
-                return [inWords(parameter?.title) || id, <span class="num">{quantity(value, parameter?.unit)}</span>];
-              })}
-            />
+            <Facts of={named(models, run, "parameters").map((item) => [inWords(item.title), <span class="num">{quantity(run.parameters[item.id], item.unit)}</span>])} />
           </Card>
         )}
       </div>

@@ -13,7 +13,8 @@ import { When } from "../../ui/age";
 import { Card } from "../../ui/card";
 import { RunState } from "../../ui/chip";
 import { Select } from "../../ui/field";
-import { figureName, number } from "../../ui/format";
+import { quantity } from "../../ui/format";
+import { named } from "../../ui/named";
 import { Page } from "../../ui/page";
 import { Empty, Show } from "../../ui/show";
 import { Table, type Column } from "../../ui/table";
@@ -27,7 +28,7 @@ const took = (run: Run): number | null => {
   return from === null || until === null ? null : (until - from) / 1000;
 };
 
-function columns(compared: string[]): Column<Run>[] {
+function columns(compared: string[], models: Model[] | undefined): Column<Run>[] {
   const turn = (id: string) => setQuery({ compare: (compared.includes(id) ? compared.filter((x) => x !== id) : [...compared, id]).join(",") });
   return [
     {
@@ -51,9 +52,9 @@ function columns(compared: string[]): Column<Run>[] {
           <span class="small stale">{run.error}</span>
         ) : (
           <span class="small soft">
-            {Object.entries(run.figures)
+            {named(models, run, "figures")
               .slice(0, fewFigures)
-              .map(([name, value]) => `${figureName(name)} ${number(value)}`)
+              .map((figure) => `${inWords(figure.title)} ${quantity(run.figures[figure.id], figure.unit)}`)
               .join(" · ") || say("dash")}
           </span>
         ),
@@ -105,7 +106,7 @@ export function Runs() {
                 <>
                   {chosen.length > 1 && <Comparison runs={chosen} />}
                   <Card flush>
-                    <Table columns={columns(compared)} rows={data.items} id={(run) => run.id} label={say("runs")} testid="runs" />
+                    <Table columns={columns(compared, models.data?.items)} rows={data.items} id={(run) => run.id} label={say("runs")} testid="runs" />
                   </Card>
                 </>
               );

@@ -102,7 +102,7 @@ function Measured({ target }: { target: Target }) {
           [say("unit"), unit(indicator.unit) || say("dash")],
           [say("period"), isWord(every) ? say(every) : indicator.every],
           asset && [say("asset"), <a href={to.asset(asset.id)}>{inWords(asset.title) || asset.id}</a>],
-          [say("source"), indicator.source || say("dash")],
+          [say("source"), inWords(indicator.source) || say("dash")],
         ]}
       />
     </Card>

@@ -1,0 +1,287 @@
+"""What does the sender say? Bodies of readings in Arrow, CSV or JSON, turned into columns with every row at fault named."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from citytwin.kernel.errors import BadBatch, Fault, Unsupported
+from citytwin.kernel.observation import COLUMNS
+
+TIME = pa.timestamp("us", tz="UTC")
+SHOWN = 100
+"""How many faults of one batch are spelled out; the rest are counted."""
+HOPELESS = 10_000
+"""With more unreadable rows than this a batch is not in the form it claims, even where its sender would have part of it."""
+
+ARROW = "application/vnd.apache.arrow.stream"
+JSON = "application/json"
+CSV = "text/csv"
+
+
+class Row(msgspec.Struct):
+    """One reading in JSON."""
+
+    stream: str
+    time: datetime
+    value: float | None
+    quality: int | None = None
+    unit: str | None = None
+
+
+_rows = msgspec.json.Decoder(list[Row])
+
+
+def readings(body: bytes, media: str, zone: str) -> tuple[pa.Table, list[Fault]]:
+    """A table of stream, time, value (and quality, unit where given) with the faults of rows that could not be read.
+
+    Rows at fault are left out; column `row` keeps each row's number in the source (from 1). Raises BadBatch if nothing can be read.
+    """
+    kind = media.partition(";")[0].strip().lower()
+    if kind in (ARROW, "application/vnd.apache.arrow.file"):
+        return _decode_arrow(body, kind, zone)
+    if kind == CSV:
+        return _decode_csv(body, zone)
+    if kind in (JSON, ""):
+        return _decode_json(body, zone)
+    raise Unsupported(f"readings do not come as '{kind}'", f"send {JSON}, {CSV} or {ARROW}", "Content-Type")
+
+
+def _decode_arrow(body: bytes, kind: str, zone: str) -> tuple[pa.Table, list[Fault]]:
+    try:
+        table = pa.ipc.open_stream(body).read_all() if kind == ARROW else pa.ipc.open_file(io.BytesIO(body)).read_all()
+        table.validate()
+    except (pa.ArrowException, OSError, ValueError) as e:
+        raise BadBatch(
+            f"the body is not an Arrow {'stream' if kind == ARROW else 'file'}: {e}",
+            "write it with pyarrow.ipc",
+            "body",
+        ) from e
+    return _typed(table, zone)
+
+
+def _decode_csv(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
+    text_columns = {name: pa.string() for name in ("stream", "time", "value", "quality", "unit")}
+    faults: list[Fault] = []
+
+    def skip(row: pacsv.InvalidRow) -> str:
+        if len(faults) >= HOPELESS:
+            return "error"
+        faults.append(
+            Fault(
+                f"row {row.number}",
+                "ROW",
+                f"has {row.actual_columns} cells, not {row.expected_columns}",
+                "quote cells that hold a comma",
+            )
+        )
+        return "skip"
+
+    try:
+        body.decode("utf-8-sig")
+        table = pacsv.read_csv(
+            io.BytesIO(body.removeprefix(b"\xef\xbb\xbf")),
+            read_options=pacsv.ReadOptions(use_threads=False),
+            parse_options=pacsv.ParseOptions(invalid_row_handler=skip),
+            convert_options=pacsv.ConvertOptions(
+                column_types=text_columns, strings_can_be_null=True, quoted_strings_can_be_null=True
+            ),
+        )
+    except (pa.ArrowException, UnicodeDecodeError) as e:
+        raise BadBatch(f"the body is not CSV: {e}", "UTF-8, the first line: stream,time,value", "body") from e
+    table, more = _typed(table, zone)
+    return table, faults + more
+
+
+def _decode_json(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
+    """A list of readings, an object with `readings`, or an object of equally long columns."""
+    try:
+        read = _rows.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _decode_any_json(body, zone)
+    faults: list[Fault] = []
+    naive = ZoneInfo(zone)
+    columns: dict[str, pa.Array] = {
+        "row": pa.array(np.arange(1, len(read) + 1)),
+        "stream": pa.array([r.stream for r in read], pa.string()),
+        "time": pa.array([r.time if r.time.tzinfo else r.time.replace(tzinfo=naive) for r in read], TIME),
+        "value": pa.array([r.value for r in read], pa.float64()),
+    }
+    if any(r.quality is not None for r in read):
+        columns["quality"] = pa.array([r.quality for r in read], pa.int64())
+    if any(r.unit is not None for r in read):
+        columns["unit"] = pa.array([r.unit for r in read], pa.string())
+    return pa.table(columns), faults
+
+
+def _decode_any_json(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
+    try:
+        data = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise BadBatch(f"the body is not JSON: {e}", 'send [{"stream": …, "time": …, "value": …}, …]', "body") from e
+    if isinstance(data, dict) and isinstance(data.get("readings"), list):
+        data = data["readings"]
+    if isinstance(data, dict) and isinstance(data.get("stream"), str) and not isinstance(data.get("time"), list):
+        data = [data]
+    if isinstance(data, dict):
+        columns = {k: data[k] for k in ("stream", "time", "value", "quality", "unit") if isinstance(data.get(k), list)}
+        lengths = {len(v) for v in columns.values()}
+        if not {"stream", "time", "value"} <= set(columns) or len(lengths) != 1:
+            raise BadBatch(
+                "the body has no readings",
+                "a list of readings, or columns stream, time and value of one length",
+                "body",
+            )
+        data = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    if not isinstance(data, list):
+        raise BadBatch("the body has no readings", "a list of readings, or columns stream, time and value", "body")
+    good: list[Row] = []
+    numbers: list[int] = []
+    faults: list[Fault] = []
+    for n, item in enumerate(data, 1):
+        try:
+            good.append(msgspec.convert(item, Row))
+            numbers.append(n)
+        except msgspec.ValidationError as e:
+            if len(faults) >= HOPELESS:
+                raise BadBatch(
+                    f"more than {HOPELESS:,} rows cannot be read",
+                    "check the form of the body",
+                    "body",
+                    tuple(faults[:SHOWN]),
+                ) from e
+            faults.append(
+                Fault(f"row {n}", "ROW", _plain(str(e)), "stream: text, time: RFC 3339, value: number or null")
+            )
+    table, more = _decode_json(msgspec.json.encode(good), zone)
+    return table.set_column(0, "row", pa.array(numbers, pa.int64())), faults + more
+
+
+def _plain(message: str) -> str:
+    return message.replace("Object missing required field", "lacks").replace("`", "'").replace(" - at '$.", " in '")
+
+
+def _typed(table: pa.Table, zone: str) -> tuple[pa.Table, list[Fault]]:
+    """Columns in their types, whatever types they came in; rows whose cells cannot be read become faults."""
+    missing = [c for c in ("stream", "time", "value") if c not in table.column_names]
+    if missing:
+        raise BadBatch(
+            f"the batch lacks the column {', '.join(missing)}",
+            "columns: stream, time, value (and quality, unit)",
+            "body",
+        )
+    if len(set(table.column_names)) != len(table.column_names):
+        raise BadBatch("a column stands twice", "columns: stream, time, value (and quality, unit)", "body")
+    table = _plain_text(table.select([c for c in table.column_names if c in (*COLUMNS, "unit")]))
+    n = table.num_rows
+    ok = np.ones(n, bool)
+    faults: list[Fault] = []
+
+    def refuse(bad: np.ndarray, name: str, hint: str) -> None:
+        bad &= ok
+        if len(faults) + bad.sum() > HOPELESS:
+            raise BadBatch(f"column {name} cannot be read in {bad.sum():,} rows", hint, name, tuple(faults[:SHOWN]))
+        for row in np.flatnonzero(bad).tolist():
+            cell = table[name][row].as_py()
+            said = f"{name} is {str(cell)[:60]!r}" if cell is not None else f"{name} is empty"
+            faults.append(Fault(f"row {row + 1}", "ROW", said, hint))
+        ok[bad] = False
+
+    columns: dict[str, Any] = {"row": pa.array(np.arange(1, n + 1))}
+    stream = table["stream"]
+    if not _is_text(stream.type):
+        raise BadBatch(f"column stream is {stream.type}, not text", "", "stream")
+    refuse(nulls(stream), "stream", "name the stream")
+    columns["stream"] = stream
+    time, bad = _times(table["time"], zone)
+    refuse(bad, "time", "RFC 3339, such as 2025-06-30T08:00:00+08:00")
+    columns["time"] = time
+    value, bad = _numbers(table["value"])
+    refuse(bad, "value", "a number")
+    columns["value"] = value
+    if "quality" in table.column_names:
+        flags, bad = _numbers(table["quality"])
+        refuse(bad, "quality", "1, 2, 3, 4 or 9")
+        columns["quality"] = flags
+    if "unit" in table.column_names:
+        if not _is_text(table["unit"].type):
+            raise BadBatch(f"column unit is {table['unit'].type}, not text", "", "unit")
+        columns["unit"] = table["unit"].cast(pa.string())
+    return pa.table(columns).filter(pa.array(ok)) if not ok.all() else pa.table(columns), faults
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or (pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type)))
+
+
+def _plain_text(table: pa.Table) -> pa.Table:
+    """Text in the one form that every kernel of Arrow knows: other libraries write large strings and string views."""
+    for i, field in enumerate(table.schema):
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+            column = table.column(i)
+            table = table.set_column(
+                i, field.name, pa.chunked_array([c.cast(pa.string()) for c in column.chunks], pa.string())
+            )
+    return table
+
+
+def nulls(column: pa.ChunkedArray) -> np.ndarray:
+    """Which cells are empty."""
+    return np.asarray(pc.is_null(column).to_numpy()).astype(bool)
+
+
+def _numbers(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, np.ndarray]:
+    """As float64, and which cells are no numbers (a null is no fault here)."""
+    if not pa.types.is_string(column.type):
+        try:
+            return column.cast(pa.float64()), np.zeros(len(column), bool)
+        except pa.ArrowException:
+            return pa.chunked_array([pa.nulls(len(column), pa.float64())]), np.ones(len(column), bool)
+    try:
+        return column.cast(pa.float64()), np.zeros(len(column), bool)
+    except pa.ArrowException:
+        cells: list[float | None] = []
+        bad = np.zeros(len(column), bool)
+        for i, cell in enumerate(column.to_pylist()):
+            try:
+                cells.append(None if cell is None else float(cell))
+            except ValueError:
+                cells.append(None)
+                bad[i] = True
+        return pa.chunked_array([pa.array(cells, pa.float64())]), bad
+
+
+def _times(column: pa.ChunkedArray, zone: str) -> tuple[pa.ChunkedArray, np.ndarray]:
+    """As UTC, and which cells are no times. A time without an offset is read in the city's zone."""
+    bad = nulls(column)
+    if pa.types.is_timestamp(column.type):
+        if column.type.tz:
+            return column.cast(TIME, safe=False), bad
+        local = pc.assume_timezone(
+            column.cast(pa.timestamp("us"), safe=False), zone, ambiguous="earliest", nonexistent="earliest"
+        )
+        return local.cast(TIME), bad
+    try:
+        return column.cast(TIME), bad
+    except pa.ArrowException:
+        pass
+    naive = ZoneInfo(zone)
+    moments: list[datetime | None] = []
+    cells = column.to_pylist()
+    for i, cell in enumerate(cells):
+        try:
+            moment = datetime.fromisoformat(cell.strip())
+            moments.append(moment if moment.tzinfo else moment.replace(tzinfo=naive))
+        except (ValueError, AttributeError):
+            moments.append(None)
+            bad[i] = True
+    return pa.chunked_array([pa.array(moments, TIME)]), bad
