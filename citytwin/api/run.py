@@ -7,14 +7,16 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
+import pyarrow as pa
 
 from citytwin.api.house import House
-from citytwin.api.page import Page, Paged, fetched, listed, where
+from citytwin.api.page import Page, Paged, fetched, listed, title, where
 from citytwin.api.route import Body, Query, Route
 from citytwin.api.stream import run_series
 from citytwin.engine.simulate import Description
 from citytwin.kernel.errors import NotFound
 from citytwin.kernel.model import Figure, Parameter
+from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.title import Title
 
 State = Literal["queued", "running", "done", "failed"]
@@ -54,13 +56,14 @@ class RunItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunSeries(msgspec.Struct, frozen=True):
-    """What a run wrote for one stream, and the ids of all streams that it wrote."""
+    """What a run wrote for one stream, and the ids and titles of all streams that it wrote."""
 
     run: str
     stream: str
     time: list[int]
     value: list[float | None]
     streams: list[str]
+    titles: list[Title]
 
 
 class RunQuery(Paged, frozen=True, kw_only=True):
@@ -160,7 +163,25 @@ def series(house: House, id: str, query: SeriesQuery) -> RunSeries:
             f"the run wrote nothing for '{query.stream}'", "`streams` of the answer names them all", "stream"
         )
     time, value = run_series(house, id, stream) if stream else ([], [])
-    return RunSeries(id, stream, time, value, streams)
+    return RunSeries(id, stream, time, value, streams, _titles(house, streams))
+
+
+def _titles(house: House, streams: list[str]) -> list[Title]:
+    """What each stream is called: its asset, and what is measured there."""
+    split = [stream_parts(s) for s in streams]
+    assets = {
+        r["asset_id"]: r
+        for r in house.rows(
+            "SELECT a.asset_id, a.title_zh, a.title_en FROM asset AS a JOIN wanted AS w ON w.asset_id = a.asset_id",
+            tables={"wanted": pa.table({"asset_id": pa.array(sorted({asset for asset, _ in split}), pa.string())})},
+        )
+    }
+    made = []
+    for asset, kind in split:
+        place = title(assets[asset], asset) if asset in assets else Title(asset, asset)
+        what = house.twin.streams[kind].title if kind in house.twin.streams else Title(kind, kind)
+        made.append(Title(f"{place.zh} · {what.zh}", f"{place.en} · {what.en}"))
+    return made
 
 
 ROUTES = (

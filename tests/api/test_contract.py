@@ -110,7 +110,7 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/models", "/models", "items.0.figures.0.title", "zh en"),
     ("/runs", "/runs?model=trial.Persistence&state=done", "items.0", RUN),
     ("/runs/{id}", "/runs/{run}", "", RUN),
-    ("/runs/{id}/series", "/runs/{run}/series", "", "run stream time value streams"),
+    ("/runs/{id}/series", "/runs/{run}/series", "", "run stream time value streams titles"),
     ("/evidence", "/evidence", "", "size root leaves"),
     ("/evidence", "/evidence", "leaves.0", "index kind subject digest recorded"),
     ("/evidence/leaves/{index}", "/evidence/leaves/1", "", "leaf size root proof rows"),

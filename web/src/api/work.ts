@@ -80,4 +80,5 @@ export interface RunSeries extends Columns {
   run: string;
   stream: string;
   streams: string[];
+  titles: Title[];
 }

@@ -94,7 +94,7 @@ export function RunChart({ runs }: { runs: Run[] }) {
   if (a?.data && streams.length === 0) return <Empty />;
   return (
     <div class="stack tight">
-      {streams.length > 1 && <Select label={say("streams")} shown value={stream} options={streams.map((id) => ({ value: id, title: id }))} onChange={setWanted} testid="run-stream" />}
+      {streams.length > 1 && <Select label={say("streams")} shown value={stream} options={streams.map((id, n) => ({ value: id, title: inWords(a?.data?.titles[n]) || id }))} onChange={setWanted} testid="run-stream" />}
       {a && (
         <Show of={a} empty={(data) => data.time.length === 0}>
           {() => <Chart option={option} height={260} label={say("series")} testid="run-chart" />}

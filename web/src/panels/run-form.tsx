@@ -34,7 +34,7 @@ export function RunForm({ models, initial }: { models: Model[]; initial: string 
     setFault("");
     try {
       const parameters = Object.fromEntries(model.parameters.map((p) => [p.id, Number(values[p.id])]));
-      const run = await post<Run>("/runs", { model: model.id, scenario: scenario.trim() || "what_if", parameters });
+      const run = await post<Run>("/runs", { model: model.id, scenario: scenario.trim() || say("scenario_hint"), parameters });
       invalidate("/runs");
       go(to.run(run.id));
     } catch (error) {
@@ -65,7 +65,7 @@ export function RunForm({ models, initial }: { models: Model[]; initial: string 
       </span>
       <label class="field tall">
         {say("scenario")}
-        <input type="text" value={scenario} maxLength={40} placeholder="what_if" onInput={(event) => setScenario(event.currentTarget.value)} data-testid="run-scenario" />
+        <input type="text" value={scenario} maxLength={40} placeholder={say("scenario_hint")} onInput={(event) => setScenario(event.currentTarget.value)} data-testid="run-scenario" />
       </label>
       {model.parameters.map((p) => (
         <label class="field tall" key={p.id}>

@@ -274,6 +274,7 @@ const words = {
   leaf_number: { zh: "叶子序号", en: "Leaf number" },
   computed_root: { zh: "计算所得树根", en: "Root computed" },
   readings: { zh: "读数", en: "Readings" },
+  scenario_hint: { zh: "假设情景", en: "What if" },
   leaf_readings: { zh: "读数批次", en: "Readings" },
   leaf_catalog: { zh: "设施目录", en: "Catalogue" },
   leaf_run: { zh: "模型推演", en: "Run" },
