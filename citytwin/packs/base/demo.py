@@ -23,6 +23,7 @@ from citytwin.kernel.title import Title
 from citytwin.science.geodesy import lonlat
 from citytwin.science.rain import storm_depth, storm_intensity
 from citytwin.science.synthetic import smooth, uniform
+from citytwin.science.warmth import air_temperature
 
 CASE_PATHS = {
     "storm_response": (("patrol", "relief", "review"), ("patrol", "review"), ("unfounded",)),
@@ -881,19 +882,10 @@ def _hour(time_s: NDArray[np.int64], zone_s: float) -> Series:
     return hour
 
 
-def _warmth(seed: int, station: int, time_s: NDArray[np.int64], zone_s: float) -> Series:
-    year = 2.0 * np.pi * (time_s / 31_556_952.0 - 0.065)  # coldest about 24 January
-    day = np.cos(2.0 * np.pi * (_hour(time_s, zone_s) - 14.5) / 24.0)
-    slow = 2.6 * smooth(seed, 100, time_s / 129_600.0) + 0.5 * smooth(seed, 110 + station, time_s / 10_800.0)
-    wet = storm_intensity(seed, station, time_s - 1800.0)
-    swing = 3.4 + 0.8 * smooth(seed, 120, time_s / 172_800.0)
-    place = 1.2 * float(uniform(seed, 101, np.array([station]))[0]) - 0.6
-    warmth: Series = 17.1 - 11.6 * np.cos(year) + swing * day + slow + place - 3.0 * np.tanh(wet / 15.0)
-    return warmth
-
-
 def _temperature(seed: int, station: int, time_s: NDArray[np.int64], zone_s: float) -> Series:
-    return np.round(_warmth(seed, station, time_s, zone_s) + 0.1 * smooth(seed, 130 + station, time_s / 900.0), 1)
+    place = 1.2 * float(uniform(seed, 101, np.array([station]))[0]) - 0.6
+    own = 0.5 * smooth(seed, 110 + station, time_s / 10_800.0) + 0.1 * smooth(seed, 130 + station, time_s / 900.0)
+    return np.round(air_temperature(seed, station, time_s, zone_s) + place + own, 1)
 
 
 def _humidity(seed: int, station: int, time_s: NDArray[np.int64], zone_s: float) -> Series:

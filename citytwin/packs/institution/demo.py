@@ -23,8 +23,8 @@ from citytwin.kernel.title import Title
 from citytwin.packs.institution.formulas import workday
 from citytwin.packs.institution.models import holidays
 from citytwin.science.geodesy import lonlat
-from citytwin.science.rain import storm_intensity
 from citytwin.science.synthetic import smooth, uniform
+from citytwin.science.warmth import air_temperature
 
 CASE_PATHS = {
     "red_card": (
@@ -234,18 +234,6 @@ def _one(seed: int, series: int, step: int) -> float:
 # ── what drives a load ──
 
 
-def _warmth(seed: int, time_s: NDArray[np.floating], zone_s: float) -> Floats:
-    """Air temperature [degC], as the demo of pack base makes it (without the differences between stations)."""
-    year = 2.0 * np.pi * (time_s / 31_556_952.0 - 0.065)
-    hour = (time_s + zone_s) % _DAY_S / 3600.0
-    day = np.cos(2.0 * np.pi * (hour - 14.5) / 24.0)
-    swing = 3.4 + 0.8 * smooth(seed, 120, time_s / 172_800.0)
-    wet = storm_intensity(seed, 0, time_s - 1800.0)
-    slow = 2.6 * smooth(seed, 100, time_s / 129_600.0)
-    warmth: Floats = 17.1 - 11.6 * np.cos(year) + swing * day + slow - 3.0 * np.tanh(wet / 15.0)
-    return warmth
-
-
 def _ramp(hour: NDArray[np.floating], opens: float, closes: float, width: float = 1.0) -> Floats:
     """1 between opening and closing hour, rising and falling over `width` hours before and after."""
     ramp: Floats = np.clip(np.minimum((hour - opens) / width + 1.0, (closes - hour) / width + 1.0), 0.0, 1.0)
@@ -283,7 +271,7 @@ def _drivers(seed: int, time_s: NDArray[np.floating], zone_s: float) -> tuple[Fl
     by_kind["hospital"] = ward
     occupied = np.stack([by_kind.get(kind.id, visit) for kind in _KINDS]) * bustle
 
-    warmth = _warmth(seed, time_s, zone_s)
+    warmth = air_temperature(seed, 0, time_s, zone_s)
     always = np.ones_like(occupied)
     cooling = np.maximum(warmth - 21.0, 0.0) * (0.22 + 0.78 * occupied)
     heating = np.maximum(12.0 - warmth, 0.0) * (0.18 + 0.82 * occupied)

@@ -114,15 +114,6 @@ def test_registers_never_fall_and_come_to_the_citys_figures(scene):
         assert values[:, 47].sum() == pytest.approx(at_end_of_2023, abs=0.5)
 
 
-def test_warmth_against_the_stations_of_base(scene):
-    """The loads of the demo answer to the weather that the demo of pack base shows."""
-    day = datetime(2026, 7, 1, tzinfo=UTC)
-    table = joined(base.readings(scene, day, day + timedelta(days=2)))
-    part = table.filter(pc.match_substring(table["stream"], ".base.temperature"))
-    times = part["time"].cast(pa.int64()).to_numpy() / 1e6
-    assert np.abs(part["value"].to_numpy() - demo._warmth(scene.seed, times, 28_800.0)).mean() < 1.0
-
-
 def test_power_keeps_to_the_contract_but_for_the_spikes(scene):
     contract = {a.id: a.attributes["contract_demand_kw"] for a in scene.assets["institution.institution"]}
     spiky = {f"institution-{i + 1:03d}" for i in demo._SPIKY}
