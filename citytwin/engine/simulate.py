@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pyarrow as pa
@@ -127,6 +128,7 @@ def inputs(twin: Twin, model: Description, until: datetime, parameters: Mapping[
         indicators=indicators,
         parameters={**{p.id: p.default for p in model.parameters}, **parameters},
         folder=folder,
+        ahead=until.astimezone(ZoneInfo(twin.city.zone)).utcoffset() or timedelta(0),
     )
 
 

@@ -42,6 +42,7 @@ class Inputs:
     `relations`: dicts with source, type, target. `readings`: Arrow table with stream, asset_id, stream_type, time, value for the
     streams read over `history` before `until`. `indicators`: Arrow table with indicator, asset_id, period, value.
     `parameters`: the scenario's values, defaults filled in. `folder`: a scratch folder that is removed after the run.
+    `ahead`: how far the city's clock is ahead of UTC at `until`.
     """
 
     until: datetime
@@ -51,6 +52,7 @@ class Inputs:
     indicators: pa.Table
     parameters: Mapping[str, float]
     folder: str
+    ahead: timedelta
 
 
 @dataclass(frozen=True, slots=True)

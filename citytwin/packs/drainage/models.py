@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -109,14 +109,14 @@ class StormForecast:
         start = _floor(inputs.until) - self.history
         end = _floor(inputs.until) + self.horizon
         rain = _rain(inputs, start, end)
-        text = inp(inputs.assets, inputs.relations, rain, start, end, inputs.folder)
+        text = inp(inputs.assets, inputs.relations, rain, start, end, inputs.folder, inputs.ahead)
         path = Path(inputs.folder) / "storm.inp"
         path.write_text(text, encoding="utf-8")
         points = sorted(a["id"] for a in inputs.assets if a["type"] == "drainage.manhole" and a.get("monitored"))
         plants = {a["id"]: float(a["capacity"]) for a in inputs.assets if a["type"] == "drainage.plant"}
         pipe_of = {r["target"]: r["source"] for r in inputs.relations if r["type"] == "drainage.starts_at"}
         links = [pipe_of[p] for p in points if p in pipe_of] + [f"{p}.in" for p in plants]
-        course = simulate(path, points, links, _floor(inputs.until), _zone(inputs.assets))
+        course = simulate(path, points, links, _floor(inputs.until), inputs.ahead)
         heads, flows, times = course.heads, course.flows, course.times
         crown = {a["id"]: a.get("crown_m") for a in inputs.assets if a["type"] == "drainage.manhole"}
         streams = {stream_id(p, "drainage.level"): heads[p] for p in points}
@@ -150,14 +150,6 @@ class StormForecast:
 def _floor(moment: datetime) -> datetime:
     """The last whole five minutes."""
     return moment.replace(minute=moment.minute - moment.minute % 5, second=0, microsecond=0)
-
-
-def _zone(assets: Iterable[Mapping[str, Any]]) -> timedelta:
-    """Hours ahead of UTC by the longitude of the networks: dry-weather flow follows the hours of the place."""
-    for asset in assets:
-        if asset["type"] == "drainage.manhole" and asset.get("geometry"):
-            return timedelta(hours=round(asset["geometry"]["coordinates"][0] / 15.0))
-    return timedelta(0)
 
 
 def _table(name: str) -> list[dict[str, str]]:
@@ -204,13 +196,15 @@ def inp(
     start: datetime,
     end: datetime,
     folder: str,
+    zone: timedelta,
 ) -> str:
     """The SWMM input file of the networks on record.
 
     Manholes become junctions, pipes conduits, stations a wet well with a pump whose flow rises with depth, plants a
     junction before a free outfall, outfalls one at the usual level of their water. Catchments run off to the storm manhole
     they drain to, and give sewage by the hour, infiltration and rain-derived inflow to the manhole they are sewered to.
-    `rain` is the depth [mm] of five minutes by time and gauge. Times in the file are those of the place.
+    `rain` is the depth [mm] of five minutes by time and gauge. Times in the file are those of the place, `zone`
+    ahead of UTC: dry-weather flow follows the hours of the day.
     """
     by_type: dict[str, list[Mapping[str, Any]]] = {}
     for asset in assets:
@@ -218,7 +212,6 @@ def inp(
     link: dict[str, dict[str, str]] = {}
     for r in relations:
         link.setdefault(r["type"].partition(".")[2], {})[r["source"]] = r["target"]
-    zone = _zone(assets)
     manning = {r["material"]: float(r["manning_n"]) for r in _table("roughness.csv")}
     litres = next(float(r["value"]) for r in _table("coefficient.csv") if r["id"] == "sewage_per_person")
     at_rest = _levels_at_rest(by_type, link)

@@ -21,7 +21,6 @@ from citytwin.packs.institution.formulas import QUARTERS_PER_DAY, accuracy, load
 Floats = NDArray[np.float64]
 
 STEP_S = 900
-ZONE_S = 28_800  # institutions keep Beijing time, UTC+8 all year, wherever they stand
 
 
 @cache
@@ -85,10 +84,11 @@ class EnergyBaseline:
 
         steps = np.arange(first, begin)
         split = len(steps) - held
-        design = _design(steps, air)
+        ahead_s = inputs.ahead.total_seconds()
+        design = _design(steps, air, ahead_s)
         beta = ridge(design[:split], power[:, :split], penalty)
         ahead = [
-            _design(steps[: k + QUARTERS_PER_DAY], _persisted(air[:k]))[k:]
+            _design(steps[: k + QUARTERS_PER_DAY], _persisted(air[:k]), ahead_s)[k:]
             for k in range(split, len(steps), QUARTERS_PER_DAY)
         ]
         told = np.maximum(beta @ np.concatenate(ahead)[:held].T, 0.0)
@@ -109,7 +109,7 @@ class EnergyBaseline:
         future = np.arange(begin, begin + QUARTERS_PER_DAY)
         coming = _persisted(air)
         coming[len(steps) :] += inputs.parameters["warmer"]
-        forecast = np.maximum(beta @ _design(np.concatenate([steps, future]), coming)[len(steps) :].T, 0.0)
+        forecast = np.maximum(beta @ _design(np.concatenate([steps, future]), coming, ahead_s)[len(steps) :].T, 0.0)
         names = np.repeat([stream_id(i, "institution.power") for i in ids], QUARTERS_PER_DAY)
         series = pa.table(
             {
@@ -176,8 +176,8 @@ def _persisted(air: Floats) -> Floats:
     return np.concatenate([air, usual])
 
 
-def _design(steps: NDArray[np.int64], air: Floats) -> Floats:
-    local_s = steps * STEP_S + ZONE_S
+def _design(steps: NDArray[np.int64], air: Floats, ahead_s: float) -> Floats:
+    local_s = (steps * STEP_S + ahead_s).astype(np.int64)
     day = (local_s // 86_400).astype("datetime64[D]")
     total = np.concatenate([[0.0], np.cumsum(air)])
     past = []

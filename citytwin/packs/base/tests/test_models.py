@@ -25,7 +25,7 @@ def given(until: datetime, days: float = 8.0) -> Inputs:
 
 def inputs(until: datetime, table: pa.Table) -> Inputs:
     assets = tuple({"id": id, "type": "base.weather_station"} for id, *_ in demo.STATIONS)
-    return Inputs(until, assets, (), table, pa.table({}), {"memory_h": 12.0}, "")
+    return Inputs(until, assets, (), table, pa.table({}), {"memory_h": 12.0}, "", timedelta(hours=8))
 
 
 def test_the_outlook_covers_every_station_and_the_day_ahead() -> None:

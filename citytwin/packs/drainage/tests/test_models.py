@@ -93,7 +93,9 @@ def steady(tmp_path: Path, **pipe: Any) -> tuple[float, float]:
     """Depth in the middle manhole and flow out of it after six hours of constant inflow."""
     assets, relations = small(**pipe)
     path = tmp_path / "small.inp"
-    path.write_text(inp(assets, relations, {}, NOW, NOW + timedelta(hours=6), str(tmp_path)), encoding="utf-8")
+    path.write_text(
+        inp(assets, relations, {}, NOW, NOW + timedelta(hours=6), str(tmp_path), timedelta(hours=8)), encoding="utf-8"
+    )
     course = simulate(path, ["m1"], ["p1"])
     assert len(course.times) == 72
     return float(course.heads["m1"][-1]) - 9.0, float(course.flows["p1"][-1])
@@ -120,7 +122,7 @@ def test_a_rectangular_section_is_one(tmp_path: Path) -> None:
 def test_networks_that_do_not_hang_together_are_refused(lost: str, says: str, tmp_path: Path) -> None:
     assets, relations = small()
     with pytest.raises(BadRequest, match=says):
-        inp(assets, [r for r in relations if r["type"] != lost], {}, NOW, UNTIL, str(tmp_path))
+        inp(assets, [r for r in relations if r["type"] != lost], {}, NOW, UNTIL, str(tmp_path), timedelta(hours=8))
 
 
 # ── rain ──
@@ -133,7 +135,7 @@ def given(rain: Mapping[tuple[datetime, str], float], **parameters: float) -> In
     table = pa.table({n: pa.array([r[k] for r in rows], kinds[k]) for k, n in enumerate(names)})
     relations = tuple({"source": f"c{g}", "type": "drainage.gauged_by", "target": g} for g in ("g1", "g2"))
     chosen = {"return_period": 5.0, "rain_factor": 1.0, **parameters}
-    return Inputs(UNTIL, (), relations, table, pa.table({}), chosen, "")
+    return Inputs(UNTIL, (), relations, table, pa.table({}), chosen, "", timedelta(hours=8))
 
 
 def test_rain_is_measured_before_and_designed_after() -> None:
@@ -175,7 +177,14 @@ def forecast(tmp_path_factory: pytest.TempPathFactory) -> tuple[Inputs, Outputs]
             rain[time, station.id] = float(storm_depth(2022, number, time.timestamp(), time.timestamp() + 300.0))
     folder = str(tmp_path_factory.mktemp("run"))
     inputs = Inputs(
-        UNTIL, assets, relations, given(rain).readings, pa.table({}), {"return_period": 1.0, "rain_factor": 1.0}, folder
+        UNTIL,
+        assets,
+        relations,
+        given(rain).readings,
+        pa.table({}),
+        {"return_period": 1.0, "rain_factor": 1.0},
+        folder,
+        timedelta(hours=8),
     )
     return inputs, StormForecast().run(inputs)
 

@@ -68,7 +68,7 @@ def test_electricity_against_formula() -> None:
 
 def test_half_the_light_takes_half_the_electricity() -> None:
     table = power(readings(UNTIL - timedelta(days=1), UNTIL))
-    given = Inputs(UNTIL, (), (), table, pa.table({}), {"level": 50.0}, "")
+    given = Inputs(UNTIL, (), (), table, pa.table({}), {"level": 50.0}, "", timedelta(hours=8))
     out = DimmedNight().run(given)
     assert out.figures["electricity"] == pytest.approx(out.figures["saved"])
     assert np.allclose(out.series["value"].to_numpy(), table["value"].to_numpy() / 2)

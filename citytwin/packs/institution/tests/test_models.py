@@ -50,7 +50,7 @@ def given(days, until=UNTIL, gap=False, swing=0.0, **parameters):
         }
     )
     defaults = {p.id: p.default for p in EnergyBaseline.parameters}
-    return Inputs(until, (), (), readings, pa.table({}), {**defaults, **parameters}, "")
+    return Inputs(until, (), (), readings, pa.table({}), {**defaults, **parameters}, "", timedelta(hours=8))
 
 
 @pytest.mark.parametrize("gap", [False, True])
