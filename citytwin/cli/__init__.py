@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import sys
 from collections.abc import Sequence
 
 from citytwin import __version__
-from citytwin.cli import pack, readings, run, status, text
-from citytwin.cli.home import fail
 from citytwin.kernel.errors import CityTwinError
+
+PARTS = {"run": "run", "serve": "run", "status": "status", "ingest": "readings", "read": "text", "pack": "pack"}
+"""In which file each command stands: only that one is loaded, so that none pays for the others."""
 
 EPILOG = """\
 a first look:
@@ -22,8 +24,8 @@ a first look:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line, whole."""
+def parser(command: str = "") -> argparse.ArgumentParser:
+    """The command line: whole, or the part that knows this command."""
     top = argparse.ArgumentParser(
         prog="citytwin",
         description="A city on one kernel: from a plan's sentence to a live, provable number.",
@@ -32,15 +34,25 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"citytwin {__version__}")
     sub = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for part in (run, status, readings, text, pack):
-        part.add(sub)
+    for part in dict.fromkeys([PARTS[command]] if command in PARTS else PARTS.values()):
+        importlib.import_module(f"citytwin.cli.{part}").add(sub)
     return top
+
+
+def fail(error: CityTwinError, most: int = 20) -> str:
+    """An error as the command line tells it."""
+    lines = [f"citytwin: {error}"]
+    lines += [f"  {fault}" for fault in error.faults[:most]]
+    if len(error.faults) > most:
+        lines.append(f"  … and {len(error.faults) - most} more")
+    return "\n".join(lines)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, 1 when it failed with a reason, 2 when the command line is wrong."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
-    given = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    given = parser(words[0] if words else "").parse_args(words)
     try:
         return int(given.action(given) or 0)
     except CityTwinError as e:

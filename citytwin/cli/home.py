@@ -16,7 +16,7 @@ from citytwin import __version__
 from citytwin.engine import handle, load, measure, play, track, watch
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.clock import Clock, SystemClock
-from citytwin.kernel.errors import BadRequest, CityTwinError, NotFound
+from citytwin.kernel.errors import BadRequest, NotFound
 from citytwin.kernel.store import Change
 from citytwin.settings import Settings
 from citytwin.store.duckdb import DuckStore
@@ -193,15 +193,6 @@ def serving(home: Path) -> str | None:
         return str(told["url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def fail(error: CityTwinError, most: int = 20) -> str:
-    """An error as the command line tells it."""
-    lines = [f"citytwin: {error}"]
-    lines += [f"  {fault}" for fault in error.faults[:most]]
-    if len(error.faults) > most:
-        lines.append(f"  … and {len(error.faults) - most} more")
-    return "\n".join(lines)
 
 
 @contextmanager

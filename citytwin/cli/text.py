@@ -19,7 +19,7 @@ def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p = sub.add_parser(
         "read",
         help="what a plan document promises",
-        description="Reads a text file (UTF-8 or GB18030), splits it into its documents and sections, and prints the commitments it finds.",
+        description="Reads a text file (UTF-8 or GB18030), a PDF or a DOCX, splits it into its documents and sections, and prints the commitments it finds.",
         epilog="example: citytwin read plan.txt --format jsonl > commitments.jsonl",
     )
     p.add_argument("file", type=Path, help="the document; - reads standard input")

@@ -1,6 +1,6 @@
-"""Plan documents in official Chinese: bytes → documents → sections → commitments."""
+"""Plan documents (text, PDF, DOCX; Chinese, English): bytes → documents → sections → commitments."""
 
-from .load import ReaderError
+from .fault import ReaderError
 from .reading import read
 from .record import Commitment, Document, Reading, Responsibility, Section
 from .render import draft, rows, table

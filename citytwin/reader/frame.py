@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from . import words as w
 from .compare import Comparison, compare
@@ -19,6 +19,7 @@ _EACH_TIME = re.compile(r"每(秒|小时|日|天)$")
 _PER_TIME = {"秒": "s", "小时": "h", "日": "日", "天": "日"}
 _CHANGES = ("reduce_by", "increase_by")
 _LONGEST_CLAUSE = 240  # beyond any that is written; keeps time linear where no comma comes
+_MOST_NUMBERS = 24  # nobody puts more into one clause
 _CLAUSE = re.compile(r"[，；：。！？]")
 _DATE_ONLY = re.compile(r"^[“”（）\d年月日底前末□力争到至在截内今其中规划预计]*$")
 
@@ -70,7 +71,8 @@ def _widened(f: Finding, s: Sentence, clauses: list[Clause], i: int) -> Finding:
 
 def _numeric(s: Sentence, clause: Clause, earlier: list[Finding]) -> list[Finding]:
     taken = [t for t in s.times if t.start < clause.end and t.end > clause.start]
-    numbers = sorted(quantities(s.mask, clause.start, clause.end, taken), key=lambda q: q.start)
+    told = islice(quantities(s.mask, clause.start, clause.end, taken), _MOST_NUMBERS)
+    numbers = sorted(told, key=lambda q: q.start)
     found = [q for q in numbers if q.unit or bare_index(s, clause, q)]
     out: list[Finding] = []
     floor = clause.start

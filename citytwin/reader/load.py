@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from citytwin.kernel.errors import CityTwinError
+from . import docx, pdf
+from .fault import MAX_BYTES, MAX_CHARACTERS, MAX_LINES, ReaderError, Row
+from .script import simplified
 
 # Copies of the same plan differ in these; each is replaced by one other character, so offsets stay valid.
 _SAME_WIDTH = str.maketrans(
@@ -14,24 +19,22 @@ _SAME_WIDTH = str.maketrans(
         **{chr(0xFF21 + i): chr(0x41 + i) for i in range(26)},
         **{chr(0xFF41 + i): chr(0x61 + i) for i in range(26)},
         **dict(zip("％＋－／．～﹝﹞[]［］【】(){}", "%+-/.~〔〕〔〕〔〕〔〕（）（）", strict=True)),
-        **dict(zip(";!?˙•∙⋅・–—―", "；！？·····---", strict=True)),
+        **dict(zip(";!?˙•∙⋅・–—―「」『』", "；！？·····---“”“”", strict=True)),
     }
 )
+# A half-width comma or colon is punctuation unless digits stand on both sides (1,000; 12:30).
+_COMMA = re.compile(r"(?<!\d),|,(?!\d)")
+_COLON = re.compile(r"(?<!\d):|:(?!\d)")
+_STOP = re.compile(
+    r"(?<=[%）”》\u4e00-\u9fff])\."
+)  # a full stop typed in half width; 1. and 3.6 have a digit before it
 
 _FOREIGN = (  # (first bytes, what the file is, what to do)
-    (b"%PDF", "a PDF", "Export its text (for example with pdftotext -layout) and read the .txt file."),
-    (b"PK\x03\x04", "a DOCX or another zip archive", "Save the document as plain text (UTF-8) and read that."),
-    (b"\xd0\xcf\x11\xe0", "an old Word document", "Save the document as plain text (UTF-8) and read that."),
-    (b"{\\rtf", "rich text", "Save the document as plain text (UTF-8) and read that."),
+    (b"\xd0\xcf\x11\xe0", "an old Word document or one with a password", "Save it as .docx without a password."),
+    (b"{\\rtf", "rich text", "Save the document as .docx or plain text (UTF-8)."),
     (b"\xff\xfe", "UTF-16 text", "Save it as UTF-8."),
     (b"\xfe\xff", "UTF-16 text", "Save it as UTF-8."),
 )
-
-
-class ReaderError(CityTwinError):
-    """A document that cannot be read: what happened, and what to do about it."""
-
-    code = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Text:
     raw: str
     stripped: str
     plain: str
-    offsets: tuple[int, ...]  # stripped offset → raw offset
+    offsets: Sequence[int]  # stripped offset → raw offset
     lines: tuple[Line, ...]
     paged: bool
 
@@ -96,26 +99,60 @@ def decode(data: bytes, name: str = "") -> tuple[str, str]:
 
 
 def load(data: bytes, name: str = "") -> Text:
-    """Decode a file, strip its white space and remember where every character and line stood."""
-    raw, encoding = decode(data, name)
-    if not raw.strip():
-        raise ReaderError(f"{name or 'the document'} is empty", "Is it the right file? A scanned page has no text.")
-    offsets = tuple(i for i, c in enumerate(raw) if not c.isspace())
-    stripped = "".join(raw[i] for i in offsets)
-    lines, paged = _lines(raw)
+    """Extract or decode a file's text, strip its white space and remember where every character and line stood."""
+    what = name or "the document"
+    if len(data) > MAX_BYTES:
+        raise ReaderError(f"{what} is larger than {MAX_BYTES >> 20} MB", "Split it, or remove its pictures.")
+    rows: list[Row] | None = None
+    if data[:1024].lstrip().startswith(b"%PDF"):
+        rows, encoding = pdf.rows(data, what), "pdf"
+    elif data.startswith(b"PK"):
+        rows, encoding = docx.rows(data, what), "docx"
+    else:
+        raw, encoding = decode(data, name)
+    if rows is not None:
+        raw = _joined(rows)
+    if len(raw) > MAX_CHARACTERS:
+        raise ReaderError(
+            f"{what} holds more than {MAX_CHARACTERS // 1_000_000} million characters", "Split it into its documents."
+        )
+    stripped = "".join(raw.split())
+    if not stripped:
+        raise ReaderError(f"{what} is empty", "Is it the right file? A scanned page has no text.")
+    offsets = array("I")
+    for m in re.finditer(r"\S+", raw):
+        offsets.extend(range(m.start(), m.end()))
+    lines, paged = _given(rows) if rows is not None else _lines(raw)
+    if len(lines) > MAX_LINES:
+        raise ReaderError(f"{what} has more than {MAX_LINES:,} lines", "Split it into its documents.")
     return Text(encoding, raw, stripped, _plain(stripped), offsets, lines, paged)
 
 
+def _joined(rows: list[Row]) -> str:
+    parts: list[str] = []
+    page = rows[0].page if rows else 1
+    for row in rows:
+        parts.append(("\f" if row.page != page else "") + row.text)
+        page = row.page
+    return "\n".join(parts)
+
+
+def _given(rows: list[Row]) -> tuple[tuple[Line, ...], bool]:
+    """The lines of a file that knows its own paragraphs and pages."""
+    lines: list[Line] = []
+    at, opens = 0, True
+    for row in rows:
+        size = sum(map(len, row.text.split()))
+        opens = opens or row.opens
+        if size:
+            lines.append(Line(at, at + size, 0, opens, row.page))
+            at, opens = at + size, False
+    return tuple(lines), bool(rows) and rows[-1].page > 1
+
+
 def _plain(stripped: str) -> str:
-    text = list(stripped.translate(_SAME_WIDTH))
-    last = len(text) - 1
-    for i, c in enumerate(text):
-        # A half-width comma or colon is punctuation unless digits stand on both sides (1,000; 12:30).
-        if c in ",:" and not (0 < i < last and text[i - 1].isdigit() and text[i + 1].isdigit()):
-            text[i] = "，" if c == "," else "："
-        elif c == "." and i and (text[i - 1] in "%）”》" or "\u4e00" <= text[i - 1] <= "\u9fff"):
-            text[i] = "。"  # a full stop typed in half width; 1. and 3.6 have a digit before it
-    return "".join(text)
+    text = simplified(stripped.translate(_SAME_WIDTH))
+    return _STOP.sub("。", _COLON.sub("：", _COMMA.sub("，", text)))
 
 
 def columns(text: str) -> int:
@@ -127,7 +164,9 @@ def _lines(raw: str) -> tuple[tuple[Line, ...], bool]:
     rows: list[tuple[str, int, bool, bool]] = []  # body, indent, blank line before, form feed before
     wide: list[int] = []
     blank = feed = False
-    for line in raw.split("\n"):
+    for n, line in enumerate(raw.split("\n")):
+        if n > 20 * MAX_LINES or len(rows) > MAX_LINES:
+            raise ReaderError(f"the text has more than {MAX_LINES:,} lines", "Split it into its documents.")
         feed = feed or "\f" in line
         body = "".join(line.split())
         if not body:

@@ -7,7 +7,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import date
 
-from . import inherit
+from . import english, inherit
+from .fault import MAX_COMMITMENTS, ReaderError
 from .finding import Finding, Sentence, Setting
 from .frame import findings
 from .load import Text, load
@@ -16,13 +17,15 @@ from .responsibility import responsibilities
 from .sections import Heading, headings
 from .split import Part, split
 from .tables import tables
-from .tokens import Moment, masked, moments, titles_masked
+from .tokens import BLANK, Moment, masked, moments, titles_masked
 from .units import measure
 from .words import FORWARD
 
 _STOP = re.compile(r"[。！？]")
 _COMMA = re.compile(r"[，；、]")
 _LONGEST_SENTENCE = 1000  # nobody writes longer ones; what comes without a full stop is cut, so time stays linear
+_LEADING_BRACKET = re.compile(rf"^[（《〔]{BLANK}*[）》〕]")
+_BRACKET = re.compile(rf"[（《〔]{BLANK}+[）》〕]")
 _GOAL_PARAGRAPH = re.compile(r"[^，。]{0,8}目标(?:：|是|为|。)")
 _SOURCES = {"explicit": "stated", "inherited": "inherited", "document": "assumed", "none": "none"}
 _TRUST = {"explicit": 1.0, "inherited": 0.95, "document": 0.8, "none": 0.7}
@@ -31,7 +34,14 @@ _TRUST = {"explicit": 1.0, "inherited": 0.95, "document": 0.8, "none": 0.7}
 def read(data: bytes, name: str = "") -> Reading:
     """Read a plan document: decode, split into documents, find sections, responsibilities and commitments."""
     text = load(data, name)
-    return Reading(name, text.encoding, text.raw, tuple(_Reader(text, part).document() for part in split(text)))
+    if english.english(text):
+        return Reading(name, text.encoding, text.raw, english.documents(text))
+    documents: list[Document] = []
+    room = MAX_COMMITMENTS
+    for part in split(text):
+        documents.append(_Reader(text, part, room).document())
+        room -= len(documents[-1].commitments)
+    return Reading(name, text.encoding, text.raw, tuple(documents))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,8 @@ class _Region:
 class _Reader:
     """What one document needs while it is read; offsets inside are the file's, less `part.start` in `plain` and `mask`."""
 
-    def __init__(self, text: Text, part: Part) -> None:
+    def __init__(self, text: Text, part: Part, room: int) -> None:
+        self.room = room  # how many commitments the file may still yield
         self.text = text
         self.part = part
         self.plain = text.plain[part.start : part.end]
@@ -146,8 +157,17 @@ class _Reader:
                 out[-1] = (out[-1][0], b)
         return out
 
+    def _named(self, f: Finding) -> str:
+        return _unmasked(f.subject, self.mask, self.plain, f.start, f.end)
+
     def _commitment(self, region: _Region, f: Finding, moment: Moment | None, last: date | None) -> Commitment:
         part, text = self.part, self.text
+        self.room -= 1
+        if self.room < 0:
+            raise ReaderError(
+                f"the text yields more than {MAX_COMMITMENTS:,} commitments",
+                "Is it a plan? Split it into its documents.",
+            )
         start, end = f.start + part.start, f.end + part.start
         section, title = (region.path[-1].path, region.path[-1].title) if region.path else ("", "")
         quote = text.stripped[start:end]
@@ -170,12 +190,23 @@ class _Reader:
             "baseline": "stated" if f.baseline else "none",
         }
         return Commitment(
-            part.index, part.title, section, title, f.kind, quote, f.subject, f.comparator, f.value, f.value_max, f.unit,
+            part.index, part.title, section, title, f.kind, quote, self._named(f), f.comparator, f.value, f.value_max, f.unit,
             where, f.baseline, f.baseline_value, when, source, f.modality, f.qualifier,
             by.lead if by else (), by.participants if by else (),
             start, end, *text.raw_span(start, end), text.page(start),
             {k: v for k, v in sources.items() if v != "none"}, round(f.sure * _TRUST[source], 2),
         )  # fmt: skip
+
+
+def _unmasked(subject: str, mask: str, plain: str, start: int, end: int) -> str:
+    """A subject with the words of its brackets, which were blanked out while it was looked for."""
+    subject = _LEADING_BRACKET.sub("", subject)
+    if BLANK not in subject:
+        return subject
+    at = mask.find(subject, max(start - len(subject), 0), end)
+    if at >= 0:
+        return plain[at : at + len(subject)]
+    return _BRACKET.sub("", subject).replace(BLANK, "")  # put together from several places: without its brackets
 
 
 def _shifted(span: tuple[int, int], by: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Which paragraphs are the cells of a table that lost its lines?"""
+"""Which paragraphs are rows of a table, or the cells of one that lost its lines?"""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ def tables(plain: str, paragraphs: list[tuple[int, int]], boxed: bool) -> dict[i
         run = [plain[a:b] for a, b in paragraphs[at:stop]]
         digits = sum(any(c.isdigit() for c in row) for row in run)
         header = any(_HEADER.search(row) for row in run)
-        if len(run) >= 3 and (
-            (header and digits >= 2)
-            or (len(run) >= 6 and digits >= 0.6 * len(run))
-            or (boxed and digits >= 3 and header)
+        ruled = sum("|" in row for row in run)
+        if (ruled >= 2 and digits and ruled > 0.6 * len(run)) or (
+            len(run) >= 3
+            and (
+                (header and digits >= 2)
+                or (len(run) >= 6 and digits >= 0.6 * len(run))
+                or (boxed and digits >= 3 and header)
+            )
         ):
             for n in range(at, stop):
                 out[n] = None
@@ -33,4 +37,8 @@ def tables(plain: str, paragraphs: list[tuple[int, int]], boxed: bool) -> dict[i
 
 
 def _loose(row: str) -> bool:
-    return len(row) <= 60 and not _CELLS.search(row) and not row.startswith(("-", "—", "●", "来源"))
+    return (
+        (len(row) <= 60 or row.count("|") > 1)
+        and not _CELLS.search(row)
+        and not row.startswith(("-", "—", "●", "来源"))
+    )

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from .fault import MAX_MOMENTS, ReaderError
 from .units import Measure, canonical, measure, number
 
-_BLANK = "□"
+BLANK = "□"
+_BRACKETS = re.compile(r"[（《“〔）》”〉〕]")
+_TITLES = re.compile(r"《[^《》]{0,200}(?:《[^《》]{0,100}》[^《》]{0,100})?》|（[^（）]{0,300}）|〔[^〔〕]{0,20}〕")
 _CN_DIGITS = dict(zip("〇○零一二三四五六七八九", (0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
 _COUNT = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
 
@@ -75,37 +78,39 @@ class Quantity:
 
 def masked(text: str) -> str:
     """The text with the inside of brackets, book titles and short quotations blanked, at the same length."""
-    out = list(text)
+    blanks: list[tuple[int, int]] = []
     opened: list[tuple[str, int]] = []
     close = {"）": "（", "》": "《", "”": "“", "〉": "〈", "〕": "〔"}
-    for i, c in enumerate(text):
-        if c in "（《“〔":
+    for m in _BRACKETS.finditer(text):
+        i, c = m.start(), m.group()
+        if c not in close:
             if len(opened) < 8:
                 opened.append((c, i))
-        elif c in close:
-            while opened and opened[-1][0] != close[c] and i - opened[-1][1] > 200:
-                opened.pop()
-            if not opened or opened[-1][0] != close[c]:
-                continue
-            _, at = opened.pop()
-            if i - at > 300:
-                continue
-            inside = text[at + 1 : i]
-            # A quotation with a full stop in it is somebody speaking: its words count.
-            if c == "”" and ("。" in inside or len(inside) > 60):
-                continue
-            out[at + 1 : i] = _BLANK * len(inside)
-    return "".join(out)
+            continue
+        while opened and opened[-1][0] != close[c] and i - opened[-1][1] > 200:
+            opened.pop()
+        if not opened or opened[-1][0] != close[c]:
+            continue
+        _, at = opened.pop()
+        if i - at > 300:
+            continue
+        # A quotation with a full stop in it is somebody speaking: its words count.
+        if c == "”" and (i - at > 61 or text.find("。", at + 1, i) >= 0):
+            continue
+        while blanks and blanks[-1][0] > at:
+            blanks.pop()
+        blanks.append((at + 1, i))
+    parts: list[str] = []
+    at = 0
+    for a, b in blanks:
+        parts += (text[at:a], BLANK * (b - a))
+        at = b
+    return "".join([*parts, text[at:]])
 
 
 def titles_masked(text: str) -> str:
     """As `masked`, but quotations stay: “十四五”期间 is a time."""
-    out = list(text)
-    for m in re.finditer(
-        r"《[^《》]{0,200}(?:《[^《》]{0,100}》[^《》]{0,100})?》|（[^（）]{0,300}）|〔[^〔〕]{0,20}〕", text
-    ):
-        out[m.start() + 1 : m.end() - 1] = _BLANK * (m.end() - m.start() - 2)
-    return "".join(out)
+    return _TITLES.sub(lambda m: m.group()[0] + BLANK * (m.end() - m.start() - 2) + m.group()[-1], text)
 
 
 def year_of(text: str) -> int:
@@ -143,6 +148,8 @@ def moments(text: str, year: int | None, annual: bool) -> list[Moment]:
     found: list[Moment] = []
     for m in _ABSOLUTE.finditer(text):
         found.append(_absolute(text, m, year))
+        if len(found) > MAX_MOMENTS:
+            raise ReaderError(f"the text names more than {MAX_MOMENTS:,} dates", "Is it a plan? Split it.")
     for m in _PERIOD.finditer(text):
         found.append(_period(m, year))
     taken = bytearray(len(text) + 1)

@@ -231,3 +231,17 @@ def test_report_of_a_year_against_reading_by_hand() -> None:
         ("numeric", 7000, "2024-12-31"),
         ("milestone", None, "2024-06-30"),
     ]
+
+
+def test_a_subject_keeps_the_words_of_its_brackets() -> None:
+    text = "青山区水环境方案（2024年）\n一、目标\n（一）水质。到2025年，河湖水质优良（一、二类）比例达到85%以上。\n"
+    (commitment,) = only(text).commitments
+    assert commitment.subject == "河湖水质优良（一、二类）比例"
+
+
+def test_no_subject_shows_a_blanked_out_place() -> None:
+    text = (
+        "青山区绿色出行方案（2024年）\n一、任务\n（一）公交。（区交通局、区财政局负责）新增车辆（纯电动）20辆，"
+        "《出行条例》宣传覆盖率和站点（含首末站）覆盖率分别达到95%和90%。\n"
+    )
+    assert "□" not in "".join(c.subject for c in only(text).commitments)
