@@ -13,7 +13,20 @@ from .load import Text
 from .record import Commitment, Document, Responsibility, Section
 from .tokens import last_day
 
-_MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _MONTH = "(?P<month>" + "|".join(_MONTHS) + ")"
 _YEAR = r"(?P<year>(?:19|20)\d\d)\b"
 _SAME = str.maketrans("’‘“”–—−－（）％，：；", "''\"\"----()%,:;")

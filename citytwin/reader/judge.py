@@ -14,7 +14,7 @@ _INDEX = re.compile(
     r"[A-Za-z]{2,6}|指数|系数|比值|密度|强度|容积率|单耗|值|得分|等级|比$|数量|总数|总量|规模|人口|人数"
 )
 # Sizes that stand in front of a thing as part of its name: 15分钟生活圈, 500千伏变电站.
-_IN_NAMES = frozenset("min h s 天 个月 工作日 倍 m kV kVA TEU t Gbps".split())  # noqa: SIM905
+_IN_NAMES = frozenset(("min", "h", "s", "天", "个月", "工作日", "倍", "m", "kV", "kVA", "TEU", "t", "Gbps"))
 
 
 def bare_index(s: Sentence, clause: Clause, q: Quantity) -> bool:

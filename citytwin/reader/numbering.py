@@ -15,7 +15,7 @@ _ROMAN = (
     (5, "v"), (4, "iv"), (1, "i"),
 )  # fmt: skip
 _CHINESE = frozenset(
-    "chineseCounting chineseCountingThousand japaneseCounting taiwaneseCounting taiwaneseCountingThousand".split()  # noqa: SIM905
+    ("chineseCounting", "chineseCountingThousand", "japaneseCounting", "taiwaneseCounting", "taiwaneseCountingThousand")
 )
 _DEEPEST = 9
 

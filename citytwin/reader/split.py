@@ -114,7 +114,8 @@ def _part(text: Text, index: int, lines: tuple[Line, ...]) -> Part:
         ),
         None,
     )
-    number = _NUMBER.search(found.group()).group() if found else None  # type: ignore[union-attr]
+    stated = _NUMBER.search(found.group()) if found else None
+    number = stated.group() if stated else None
     bodies, signed = _signature(rows)
     spoken = next(
         (m for row in rows[1:5] if (m := _DATE.match(row.lstrip("-（")))), None
@@ -132,8 +133,8 @@ def _part(text: Text, index: int, lines: tuple[Line, ...]) -> Part:
     year, annual, horizon = _title_time(full)
     if issued and not (annual and year):
         year = issued.year
-    if year is None and number:
-        year = int(re.search(r"〔(\d{4})〕", number).group(1))  # type: ignore[union-attr]
+    if year is None and number and (of_number := re.search(r"〔(\d{4})〕", number)):
+        year = int(of_number.group(1))
     if year is None and not _PLAN.search(title):
         dated = re.search(r"(20\d\d)年\d{1,2}月", head)
         year = int(dated.group(1)) if dated else None

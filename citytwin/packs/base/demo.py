@@ -905,7 +905,7 @@ def _wind_speed(seed: int, station: int, time_s: NDArray[np.int64], zone_s: floa
     return rounded
 
 
-def _rainfall(seed: int, station: int, time_s: NDArray[np.int64], zone_s: float) -> Series:  # noqa: ARG001
+def _rainfall(seed: int, station: int, time_s: NDArray[np.int64], zone_s: float) -> Series:  # noqa: ARG001 - one signature for every quantity
     return np.round(storm_depth(seed, station, time_s, time_s + 300.0), 2)
 
 
