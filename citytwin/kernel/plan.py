@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from citytwin.kernel.title import Title
 
-Kind = Literal["numeric", "coverage", "milestone"]
+Kind = Literal["numeric", "coverage", "milestone", "ban"]
 Comparator = Literal[">=", "<=", "=", ">", "<", "approx", "increase_by", "reduce_by", "done_by"]
 Status = Literal["met", "on_track", "at_risk", "missed", "not_measured"]
+MeasureState = Literal["not_started", "under_way", "delayed", "done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Target:
     `value` is in `unit` (a unit of the vocabulary, a counter word, or empty for milestones). `increase_by` and `reduce_by` count from
     the value in the year `baseline`: in percent of it when `unit` is `%`, in percentage points when it is `pp`, else in the
     unit itself. `baseline_value` is the stated value in that year, if the document states one. Exactly one of `measured_by`
-    and `not_measured` is given: what measures it, or why nothing does yet.
+    and `not_measured` is given: what measures it, or why nothing does yet. `part_of` is the target that this one is a share of, when
+    it was divided among districts or institutions.
     """
 
     id: str
@@ -58,6 +60,45 @@ class Target:
     systems: tuple[str, ...] = ()
     measured_by: Binding | None = None
     not_measured: Title | None = None
+    part_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Work that a plan gives to somebody: a numbered item, or a dated deliverable (then `target` is the milestone it fulfils).
+
+    `evidence` says what must be shown when it is done.
+    """
+
+    id: str
+    title: Title
+    place: Place
+    lead: tuple[str, ...] = ()
+    participants: tuple[str, ...] = ()
+    deadline: date | None = None
+    target: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file kept as proof: its SHA-256 (hex), the name it came with, its size in bytes."""
+
+    sha256: str
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was last said of a measure, and who said it."""
+
+    measure: str
+    state: MeasureState
+    time: datetime
+    by: str
+    note: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +112,7 @@ class Plan:
     number: str = ""
     issued: date | None = None
     targets: tuple[Target, ...] = ()
+    measures: tuple[Measure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from .fault import ReaderError
 from .reading import read
-from .record import Commitment, Document, Reading, Responsibility, Section
+from .record import Commitment, Document, Paragraph, Reading, Responsibility, Section
 from .render import draft, rows, table
 
 __all__ = [
     "Commitment",
     "Document",
+    "Paragraph",
     "ReaderError",
     "Reading",
     "Responsibility",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from .fault import MAX_COMMITMENTS, ReaderError
-from .load import Text
+from .load import Text, paragraphs
 from .record import Commitment, Document, Responsibility, Section
 from .tokens import last_day
 
@@ -242,7 +242,8 @@ class _Reader:
                 )
             )  # fmt: skip
         return Document(
-            1, self.title, None, (), self.issued, self.year, 0, len(self.text.stripped), tuple(out), tuple(self.found)
+            1, self.title, None, (), self.issued, self.year, 0, len(self.text.stripped), tuple(out), tuple(self.found),
+            paragraphs(self.text, self.text.lines),
         )  # fmt: skip
 
     def _region(self, start: int, end: int, section: Section | None) -> tuple[Responsibility, ...]:

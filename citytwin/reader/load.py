@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from . import docx, pdf
 from .fault import MAX_BYTES, MAX_CHARACTERS, MAX_LINES, ReaderError, Row
+from .record import Paragraph
 from .script import simplified
 
 # Copies of the same plan differ in these; each is replaced by one other character, so offsets stay valid.
@@ -76,6 +77,17 @@ class Text:
             return None
         line = bisect_right(self.lines, at, key=lambda line: line.start) - 1
         return self.lines[max(line, 0)].page
+
+
+def paragraphs(text: Text, lines: Sequence[Line]) -> tuple[Paragraph, ...]:
+    """Lines put together to paragraphs, as they are to be shown."""
+    out: list[Paragraph] = []
+    for line in lines:
+        if line.opens or not out:
+            out.append(Paragraph(line.start, line.end, line.page if text.paged else None))
+        else:
+            out[-1] = Paragraph(out[-1].start, line.end, out[-1].page)
+    return tuple(out)
 
 
 def decode(data: bytes, name: str = "") -> tuple[str, str]:

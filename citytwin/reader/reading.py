@@ -11,7 +11,7 @@ from . import english, inherit
 from .fault import MAX_COMMITMENTS, ReaderError
 from .finding import Finding, Sentence, Setting
 from .frame import findings
-from .load import Text, load
+from .load import Text, load, paragraphs
 from .record import Commitment, Document, Reading, Responsibility, Section
 from .responsibility import responsibilities
 from .sections import Heading, headings
@@ -85,7 +85,7 @@ class _Reader:
         sections = tuple(self._section(h) for h in self.heads)
         return Document(
             part.index, part.title, part.number, part.bodies, part.issued, part.year, part.start, part.end,
-            sections, tuple(found),
+            sections, tuple(found), paragraphs(self.text, part.lines),
         )  # fmt: skip
 
     def _section(self, h: Heading) -> Section:

@@ -102,6 +102,15 @@ class Commitment:
 
 
 @dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph, or a heading on its own line: offsets of the stripped text, and the page it begins on where pages are known."""
+
+    start: int
+    end: int
+    page: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One document of a file."""
 
@@ -115,6 +124,7 @@ class Document:
     end: int
     sections: tuple[Section, ...]
     commitments: tuple[Commitment, ...]
+    paragraphs: tuple[Paragraph, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
