@@ -7,7 +7,22 @@ from starlette.routing import Route as Path
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from citytwin.api import alarm, asset, case, city, evidence, indicator, openapi, plan, run, stream
+from citytwin.api import (
+    alarm,
+    asset,
+    bind,
+    case,
+    city,
+    draft,
+    evidence,
+    file,
+    indicator,
+    measure,
+    openapi,
+    plan,
+    run,
+    stream,
+)
 from citytwin.api.house import House
 from citytwin.api.problems import Problems
 from citytwin.api.route import Place, Route
@@ -21,6 +36,10 @@ ROUTES: tuple[Route, ...] = openapi.routes(
         *asset.ROUTES,
         *indicator.ROUTES,
         *plan.ROUTES,
+        *bind.ROUTES,
+        *measure.ROUTES,
+        *draft.ROUTES,
+        *file.ROUTES,
         *alarm.ROUTES,
         *case.ROUTES,
         *run.ROUTES,

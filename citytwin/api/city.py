@@ -271,7 +271,7 @@ def systems(house: House, query: Paged) -> Page[SystemItem]:
         for id in p.systems:
             by.setdefault(id, []).append(p.id)
     targets: dict[str, list[str]] = {}
-    for plan in house.twin.city.plans:
+    for plan in house.twin.plans:
         for target in plan.targets:
             for id in target.systems:
                 targets.setdefault(id, []).append(f"{plan.id}.{target.id}")

@@ -19,7 +19,7 @@ from citytwin.engine.ingest import Intake
 from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadRequest, StoreFailed
-from citytwin.kernel.plan import Progress
+from citytwin.kernel.plan import Plan, Progress
 
 MIB = 1024 * 1024
 _KEPT = 32
@@ -39,17 +39,24 @@ class House:
     """Bytes of one body of readings."""
     largest_document: int = 32 * MIB
     """Bytes of any other body."""
+    largest_file: int = 50 * MIB
+    """Bytes of a document or an attachment."""
     threads: int = 16
     """Requests that are worked on at once; the others wait their turn."""
     fresh_s: float = 3.0
     """For how long the standing of the targets is told again without computing it anew."""
     born: float = field(default_factory=time.monotonic)
     limiter: anyio.CapacityLimiter = field(init=False, repr=False)
-    _standing: dict[date, tuple[float, list[Progress]]] = field(init=False, repr=False, default_factory=dict)
+    readers: anyio.CapacityLimiter = field(init=False, repr=False)
+    """Documents read at once: each in a process of its own, which may need hundreds of megabytes."""
+    _standing: dict[date, tuple[float, tuple[Plan, ...], list[Progress]]] = field(
+        init=False, repr=False, default_factory=dict
+    )
     _standing_turn: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.limiter = anyio.CapacityLimiter(self.threads)
+        self.readers = anyio.CapacityLimiter(2)
 
     def fetch(
         self, sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, pa.Table] | None = None
@@ -79,11 +86,12 @@ class House:
         day = as_of or self.today()
         with self._standing_turn:
             kept = self._standing.get(day)
-            if kept and time.monotonic() - kept[0] < self.fresh_s:
-                return kept[1]
-            found = track.progress(self.twin, day)
+            plans = self.twin.plans
+            if kept and kept[1] is plans and time.monotonic() - kept[0] < self.fresh_s:
+                return kept[2]
+            found = track.progress(self.twin, day, plans)
             self._standing.pop(day, None)
             while len(self._standing) >= _KEPT:
                 del self._standing[next(iter(self._standing))]
-            self._standing[day] = (time.monotonic(), found)
+            self._standing[day] = (time.monotonic(), plans, found)
             return found

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 
 import msgspec
 
 from citytwin.api.city import AsOf, TargetCounts
+from citytwin.api.decision import By, History, Note, history
 from citytwin.api.house import House
-from citytwin.api.page import Page, Paged, listed
-from citytwin.api.route import Route
-from citytwin.engine import track
+from citytwin.api.measure import MeasureCounts, MeasureItem, standing_of, tally_of
+from citytwin.api.page import MOST, Page, Paged, listed
+from citytwin.api.route import Body, Route
+from citytwin.engine import inforce, share, track
+from citytwin.engine.drafts import publish
 from citytwin.engine.summary import tally
 from citytwin.kernel.indicator import Better, Period
 from citytwin.kernel.plan import Binding, Comparator, Kind, Place, Plan, Progress, Status, Target
@@ -20,7 +23,10 @@ from citytwin.kernel.title import Title
 
 
 class PlanItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan document, and how many of its targets stand how."""
+    """A plan document, and how many of its targets and measures stand how.
+
+    `version` 0 is that of the city's folder; `published`, `by` and `draft` tell who put another in force, from what.
+    """
 
     id: str
     title: Title
@@ -29,6 +35,11 @@ class PlanItem(msgspec.Struct, frozen=True, kw_only=True):
     issued: date | None
     document: int
     counts: TargetCounts
+    version: int
+    published: datetime | None
+    by: str
+    draft: str
+    measures_counts: MeasureCounts
 
 
 class _Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +62,7 @@ class _Target(msgspec.Struct, frozen=True, kw_only=True):
     place: Place
     measured_by: Binding | None
     not_measured: Title | None
+    part_of: str
     progress: Progress
 
 
@@ -61,9 +73,10 @@ class TargetItem(_Target, frozen=True, kw_only=True):
 
 
 class PlanDetail(PlanItem, frozen=True, kw_only=True):
-    """A plan with its targets."""
+    """A plan with its targets and measures."""
 
     targets: list[TargetItem]
+    measures: list[MeasureItem]
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -76,7 +89,7 @@ class Source(msgspec.Struct, frozen=True):
     issued: date | None
 
 
-class Measure(msgspec.Struct, frozen=True):
+class Gauge(msgspec.Struct, frozen=True):
     """The indicator that measures a target."""
 
     id: str
@@ -110,6 +123,15 @@ class Fan(msgspec.Struct, frozen=True):
     high: list[float]
 
 
+class Share(msgspec.Struct, frozen=True):
+    """What the parts of a divided target come to by the rule, and how far that is from the goal."""
+
+    sum: float | None
+    goal: float | None
+    difference: float | None
+    rule: share.Rule
+
+
 class TargetDetail(_Target, frozen=True, kw_only=True):
     """A target with its figures, its path from baseline to goal, and the forecast, all in `unit`.
 
@@ -118,11 +140,13 @@ class TargetDetail(_Target, frozen=True, kw_only=True):
 
     plan: Source
     stated_unit: str
-    indicator: Measure | None
+    indicator: Gauge | None
     asset: Named | None
     series: Points
     path: Points
     forecast: Fan
+    parts: list[TargetItem]
+    share: Share | None
 
 
 class PlanQuery(Paged, frozen=True, kw_only=True):
@@ -138,12 +162,26 @@ class TargetQuery(PlanQuery, frozen=True, kw_only=True):
     status: Status | None = None
 
 
+class Withdrawing(Body, frozen=True, kw_only=True):
+    """Who takes the plan out of force, and why."""
+
+    by: By
+    note: Note = ""
+
+
 def _standing(house: House, as_of: date | None) -> dict[str, Progress]:
     return {p.target: p for p in house.progress(as_of)}
 
 
-def _plan(p: Plan, standing: dict[str, Progress]) -> dict[str, Any]:
+def _plan(house: House, p: Plan, standing: dict[str, Progress]) -> dict[str, Any]:
+    held = house.twin.in_force[p.id]
+    work = [standing_of(house, held, m) for m in p.measures]
     return {
+        "version": held.version,
+        "published": held.published,
+        "by": held.by,
+        "draft": held.draft,
+        "measures_counts": tally_of(work),
         "id": p.id,
         "title": p.title,
         "number": p.number,
@@ -174,6 +212,7 @@ def _target(p: Plan, t: Target, progress: Progress) -> dict[str, Any]:
         "place": t.place,
         "measured_by": t.measured_by,
         "not_measured": t.not_measured,
+        "part_of": f"{p.id}.{t.part_of}" if t.part_of else "",
         "progress": progress,
     }
 
@@ -185,14 +224,35 @@ def _item(p: Plan, t: Target, standing: dict[str, Progress]) -> TargetItem:
 def plans(house: House, query: PlanQuery) -> Page[PlanItem]:
     """The plans of the city, and how their targets stand"""
     standing = _standing(house, query.as_of)
-    return listed(enumerate(PlanItem(**_plan(p, standing)) for p in house.twin.city.plans), query)
+    return listed(enumerate(PlanItem(**_plan(house, p, standing)) for p in house.twin.plans), query)
 
 
 def plan(house: House, id: str, query: AsOf) -> PlanDetail:
     """A plan with its targets"""
+    return detail(house, id, query.as_of)
+
+
+def detail(house: House, id: str, as_of: date | None) -> PlanDetail:
+    """A plan with its targets, its measures, and how they stand."""
     p = house.twin.plan(id)
-    standing = _standing(house, query.as_of)
-    return PlanDetail(**_plan(p, standing), targets=[_item(p, t, standing) for t in p.targets])
+    standing = _standing(house, as_of)
+    return PlanDetail(
+        **_plan(house, p, standing),
+        targets=[_item(p, t, standing) for t in p.targets],
+        measures=[MeasureItem(**standing_of(house, house.twin.in_force[id], m)) for m in p.measures],
+    )
+
+
+def plan_decisions(house: House, id: str, query: Paged) -> History:
+    """Every decision about a plan in force, newest first"""
+    house.twin.plan(id)
+    return history(house, inforce.ABOUT + id, query)
+
+
+def withdraw(house: House, id: str, body: Withdrawing) -> Page[PlanItem]:
+    """Take a published plan out of force; the answer is what holds then"""
+    publish.withdraw(house.twin, id, body.by, body.note)
+    return plans(house, PlanQuery(limit=MOST))
 
 
 def targets(house: House, query: TargetQuery) -> Page[TargetItem]:
@@ -200,7 +260,7 @@ def targets(house: House, query: TargetQuery) -> Page[TargetItem]:
     if query.plan is not None:
         house.twin.plan(query.plan)
     standing = _standing(house, query.as_of)
-    every = enumerate((p, t) for p in house.twin.city.plans for t in p.targets)
+    every = enumerate((p, t) for p in house.twin.plans for t in p.targets)
     found = (
         (n, _item(p, t, standing))
         for n, (p, t) in every
@@ -212,22 +272,24 @@ def targets(house: House, query: TargetQuery) -> Page[TargetItem]:
 def target(house: House, id: str, query: AsOf) -> TargetDetail:
     """A target with its figures, its path from baseline to goal, and the forecast"""
     p, t = house.twin.target(id)
-    progress = _standing(house, query.as_of)[id]
+    standing = _standing(house, query.as_of)
+    progress = standing[id]
     way = track.trajectory(house.twin, id, progress.as_of)
-    measure = asset = None
+    gauge = asset = None
     if t.measured_by:
         i = house.twin.indicators.get(t.measured_by.indicator)
-        measure = Measure(i.id, i.title, i.unit, i.source, i.every, i.better) if i else None
+        gauge = Gauge(i.id, i.title, i.unit, i.source, i.every, i.better) if i else None
         found = house.rows(
             "SELECT title_zh, title_en FROM asset WHERE asset_id = $asset", {"asset": t.measured_by.asset}
         )
         asset = Named(t.measured_by.asset, Title(found[0]["title_zh"], found[0]["title_en"])) if found else None
+    shares = [s for s in p.targets if s.part_of == t.id]
     return TargetDetail(
         **_target(p, t, progress),
         plan=Source(p.id, p.title, p.number, p.issuer, p.issued),
         unit=way.unit,
         stated_unit=t.unit,
-        indicator=measure,
+        indicator=gauge,
         asset=asset,
         series=Points(_ms(way.time), way.value),
         path=Points(_ms(at for at, _ in way.path), [v for _, v in way.path]),
@@ -237,7 +299,21 @@ def target(house: House, id: str, query: AsOf) -> TargetDetail:
             [f[2] for f in way.forecast],
             [f[3] for f in way.forecast],
         ),
+        parts=[_item(p, s, standing) for s in shares],
+        share=_share(house, t, shares) if shares else None,
     )
+
+
+def _share(house: House, t: Target, shares: Sequence[Target]) -> Share:
+    parts = [
+        share.Part(
+            s.subject, s.value, s.measured_by.asset if s.measured_by else "", s.baseline_value, s.lead, s.deadline
+        )
+        for s in shares
+    ]
+    indicator = house.twin.indicators.get(t.measured_by.indicator) if t.measured_by else None
+    found = share.check(t, parts, indicator=indicator)
+    return Share(found.sum, t.value, found.difference, found.rule)
 
 
 def _ms(moments: Iterable[datetime]) -> list[int]:
@@ -249,4 +325,6 @@ ROUTES = (
     Route("GET", "/plans/{id}", plan),
     Route("GET", "/targets", targets),
     Route("GET", "/targets/{id}", target),
+    Route("GET", "/plans/{id}/decisions", plan_decisions),
+    Route("POST", "/plans/{id}/withdraw", withdraw),
 )

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from citytwin.kernel import errors
 from citytwin.kernel.errors import CityTwinError, Fault
+from citytwin.reader import ReaderError
 
 log = logging.getLogger("citytwin.api")
 MEDIA = "application/problem+json"
@@ -26,6 +27,7 @@ STATUS: dict[type[CityTwinError], tuple[int, str]] = {
     errors.Conflict: (409, "The request contradicts what is on record"),
     errors.TooLarge: (413, "The body or the answer is too large"),
     errors.Unsupported: (415, "The media type is not one this place takes"),
+    ReaderError: (422, "The document cannot be read"),
     errors.StoreBusy: (503, "The store is in use"),
     errors.StoreFailed: (503, "The store did not answer"),
     CityTwinError: (500, "The request could not be carried out"),

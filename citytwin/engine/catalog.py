@@ -75,7 +75,7 @@ def add(twin: Twin, assets: Sequence[Asset] = (), relations: Sequence[Relation] 
         )
     with twin.turn:
         twin.store.commit(
-            *changes, leaf=("catalog", f"{len(assets)} assets, {len(relations)} relations", digest.hexdigest())
+            *changes, leaves=[("catalog", f"{len(assets)} assets, {len(relations)} relations", digest.hexdigest())]
         )
         twin.asset_types.update({a.id: a.type for a in assets})
 

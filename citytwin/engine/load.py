@@ -24,7 +24,7 @@ from citytwin.kernel.city import City, CityFile, System
 from citytwin.kernel.errors import BadDeclaration, Fault, NotFound
 from citytwin.kernel.indicator import Better, Indicator, Period
 from citytwin.kernel.pack import Manifest, Pack
-from citytwin.kernel.plan import Plan
+from citytwin.kernel.plan import Plan, Target
 from citytwin.kernel.title import Title
 
 PACKS = Path(citytwin.__file__).parent / "packs"
@@ -348,32 +348,22 @@ def read_plan(path: Path, faults: list[Fault]) -> Plan | None:
                     where, "NAMES", f"target id '{target.id}' is not an id", "lower case letters, digits, underscores"
                 )
             )
-        if (target.measured_by is None) == (target.not_measured is None):
-            faults.append(
-                Fault(
-                    where,
-                    "SCHEMA",
-                    f"target '{target.id}' must have either measured_by or not_measured",
-                    "say which indicator, or why none",
-                )
-            )
-        if target.measured_by is not None and target.value is None and target.comparator != "done_by":
-            faults.append(Fault(where, "SCHEMA", f"target '{target.id}' is measured but has no value to reach"))
-        if (
-            target.comparator in ("increase_by", "reduce_by")
-            and target.measured_by
-            and target.baseline is None
-            and target.baseline_value is None
-        ):
-            faults.append(
-                Fault(
-                    where,
-                    "SCHEMA",
-                    f"target '{target.id}' counts from a baseline it does not name",
-                    "add baseline: <year>",
-                )
-            )
+        faults += [Fault(where, "SCHEMA", message, hint) for message, hint in target_faults(target)]
     return made
+
+
+def target_faults(target: Target) -> Iterable[tuple[str, str]]:
+    """What keeps a target from being judged: each fault and what to do about it."""
+    if (target.measured_by is None) == (target.not_measured is None):
+        yield (
+            f"target '{target.id}' must have either measured_by or not_measured",
+            "say which indicator, or why none",
+        )
+    if target.measured_by is not None and target.value is None and target.comparator != "done_by":
+        yield f"target '{target.id}' is measured but has no value to reach", "give a value"
+    relative = target.comparator in ("increase_by", "reduce_by")
+    if relative and target.measured_by and target.baseline is None and target.baseline_value is None:
+        yield f"target '{target.id}' counts from a baseline it does not name", "add baseline: <year>"
 
 
 def systems(path: Path, faults: list[Fault]) -> tuple[System, ...]:

@@ -263,7 +263,7 @@ class Simulator:
                     "UPDATE run_row SET state = 'done', finished = $now, figures = $figures WHERE run = $run",
                     {"run": run, "now": now, "figures": msgspec.json.encode(figures).decode()},
                 ),
-                leaf=("run", f"run:{run}", hashlib.sha256(data).hexdigest()),
+                leaves=[("run", f"run:{run}", hashlib.sha256(data).hexdigest())],
             )
         except BaseException as e:  # a model is foreign code: whatever it raises is told to the user, not to the pool
             log.error("run %s of %s failed: %s", run, model.id, e)

@@ -22,8 +22,9 @@ def alive(declared: StreamType | None, last: datetime, now: datetime) -> bool:
 
 
 def tally(standings: Sequence[Progress]) -> dict[str, int]:
-    """How many of these targets stand how."""
-    return {**{s: sum(p.status == s for p in standings) for s in STATUSES}, "total": len(standings)}
+    """How many of these targets stand how; shares of a divided target are in their whole."""
+    whole = [p for p in standings if not p.part]
+    return {**{s: sum(p.status == s for p in whole) for s in STATUSES}, "total": len(whole)}
 
 
 def summary(twin: Twin, now: datetime, standings: Sequence[Progress] | None = None) -> dict[str, Any]:

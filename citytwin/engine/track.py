@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -47,7 +47,7 @@ class _Standing:
 
 def progress(twin: Twin, as_of: date, plans: Sequence[Plan] | None = None) -> list[Progress]:
     """How every target stands at the end of `as_of`, from what was measured by then. Reads only."""
-    pairs = [(plan, target) for plan in (plans if plans is not None else twin.city.plans) for target in plan.targets]
+    pairs = [(plan, target) for plan in (plans if plans is not None else twin.plans) for target in plan.targets]
     return [s.progress for s in _stand(twin, pairs, as_of)]
 
 
@@ -104,7 +104,8 @@ def _stand(twin: Twin, pairs: Sequence[tuple[Plan, Target]], as_of: date) -> Ite
             figures[indicator, asset][0].append(moment)
             figures[indicator, asset][1].append(value)
     for plan, target in pairs:
-        yield _one(twin, plan, target, figures, as_of, end)
+        found = _one(twin, plan, target, figures, as_of, end)
+        yield replace(found, progress=replace(found.progress, part=True)) if target.part_of else found
 
 
 def _one(
@@ -121,7 +122,8 @@ def _one(
         return _Standing(Progress(id, plan.id, as_of, "not_measured", unit, reason=reason), Trajectory(unit))
 
     if target.measured_by is None:
-        return unmeasured(target.not_measured)
+        told = _reported(twin, plan, target, as_of, end) if target.kind == "milestone" else None
+        return _Standing(told, Trajectory(target.unit)) if told else unmeasured(target.not_measured)
     indicator = twin.indicators.get(target.measured_by.indicator)
     if indicator is None:
         return unmeasured(
@@ -184,6 +186,37 @@ def _one(
         reason=reason,
     )
     return _Standing(made, Trajectory(unit, [_last(e) for e in ends], values, [(_last(m), v) for m, v in path], future))
+
+
+def _reported(twin: Twin, plan: Plan, target: Target, as_of: date, end: datetime) -> Progress | None:
+    """How a deliverable stands by what was reported of the measure that makes it; None while nothing was."""
+    held = twin.in_force.get(plan.id)
+    measure = next((m for m in plan.measures if m.target == target.id), None)
+    said = held.report(measure.id, end) if held and measure else None
+    if said is None:
+        return None
+    on = said.time.astimezone(ZoneInfo(twin.city.zone)).date()
+    late = target.deadline is not None and (on if said.state == "done" else as_of) > target.deadline
+    status: Status
+    match said.state:
+        case "done":
+            status = "missed" if late else "met"
+            reason = Title(f"{said.by}报告于{on}完成", f"Reported done on {on} by {said.by}")
+        case state:
+            status = "missed" if late else "on_track" if state == "under_way" else "at_risk"
+            words = {
+                "under_way": ("推进中", "under way"),
+                "delayed": ("滞后", "delayed"),
+                "not_started": ("未启动", "not started"),
+            }
+            reason = Title(
+                f"{said.by}于{on}报告：{words[state][0]}",
+                f"{words[state][1].capitalize()}, reported on {on} by {said.by}",
+            )
+    done = float(said.state == "done")
+    return Progress(
+        f"{plan.id}.{target.id}", plan.id, as_of, status, target.unit, value=done, period=on, goal=1.0, reason=reason
+    )
 
 
 def _last(end: datetime) -> datetime:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from citytwin.engine import inforce
+from citytwin.engine.inforce import InForce
 from citytwin.kernel.asset import AssetType
 from citytwin.kernel.case import CaseType
 from citytwin.kernel.city import City
@@ -45,6 +47,9 @@ class Twin:
     panels: Mapping[str, Panel] = field(init=False)
     models: tuple[str, ...] = field(init=False)
     asset_types: dict[str, str] = field(init=False)
+    in_force: Mapping[str, InForce] = field(init=False)
+    plans: tuple[Plan, ...] = field(init=False)
+    """The plans in force, bound and divided as decided; replaced as a whole by `recall`."""
     turn: threading.RLock = field(default_factory=threading.RLock)
     """Verbs that read, compute and write back take turns."""
 
@@ -59,14 +64,20 @@ class Twin:
         self.models = tuple(m for p in self.packs for m in p.models)
         rows = self.store.fetch("SELECT asset_id, type FROM asset")
         self.asset_types = dict(zip(rows["asset_id"].to_pylist(), rows["type"].to_pylist(), strict=True))
+        self.recall()
+
+    def recall(self) -> None:
+        """Look up which plans are in force: after every decision about one."""
+        self.in_force = inforce.plans(self.store, self.city.plans)
+        self.plans = tuple(held.plan for held in self.in_force.values())
 
     def plan(self, id: str) -> Plan:
         """The plan `id` of this city."""
-        return find({p.id: p for p in self.city.plans}, id, "plan")
+        return find(self.in_force, id, "plan").plan
 
     def target(self, id: str) -> tuple[Plan, Target]:
         """The target with the global id `plan.target`, and its plan."""
-        for plan in self.city.plans:
+        for plan in self.plans:
             for target in plan.targets:
                 if f"{plan.id}.{target.id}" == id:
                     return plan, target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from citytwin.kernel.plan import Binding, Comparator
 from citytwin.kernel.title import Title
@@ -125,6 +125,6 @@ class Decision:
     time: datetime
     by: str
     act: Act
-    before: Mapping[str, object]
-    after: Mapping[str, object]
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
     note: str = ""

@@ -77,7 +77,7 @@ class Measure:
     participants: tuple[str, ...] = ()
     deadline: date | None = None
     target: str = ""
-    evidence: str = ""
+    evidence: Title | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,7 @@ class Progress:
     `value` is the newest figure, of the period that ends at `period`. `expected` is where the path from baseline to deadline stands at `as_of`;
     `forecast` is the value expected at the deadline, with its `low`-`high` interval (90 %) and the `probability` of attainment.
     All in `unit`. `target` is the global id `plan.target`. `reason` says what a reader must know to judge the status.
+    `part` marks the share of a divided target.
     """
 
     target: str
@@ -139,3 +140,4 @@ class Progress:
     high: float | None = None
     probability: float | None = None
     reason: Title | None = None
+    part: bool = False

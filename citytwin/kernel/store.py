@@ -47,8 +47,8 @@ class Store(Protocol):
     ) -> pa.Table:
         """The rows of one SELECT, read from one consistent state. Raises CityTwinError naming the fault of the statement."""
 
-    def commit(self, *changes: Change, leaf: tuple[str, str, str] | None = None) -> None:
-        """Carry out the changes in one durable transaction, or none; `leaf` (kind, subject, digest) is sealed with them."""
+    def commit(self, *changes: Change, leaves: Sequence[tuple[str, str, str]] = ()) -> None:
+        """Carry out the changes in one durable transaction, or none; `leaves` (kind, subject, digest) are sealed with them."""
 
     def record(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
         """Append readings and their leaves in one durable transaction: on return they survive `kill -9`.

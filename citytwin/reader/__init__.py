@@ -3,7 +3,7 @@
 from .fault import ReaderError
 from .reading import read
 from .record import Commitment, Document, Paragraph, Reading, Responsibility, Section
-from .render import draft, rows, table
+from .render import draft, rows, slug, table
 
 __all__ = [
     "Commitment",
@@ -16,5 +16,6 @@ __all__ = [
     "draft",
     "read",
     "rows",
+    "slug",
     "table",
 ]

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from .fault import MAX_CHARACTERS, MAX_LINES, ReaderError, Row
+from .grid import DITTO, names_columns
 from .numbering import Numbering
 
 MAX_XML = 40 << 20  # of the text, unpacked; a thousand pages take about half of it
@@ -118,8 +119,17 @@ class _Paragraph:
 
 
 @dataclass(slots=True)
+class _Cell:
+    rows: list[Row] = field(default_factory=list)
+    wide: int = 1  # so many columns
+    goes_on: bool = False  # the lower part of a cell over several rows
+
+
+@dataclass(slots=True)
 class _Table:
-    cells: list[list[Row]] = field(default_factory=list)
+    cells: list[_Cell] = field(default_factory=list)
+    columns: int = 0  # of the row that is open
+    headed: bool | None = None  # whether its first row names columns; not known before that row
 
 
 class _Body:
@@ -182,11 +192,10 @@ class _Body:
                 self.note, self.out = _val(attributes, "id"), []
             elif isinstance(table, _Table):
                 if name == "tr":
-                    table.cells = []
-                elif len(table.cells) < MAX_CELLS:
-                    table.cells.append([])
+                    table.cells, table.columns = [], 0
                 else:
-                    raise ReaderError(f"{self.what} has a table of more than {MAX_CELLS} columns", _SAVE)
+                    table.cells.append(_Cell())
+                    self._widen(table, 1)
         else:
             self._mark(name, attributes)
 
@@ -194,6 +203,12 @@ class _Body:
         p = self.open[-1] if self.open else None
         if name == "lastRenderedPageBreak":
             self.page += 1
+        if name == "vMerge" and isinstance(p, _Table) and p.cells:
+            p.cells[-1].goes_on = _val(attributes, "val") != "restart"
+        if name == "gridSpan" and isinstance(p, _Table) and p.cells:
+            said = _val(attributes, "val")
+            p.cells[-1].wide = int(said) if said.isascii() and said.isdigit() and 0 < len(said) < 5 else 1
+            self._widen(p, p.cells[-1].wide - 1)
         if not isinstance(p, _Paragraph):
             return
         match name:
@@ -220,6 +235,12 @@ class _Body:
                     p.notes.append(f"（注：{note}）")
                     self._count(len(note))
 
+    def _widen(self, table: _Table, by: int) -> None:
+        table.columns += by
+        self._count(3 * by)  # the bars between cells are characters too
+        if table.columns > MAX_CELLS:
+            raise ReaderError(f"{self.what} has a table of more than {MAX_CELLS} columns", _SAVE)
+
     def characters(self, data: str) -> None:
         p = self.open[-1] if self.open else None
         if self.text and not self.skip and not self.hidden and isinstance(p, _Paragraph):
@@ -240,7 +261,9 @@ class _Body:
             self.open.pop()
             self._put(self._closed(p))
         elif name == "tr" and self.open and isinstance(table := self.open[-1], _Table):
-            made = _row(table.cells)
+            if table.headed is None and any(cell.rows for cell in table.cells):
+                table.headed = names_columns([_said(cell) for cell in table.cells])
+            made = _row(table.cells, bool(table.headed))
             table.cells = []
             outer = self.open.pop()
             self._put(made)
@@ -277,7 +300,7 @@ class _Body:
         if isinstance(around, _Paragraph):
             around.after += made
         elif around is not None and around.cells:
-            around.cells[-1] += made
+            around.cells[-1].rows += made
         else:
             self.out += made
 
@@ -286,10 +309,18 @@ def _val(attributes: dict[str, str], name: str) -> str:
     return next((v for k, v in attributes.items() if k.rpartition(" ")[2] == name), "")
 
 
-def _row(cells: list[list[Row]]) -> list[Row]:
-    """A row of short cells is one line, its cells apart; where cells hold sentences each is read as running text."""
-    inside = [row for cell in cells for row in cell]
-    words = [" ".join(row.text.strip() for row in cell) for cell in cells]
-    if len(cells) < 2 or not inside or any(len(t) > _LONGEST_CELL or "。" in t or "；" in t for t in words):
+def _said(cell: _Cell) -> str:
+    return " ".join(row.text.strip() for row in cell.rows) or (DITTO if cell.goes_on else "")
+
+
+def _row(cells: list[_Cell], headed: bool) -> list[Row]:
+    """A row is one line, its cells apart; where cells hold sentences and no header says what they are, each is read as
+    running text."""
+    inside = [row for cell in cells for row in cell.rows]
+    words = [_said(cell) for cell in cells]
+    long = any(len(t) > _LONGEST_CELL or "。" in t or "；" in t for t in words)
+    if len(cells) < 2 or not inside or (long and not headed):
         return inside
-    return [Row(" | ".join(words), True, inside[0].page)]
+    # A cell over several columns is followed by empty ones, so that columns stay in line.
+    spread = [t for cell, text in zip(cells, words, strict=True) for t in (text, *[""] * (cell.wide - 1))]
+    return [Row(" | ".join(spread), True, inside[0].page)]

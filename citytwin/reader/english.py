@@ -93,6 +93,14 @@ _MODAL = re.compile(
     re.I,
 )
 _SOFT = re.compile(r"\b(?:aims? to|strives? to|seeks? to|intends? to|plans? to|should)\b", re.I)
+_FORCES = {
+    "aim": "strive",
+    "strive": "strive",
+    "seek": "strive",
+    "intend": "expected",
+    "plan": "expected",
+    "should": "must",
+}
 _DONE = re.compile(
     r"\b(?:was|were|had|has|have|reached|stood|totalled|totaled|rose|fell|grew|accounted|amounted|amounts to|is home to|already)\b",
     re.I,
@@ -355,12 +363,15 @@ class _Reader:
             "deadline": {"explicit": "stated", "inherited": "inherited", "document": "assumed"}.get(source, "none"),
             "lead": "inherited" if by else "none", "baseline": "stated" if base else "none",
         }  # fmt: skip
+        force = _FORCES.get(soft.partition(" ")[0].removesuffix("s"), "") if soft else ""
+        certain = {"kind": 0.6 if kind in ("numeric", "milestone") else 0.5}
+        certain |= {k: 0.8 if v == "stated" else 0.6 for k, v in sources.items() if v != "none"}
         self.found.append(
             Commitment(
                 1, self.title, section.path if section else "", section.title if section else "", kind, self.text.stripped[start:end],
                 subject, sign, value, None, unit, None, base, before, when, source, soft, "approx" if sign == "approx" else None,
                 by.lead if by else (), by.participants if by else (), start, end, *self.text.raw_span(start, end), self.text.page(start),
-                {k: v for k, v in sources.items() if v != "none"}, 0.6 if kind in ("numeric", "milestone") else 0.5,
+                {k: v for k, v in sources.items() if v != "none"}, certain["kind"], force, certain,
             )
         )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .tokens import Moment
@@ -34,8 +35,10 @@ class Finding:
     baseline_value: float | None = None
     moment: Moment | None = None
     modality: str | None = None
+    force: str = ""
     qualifier: str | None = None
     elided: bool = False  # the subject was taken from the clause before
+    doubtful: bool = False  # values and subjects disagree in number
     sure: float = 0.9
 
 
@@ -74,13 +77,21 @@ class Sentence:
         parts.append(self.mask[at:end])
         return "".join(parts)
 
+    def _told(self, t: Moment) -> bool:
+        """Whether a time stands in a look back, where 全年 and 年内 are gone by."""
+        return self.setting.background and t.relative
+
     def governing(self, at: int, clause: Clause) -> Moment | None:
         """The time that governs a position: the last one before it, else a deadline later in its own clause."""
-        dates = self.dates
+        dates = [t for t in self.dates if not self._told(t)]
         before = [t for t in dates if t.start <= at]
         if before:
             # 到2023年，评估“十三五”期间的工程: a time gone by inside the clause does not date it.
             inside = before[-1].role == "past" and before[-1].start - clause.start > 3
             ahead = [t for t in before if t.role == "by"]
+            # 二期30公里于2024年底前开放: a date of the clause's own outweighs one of the clause before.
+            own = [t for t in dates if at < t.start < clause.end and t.role == "by"]
+            if own and before[-1].end <= clause.start and not re.search(r"\d", self.mask[own[0].end : clause.end]):
+                return own[0]
             return ahead[-1] if inside and ahead else before[-1]
         return next((t for t in dates if t.start < clause.end and t.role == "by"), None)

@@ -9,29 +9,32 @@ from itertools import islice, pairwise
 from . import words as w
 from .compare import Comparison, compare
 from .finding import Clause, Finding, Sentence
+from .force import strength
 from .judge import bare_index, judged, measures_nothing
 from .subject import listed, noun_after, noun_before
 from .tokens import Moment, Quantity, quantities
 from .units import is_count
-from .worded import modality, worded
+from .worded import worded
 
 _EACH_TIME = re.compile(r"每(秒|小时|日|天)$")
 _PER_TIME = {"秒": "s", "小时": "h", "日": "日", "天": "日"}
 _CHANGES = ("reduce_by", "increase_by")
 _LONGEST_CLAUSE = 240  # beyond any that is written; keeps time linear where no comma comes
 _MOST_NUMBERS = 24  # nobody puts more into one clause
+_COUNTER = re.compile(r"(?![以左上之])[\u4e00-\u9fff]{1,3}?(?=$|[，、。；]|以上|以内|左右)")
 _CLAUSE = re.compile(r"[，；：。！？]")
 _DATE_ONLY = re.compile(r"^[“”（）\d年月日底前末□力争到至在截内今其中规划预计]*$")
 
 
 def findings(s: Sentence) -> list[Finding]:
     """Everything a sentence states, in order of appearance."""
-    clauses = _clauses(s.mask, s.start, s.end)
+    clauses = [part for clause in _clauses(s.mask, s.start, s.end) for part in _dated_apart(s, clause)]
     out: list[Finding] = []
     for i, clause in enumerate(clauses):
         found = _numeric(s, clause, out)
         if not any(f.kind in ("numeric", "fact") for f in found):
-            found += worded(s, clause)
+            sized = any(f.kind == "rule" for f in found)
+            found += [f for f in worded(s, clause) if not (sized and f.kind == "ban")]  # 不再新建35蒸吨以下的锅炉
         for f in found:
             named = f if f.subject or not out else replace(f, subject=out[-1].subject, elided=True)
             out.append(_widened(named, s, clauses, i))
@@ -45,6 +48,24 @@ def _clauses(mask: str, start: int, end: int) -> list[Clause]:
         out += _cut(mask, at, m.start())
         at = m.end()
     return out + _cut(mask, at, end)
+
+
+def _dated_apart(s: Sentence, clause: Clause) -> list[Clause]:
+    """A clause cut where one deliverable ends and another with a date of its own begins: 东区7月建成、西区11月建成."""
+    dates = [t for t in s.dates if clause.start <= t.start < clause.end]
+    if len(dates) < 2:
+        return [clause]
+    out: list[Clause] = []
+    at = clause.start
+    for before, after in pairwise(dates):
+        for m in re.finditer("、", s.mask[before.end : after.start]):
+            stop = before.end + m.start()
+            made = w.MADE.search(s.mask[before.end : stop])
+            if made and made.end() == stop - before.end:
+                out.append(Clause(at, stop, s.mask[at:stop]))
+                at = stop + 1
+                break
+    return [*out, Clause(at, clause.end, s.mask[at : clause.end])]
 
 
 def _cut(mask: str, start: int, end: int) -> list[Clause]:
@@ -66,6 +87,9 @@ def _widened(f: Finding, s: Sentence, clauses: list[Clause], i: int) -> Finding:
             break
     while first < f.end and s.mask[first] in "-—·":
         first += 1
+    if f.modality is None and first < f.start:  # 力争到2025年，…
+        word, force = strength(s.mask[first : f.start])
+        f = replace(f, modality=word, force=force)
     return replace(f, start=first)
 
 
@@ -73,11 +97,11 @@ def _numeric(s: Sentence, clause: Clause, earlier: list[Finding]) -> list[Findin
     taken = [t for t in s.times if t.start < clause.end and t.end > clause.start]
     told = islice(quantities(s.mask, clause.start, clause.end, taken), _MOST_NUMBERS)
     numbers = sorted(told, key=lambda q: q.start)
-    found = [q for q in numbers if q.unit or bare_index(s, clause, q)]
+    found = [q if q.unit or bare_index(s, clause, q) else _counted(s, clause, q) for q in numbers]
     out: list[Finding] = []
     floor = clause.start
     stood: tuple[str, float] | None = None
-    for series in _series(s.mask, clause, found):
+    for series in _series(s.mask, clause, [q for q in found if q is not None]):
         left = (stood[0] if stood else "") + s.without_times(floor, series[0].start)
         right = s.mask[series[-1].end : clause.end]
         rise = _rising(left, right) if len(series) == 1 else None
@@ -94,6 +118,15 @@ def _numeric(s: Sentence, clause: Clause, earlier: list[Finding]) -> list[Findin
         out += [replace(f, baseline_value=stood[1]) for f in made] if stood else made
         floor, stood = series[-1].end, None
     return out
+
+
+def _counted(s: Sentence, clause: Clause, q: Quantity) -> Quantity | None:
+    """A number whose counter is no known one: 不少于1800课次. It counts behind a comparator, where only the counter follows."""
+    m = _COUNTER.match(s.mask, q.end, clause.end)
+    left = s.without_times(clause.start, q.start)
+    if m is None or not any(p.search(left) for p in (w.AT_LEAST, w.AT_MOST, w.UP_TO, w.HELD)):
+        return None
+    return replace(q, end=m.end(), unit=m.group(), word=m.group())
 
 
 def _series(mask: str, clause: Clause, found: list[Quantity]) -> list[list[Quantity]]:
@@ -123,10 +156,13 @@ def _statements(
     moment = s.governing(series[0].start, clause)
     promised = any(f.kind == "numeric" for f in earlier)
     kind, sure = judged(s, clause, series, right, moment, promised)
+    if kind == "numeric" and earlier and earlier[-1].kind == "rule" and clause.text.startswith("其中"):
+        kind, sure = "rule", 0.7  # a part of what the rule before it prescribes
     comparisons = _compared(s.mask, clause, series, left)
     names, elided, mismatch = _subjects(series, left, right, comparisons[0], earlier)
     sure *= (0.7 if mismatch else 1.0) * (0.8 if elided or not names[0] else 1.0)
     years = _zipped_dates(s.dates, series)
+    word, force = strength(s.mask[clause.start : series[0].start])
     out: list[Finding] = []
     for n, (name, q, c) in enumerate(_pairs(names, series, comparisons)):
         out.append(
@@ -141,9 +177,11 @@ def _statements(
                 q.unit or ("PUE" if "PUE" in left.upper() else "1"),
                 baseline=_baseline(s, clause, series, c),
                 moment=years[n] if years else moment,
-                modality=modality(left),
+                modality=word,
+                force=force,
                 qualifier=c.qualifier or ("annual" if w.YEARLY.search(left) else None),
                 elided=elided,
+                doubtful=mismatch,
                 sure=sure,
             )
         )

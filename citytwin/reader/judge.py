@@ -17,6 +17,17 @@ _INDEX = re.compile(
 _IN_NAMES = frozenset(("min", "h", "s", "天", "个月", "工作日", "倍", "m", "kV", "kVA", "TEU", "t", "Gbps"))
 
 
+_PASSING = re.compile(r"(?:超过|不足|低于|高于|不满|未满|满|达到|大于|小于|少于|多于|超出)$")
+_MAKES = re.compile(r"新增|新建|建成|完成|形成|建设|打造|培育|实施|推动|推进|推广|创建")
+_THRESHOLD = re.compile(r"[\u4e00-\u9fff]{0,4}(?:及|或)?以[上下](?=[\u4e00-\u9fff])")
+_REMOVES = re.compile(r"(?:淘汰|关停|拆除|取缔|退出|整合|禁止|严禁|不再(?:新建|审批|核准)|停止|替代)[^，]*$")
+_OF = re.compile(r"[^，]{2,}的(?:单机容量|容量|规模|面积)?$")
+# Meetings and reports at fixed times are how work is done, not what it achieves.
+_ROUTINE = re.compile(
+    r"每(?:[一二两三]?[周月]|[一二两三]?个月|[半一]?个?季度|半年|年|[一二两]年)(?:度|至少|不少于)?(?:组织)?(?:召开|通报|报送|调度|会商|研究|听取|更新)"
+)
+
+
 def bare_index(s: Sentence, clause: Clause, q: Quantity) -> bool:
     """A number without a unit counts only behind a strong verb and an index-like noun: PUE降至1.3以下."""
     left = s.without_times(clause.start, q.start)
@@ -32,7 +43,7 @@ def bare_index(s: Sentence, clause: Clause, q: Quantity) -> bool:
 
 def measures_nothing(s: Sentence, left: str, clause: Clause, q: Quantity) -> bool:
     """Digits that measure nothing promised: one in three (每3), the city's 16 districts, a 15-minute circle."""
-    if re.search(r"(?:每|第|之|满|近\d{0,2}|款|条例)$", left) and not left.endswith("分之"):
+    if re.search(r"(?:每|第|之|满|近\d{0,2}|款|条例|连续)$", left) and not left.endswith("分之"):
         return True
     if q.unit in ("Gbps",) and q.value <= 6 and q.value == int(q.value):
         return True  # 5G is a generation, not a rate
@@ -68,6 +79,8 @@ def judged(
     achieved = _achieved(left)
     if moment is not None and moment.role == "past":
         return "fact", 0.9
+    if re.search(r"(?:包括|包含|涵盖|分为|分成|划分为|共分|由)[^，]{0,24}$", left) and is_count(last.word):
+        return "fact", 0.7
     m = w.ALREADY.search(left)
     if m and not w.ACHIEVE.search(left[: m.start()]):
         return "fact", 0.9
@@ -115,6 +128,8 @@ def _ruled(clause: Clause, first: Quantity, last: Quantity, left: str, right: st
         return True
     if tail.endswith(("的", "时")) and len(tail) < 12:
         return True
+    if suffix and re.match(r"的(?:占|达|比例|不|[^，]{0,4}\d)", tail):  # 节能率15%以上的达到200万平方米
+        return True
     if last.unit == "CNY" and w.CEILING.search(left):
         return True
     if w.OBLIGE.search(tail) or w.QUALIFY.search(clause.text):
@@ -124,5 +139,16 @@ def _ruled(clause: Clause, first: Quantity, last: Quantity, left: str, right: st
     if last.unit == "%" and suffix and tail and not achieved and not w.DOES.search(tail):
         return True
     if first.unit == "岁" and suffix:
+        return True
+    # 超过24小时的, 泊位缺口超过200个且…的小区: the number says who is meant.
+    if _PASSING.search(left) and re.match(r"(?:及?以[上下])?(?:且|并|或|，)?[^，]{0,16}的(?!目标|要求|水平|比例|标准|任务)", right) and not _MAKES.search(left):
+        return True
+    if re.match(r"[，、]?(?:对于?|凡|针对)", left) and _THRESHOLD.match(right) and not _MAKES.search(left):
+        return True
+    if measured and suffix and tail and (_REMOVES.search(left) or _OF.search(left)):
+        return True
+    if measured and suffix and re.match(r"的[^，]{2,24}(?:要|需|应|须|均|一律|全部|必须|实行|纳入)", tail) and not _MAKES.search(left):
+        return True
+    if _ROUTINE.search(left + "□" + right) and is_count(last.word):
         return True
     return bool(re.match(r"[，、]?(?:对|凡|对于|针对)", left)) and "的" in tail and not achieved

@@ -14,7 +14,7 @@ MAX_CHARACTERS = 6_000_000
 CPU_SECONDS = 60
 MEMORY = 480 << 20
 
-GAP = "\x1f"  # a wide gap inside a line: between the cells of a table, or between spaced letters
+WIDE = 1.6  # a gap of so many ems parts a line: between columns, the cells of a table, or spaced letters
 
 
 class RefusedError(Exception):
@@ -22,7 +22,7 @@ class RefusedError(Exception):
 
 
 def main() -> None:
-    """Answer with {"pages": [[height, [[text, left, right, bottom, top], …]], …]} or {"fault": [what, hint]}."""
+    """Answer with {"pages": [[height, [[pieces, bottom, top], …]], …]}, a piece being [text, left, right], or {"fault": [what, hint]}."""
     _confine()
     answer: dict[str, Any]
     try:
@@ -108,25 +108,34 @@ def _lines(raw: Any, text: Any, codes: list[int]) -> list[list[Any]]:
         if inked:
             first = last = place(inked[0])
             em = max(first[3] - first[2], 1.0)
-            words, before = [_char(codes[inked[0]])], inked[0]
+            words, before, left = [_char(codes[inked[0]])], inked[0], first[0]
+            pieces: list[list[Any]] = []
             for k in inked[1:]:
                 here = place(k)
-                if here[0] - last[1] > 1.6 * em:
-                    words.append(GAP)
+                if here[0] - last[1] > WIDE * em:
+                    pieces.append([_text(words), left, last[1]])
+                    words, left = [], here[0]
                 elif k > before + 1:
                     words.append(" ")
                 words.append(_char(codes[k]))
                 last, before = here, k
-            line = "".join(words).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            gap = first[0] - out[-1][2] if out and abs(first[2] - out[-1][3]) < 0.3 * em else -em
-            if gap > -0.2 * em:  # drawn apart, but on the same line
-                between = GAP if gap > 1.6 * em else " " if gap > 0.2 * em else ""
-                out[-1][0] += between + line
-                out[-1][2] = last[1]
+            pieces.append([_text(words), left, last[1]])
+            gap = first[0] - out[-1][0][-1][2] if out and abs(first[2] - out[-1][1]) < 0.3 * em else -em
+            if gap > WIDE * em:  # drawn apart, but on the same line
+                out[-1][0] += pieces
+            elif gap > -0.2 * em:
+                end = out[-1][0][-1]
+                end[0] += (" " if gap > 0.2 * em else "") + pieces[0][0]
+                end[2] = pieces[0][2]
+                out[-1][0] += pieces[1:]
             else:
-                out.append([line, first[0], last[1], first[2], first[3]])
+                out.append([pieces, first[2], first[3]])
         i = stop + 1
     return out
+
+
+def _text(words: list[str]) -> str:
+    return "".join(words).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _char(code: int) -> str:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from . import english, inherit
+from .certainty import certainty
 from .fault import MAX_COMMITMENTS, ReaderError
 from .finding import Finding, Sentence, Setting
+from .force import strength
 from .frame import findings
+from .grid import Amount, Line, amount, direction, lines, named_unit, unit_of
 from .load import Text, load, paragraphs
 from .record import Commitment, Document, Reading, Responsibility, Section
-from .responsibility import responsibilities
+from .responsibility import bodies, responsibilities
 from .sections import Heading, headings
 from .split import Part, split
-from .tables import tables
-from .tokens import BLANK, Moment, masked, moments, titles_masked
+from .spoken import spoken
+from .tables import ruled, tables
+from .tokens import BLANK, Moment, exact, masked, moments, titles_masked
 from .units import measure
 from .words import FORWARD
 
@@ -62,7 +66,8 @@ class _Reader:
         self.part = part
         self.plain = text.plain[part.start : part.end]
         self.mask = masked(self.plain)
-        self.times = moments(titles_masked(self.plain), part.year, part.annual)
+        written = part.issued.year if part.issued else None
+        self.times = moments(titles_masked(self.plain), part.year, part.annual, written)
         self.starts = [t.start for t in self.times]
         self.heads = headings(text, part)
         self.line_ends = [line.end for line in part.lines]
@@ -121,7 +126,10 @@ class _Reader:
         paragraphs = self._paragraphs(region)
         flat = tables(self.text.plain, paragraphs, bool(path) and path[-1].number.startswith("专栏"))
         out: list[Commitment] = []
+        told_by_cells = self._grids(region, paragraphs, last, out)
         for at, (start, end) in enumerate(paragraphs):
+            if at in told_by_cells:
+                continue
             if at in flat:
                 whole = flat[at]
                 if whole:
@@ -132,6 +140,7 @@ class _Reader:
             thread.paragraph()
             if _GOAL_PARAGRAPH.match(self.plain, start - base):
                 thread.goals = True
+            acting = spoken(self.text.plain, start, end)
             for a, b in _sentences(self.mask, start - base, end - base):
                 here = self._times(a, b)
                 if thread.interrupted(self.plain[a:b], here):
@@ -140,9 +149,78 @@ class _Reader:
                 past = role == "past" and (told or self.part.news or not FORWARD.match(self.plain, a, b))
                 setting = Setting(self.part.news, told, thread.goals, past, role == "by")
                 for f in findings(Sentence(self.plain, self.mask, a, b, here, setting)):
-                    out.append(self._commitment(region, f, thread.moment, last))
+                    by = self._answering(region, acting, f.end - 1 + base)
+                    out.append(self._commitment(region, f, thread.moment, last, by))
                 thread.sentence(here)
             thread.keeps = self.plain[end - base - 1] == "：" or (thread.keeps and self.plain[start - base] in "-·●■◆")
+        return out
+
+    def _grids(
+        self, region: _Region, paragraphs: list[tuple[int, int]], last: date | None, out: list[Commitment]
+    ) -> set[int]:
+        """Read the tables whose cells are known; the numbers of the paragraphs they take up."""
+        done: set[int] = set()
+        for first, stop in ruled(self.text.plain, paragraphs):
+            rows = lines(self.text.plain, paragraphs[first:stop], self.part.year)
+            found = [c for line in rows or () for c in self._row(region, line, last)]
+            if found:
+                out += found
+                done |= set(range(first, stop))
+        return done
+
+    def _row(self, region: _Region, line: Line, last: date | None) -> list[Commitment]:
+        """What one row of a table commits to."""
+        plain, base = self.text.plain, self.part.start
+        assert line.subject is not None
+        name, unit = named_unit(plain[slice(*line.subject)])
+        by = _answering(line)
+        word, force = strength(line.attribute)
+        due = inherit.block_deadline(by, self.part) or last
+        start, end = _shifted(line.span, -base)
+        stood = amount(line.base[1]) if line.base else None
+        out: list[Commitment] = []
+
+        def put(f: Finding, moment: Moment | None) -> None:
+            if word and not f.modality:
+                f = replace(f, modality=word, force=force)
+            out.append(self._commitment(region, f, moment, due, by))
+
+        for column, cell in line.targets:
+            said = amount(plain[slice(*cell)])
+            if said is None:
+                for f in self._cell(cell, True):
+                    put(
+                        f if f.subject and f.kind == "numeric" and not f.elided else replace(f, subject=name),
+                        column.moment,
+                    )
+                continue
+            f = _valued(said, stood, name, line.unit or unit, line.base[0] if line.base else None)
+            put(replace(f, start=start, end=end, moment=column.moment), column.moment)
+        if line.change and not line.targets and (said := amount(plain[slice(*line.change)])):
+            f = _valued(said, None, name, line.unit or unit, None)
+            sign = f.comparator if f.comparator in ("reduce_by", "increase_by") else "increase_by"
+            put(replace(f, start=start, end=end, comparator=sign), None)
+        if not line.targets and not line.change:
+            found = [f for cell in (line.subject, *line.words) for f in self._cell(cell, bool(line.due))]
+            if not any(f.kind not in ("fact", "rule") for f in found) and line.due:
+                found.append(Finding("milestone", start, end, name, "done_by", sure=0.6))
+            for f in found:
+                put(f, None)
+        return out
+
+    def _answering(self, region: _Region, acting: tuple[Responsibility, ...], at: int) -> Responsibility | None:
+        """Whom the running text names for an offset; one merely told to act (市水务局要…) yields to those named in brackets."""
+        by = next((r for r in acting if r.covers[0] <= at < r.covers[1]), None)
+        if by and by.mode == "actor" and any(inherit.answerable(at, self.said[h.start]) for h in region.path):
+            return None
+        return by
+
+    def _cell(self, cell: tuple[int, int], dated: bool) -> list[Finding]:
+        """What the words of a cell state, read as sentences of the goals."""
+        out: list[Finding] = []
+        setting = Setting(goals=True, dated=dated)
+        for a, b in _sentences(self.mask, cell[0] - self.part.start, cell[1] - self.part.start):
+            out += findings(Sentence(self.plain, self.mask, a, b, self._times(a, b), setting))
         return out
 
     def _paragraphs(self, region: _Region) -> list[tuple[int, int]]:
@@ -160,7 +238,9 @@ class _Reader:
     def _named(self, f: Finding) -> str:
         return _unmasked(f.subject, self.mask, self.plain, f.start, f.end)
 
-    def _commitment(self, region: _Region, f: Finding, moment: Moment | None, last: date | None) -> Commitment:
+    def _commitment(
+        self, region: _Region, f: Finding, moment: Moment | None, last: date | None, by: Responsibility | None = None
+    ) -> Commitment:
         part, text = self.part, self.text
         self.room -= 1
         if self.room < 0:
@@ -172,12 +252,13 @@ class _Reader:
         section, title = (region.path[-1].path, region.path[-1].title) if region.path else ("", "")
         quote = text.stripped[start:end]
         where, where_from = inherit.scope(quote, title, part)
-        by, by_from = None, "none"
+        by_from = "stated" if by else "none"
         for level, h in enumerate(reversed(region.path)):
+            if by:
+                break
             by = inherit.answerable(start, self.said[h.start])
             if by:
                 by_from = "inherited" if level == 0 else "assumed"
-                break
         when, source = inherit.deadline(f, moment, inherit.block_deadline(by, part), last)
         valued = "none" if f.value is None else "stated" if f.kind in ("numeric", "fact", "rule") else "assumed"
         guessed = part.year_assumed and f.moment is not None and f.moment.relative
@@ -195,7 +276,41 @@ class _Reader:
             by.lead if by else (), by.participants if by else (),
             start, end, *text.raw_span(start, end), text.page(start),
             {k: v for k, v in sources.items() if v != "none"}, round(f.sure * _TRUST[source], 2),
+            f.force, certainty(f, sources),
         )  # fmt: skip
+
+
+def _answering(line: Line) -> Responsibility | None:
+    """The bodies that the columns of a table name for a row."""
+    lead, more = bodies(line.lead)
+    joined, others = bodies(line.participants)
+    if not (lead or joined or line.due):
+        return None
+    mode = "lead_and_participants" if joined else "responsible_units"
+    due = f"{line.due}前" if line.due[-1:] in ("年", "月", "底", "末") else line.due
+    return Responsibility(mode, lead, joined, more or others, *line.span, line.span, due)
+
+
+def _valued(said: Amount, stood: Amount | None, name: str, unit: str, year: int | None) -> Finding:
+    """The commitment of a row with a number for its target: unit from the cell, else from the row."""
+    known, factor = unit_of(unit)
+    measured, own = (said.unit, said.factor) if said.unit else (known, said.factor * factor)
+    before = None
+    if stood is not None:
+        before = exact(stood.value * (stood.factor if stood.unit else stood.factor * factor))
+    value = exact(said.value * own)
+    shared = not measured and value <= 100 and bool(re.search(r"(?:率|比例|占比|比重)$", name))
+    measured = "%" if shared else measured
+    top = None if said.value_max is None else exact(said.value_max * own)
+    sign = said.sign or direction(name, value, before)
+    if sign == ">=" and not said.sign and value == 100 and measured == "%":
+        sign = "="  # nothing lies above the whole
+    changed = sign in ("reduce_by", "increase_by")
+    return Finding(
+        "numeric", 0, 0, name, sign, value, top, measured or "1", baseline=year if changed or before is not None else None,
+        baseline_value=None if changed else before, qualifier="cumulative" if said.cumulative else None, doubtful=shared,
+        sure=0.7 if shared else 0.85,
+    )  # fmt: skip
 
 
 def _unmasked(subject: str, mask: str, plain: str, start: int, end: int) -> str:

@@ -67,6 +67,8 @@ class Commitment:
     page: int | None
     sources: dict[str, str] = field(default_factory=dict)
     confidence: float = 0.0
+    force: str = ""  # must strive expected explore encourage promote, or nothing where no word says it
+    sure: dict[str, float] = field(default_factory=dict)
 
     def row(self) -> dict[str, object]:
         """The commitment as one flat record of plain values (a line of JSON)."""
@@ -88,6 +90,7 @@ class Commitment:
             "deadline": self.deadline.isoformat() if self.deadline else None,
             "deadline_source": self.deadline_source,
             "modality": self.modality,
+            "force": self.force,
             "qualifier": self.qualifier,
             "lead": list(self.lead),
             "participants": list(self.participants),
@@ -97,6 +100,7 @@ class Commitment:
             "raw_end": self.raw_end,
             "page": self.page,
             "sources": dict(self.sources),
+            "sure": dict(self.sure),
             "confidence": self.confidence,
         }
 

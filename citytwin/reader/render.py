@@ -59,7 +59,7 @@ def _plan(d: Document) -> dict[str, object]:
 def _target(c: Commitment, n: int) -> dict[str, object]:
     row = c.row()
     keep = ("kind", "quote", "subject", "comparator", "value", "value_max", "unit", "scope", "baseline", "baseline_value", "deadline",
-            "deadline_source", "section", "lead", "participants", "modality", "qualifier", "start", "end", "confidence")  # fmt: skip
+            "deadline_source", "section", "lead", "participants", "modality", "force", "qualifier", "start", "end", "confidence")  # fmt: skip
     return {"id": f"t{n:03d}", **{k: row[k] for k in keep if row[k] not in (None, [], "")}}
 
 

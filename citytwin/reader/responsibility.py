@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 from .record import Responsibility
 
-_BRACKET = re.compile(r"（([^（）]{2,400}(?:（[^（）]{1,40}）[^（）]{0,200}){0,6})）")
+_BRACKET = re.compile(r"（([^（）]{2,400}(?:（[^（）]{1,40}）[^（）]{0,200}){0,6})）|〔([^〔〕\d][^〔〕]{1,400})〕")
 _LABEL = r"(?:牵头|责任|主办|负责|主责|实施|配合|协办|参与|参加|支持|协同)(?:单位|部门|主体|处室|科室|机构)(?:及(?:配合|参与)(?:单位|部门))?"
 _DUE = r"(?:完成|办结|责任|落实|计划完成)?(?:时限|时间|期限|时间节点|进度安排|工期)"
-_LABELLED = re.compile(rf"({_LABEL}|{_DUE})：")
+_PERSON = r"(?:责任|分管|包保|牵头|挂点|联系|包抓|负责|主管)(?:市|区|县|校|院|局)?(?:领导|人|同志|责任人)"  # people, not bodies
+_LABELLED = re.compile(rf"({_LABEL}|{_DUE}|{_PERSON})：")
 _LINE = re.compile(rf"{_LABEL}：[^。]{{2,300}}[。；]?")
 _LEADS = re.compile(r"^(.{2,200}?)(?:共同|联合)?牵头(?:负责|组织实施|落实|实施)?(?:[，；。](.*))?$")
 _JOINS = re.compile(
@@ -104,10 +105,10 @@ def _named(names: tuple[str, ...]) -> bool:
 def _labelled(inside: str, labels: list[re.Match[str]]) -> tuple[str, tuple[str, ...], tuple[str, ...], bool] | None:
     lead: list[str] = []
     joined: list[str] = []
-    etc, led = False, any("牵头" in m.group(1) or "主办" in m.group(1) for m in labels)
+    etc, led = False, any(re.match(r"(?:牵头|主办)(?!.*[导人志]$)", m.group(1)) for m in labels)
     for i, m in enumerate(labels):
         stop = labels[i + 1].start() if i + 1 < len(labels) else len(inside)
-        if re.fullmatch(_DUE, m.group(1)):
+        if re.fullmatch(f"{_DUE}|{_PERSON}", m.group(1)):
             continue
         names, more = bodies(inside[m.end() : stop])
         etc = etc or more
@@ -132,7 +133,7 @@ def responsibilities(plain: str, start: int, end: int, breaks: Sequence[int]) ->
 
     `breaks` are the offsets at which paragraphs begin, in order.
     """
-    spans = [(m.start(), m.end(), m.group(1)) for m in _BRACKET.finditer(plain, start, end)]
+    spans = [(m.start(), m.end(), m.group(1) or m.group(2)) for m in _BRACKET.finditer(plain, start, end)]
     spans += [span for m in _LINE.finditer(plain, start, end) if (span := _line(plain, m, breaks))]
     found: list[Responsibility] = []
     since = start

@@ -66,7 +66,7 @@ def headings(text: Text, part: Part) -> tuple[Heading, ...]:
         if line.start >= part.end:
             break
         closed, previous = previous in _CLOSED, words[-1]
-        if line.start < part.head_end or not (line.opens or closed):
+        if line.start < part.head_end or not (line.opens or closed) or words.count("|") > 1:  # a row of a table
             continue
         box = _BOX.match(words)
         if box and len(words) < 40:
@@ -110,7 +110,9 @@ def _title(text: Text, part: Part, n: int, skip: int) -> tuple[int, str]:
         return at + stop.end(), words[: stop.start()]
     following = part.lines[n + 1] if n + 1 < len(part.lines) else None
     if following is None or following.opens or following.start >= part.end:
-        return line.end, words.rstrip("：。") if len(words) <= _LONGEST_TITLE else words[:_LONGEST_TITLE]
+        if len(words) <= _LONGEST_TITLE:
+            return line.end, words.rstrip("：。")
+        return at, _first_words(words)  # an item whose text runs on: no title of its own
     # The heading runs on into the next line: to its full stop, else to the end of the paragraph.
     longer = text.plain[at : following.end]
     stop = re.search(r"[。；]", longer)
@@ -119,8 +121,12 @@ def _title(text: Text, part: Part, n: int, skip: int) -> tuple[int, str]:
     after = part.lines[n + 2] if n + 2 < len(part.lines) else None
     if len(longer) <= _LONGEST_TITLE and (after is None or after.opens) and "，" not in longer:
         return following.end, longer
-    first = re.search(r"[，。；]", longer)
-    return at, longer[: min(first.start() if first else _LONGEST_TITLE, _LONGEST_TITLE)]
+    return at, _first_words(longer)
+
+
+def _first_words(words: str) -> str:
+    first = re.search(r"[，。；]", words)
+    return words[: min(first.start() if first else _LONGEST_TITLE, _LONGEST_TITLE)]
 
 
 def _tree(text: Text, found: list[_Found], end: int) -> tuple[Heading, ...]:

@@ -202,6 +202,9 @@ def _signature(rows: list[str]) -> tuple[tuple[str, ...], date | None]:
 
 
 def _dated(words: str, behind: str = "") -> date | None:
+    iso = None if behind else re.search(r"(?:发布|成文|印发|公开|发文|生成)(?:日期|时间)：((?:19|20)\d\d)[-./](\d{1,2})[-./](\d{1,2})", words)
+    if iso:
+        return _date(iso)
     pattern = (
         _DATE.pattern + behind if behind else r"(?:发布日期|成文日期|印发日期|发布时间|公开日期)：" + _DATE.pattern
     )

@@ -29,16 +29,20 @@ _ABSOLUTE = re.compile(
     rf"{_BEFORE}(?:(?P<from>(?:19|20)\d\d)年?[-~至到]{{1,2}})?(?P<year>{_YEAR})"
     rf"(?P<years>起?(?P<n>[\d一二两三四五六七八九十]{{1,2}})年内)?{_IN_YEAR}(?P<after>期间|相比|的?基础上|水平)?"
 )
+# 2000年底前建成的住宅小区: the date says which ones, not by when.
+_ATTRIBUTIVE = re.compile(r"[^，。；：\d]{0,4}(?:建成|竣工|投用|投产|建造|交付|开工|审批|注册|登记|出生|成立|颁发|签订|入库|立项)(?:使用|投用|投产|入住)?的(?![基目])")
+_CITED = re.compile(r"(?:对照|根据|依据|参照|贯彻|落实)$")  # 对照2023年《…》: the year of another paper
 _PERIOD = re.compile(
     r"(?P<before>到|至|较|比|与|同|在|截至)?[“\"]?十(?P<n>[一二三四五六七八九])五[”\"]?(?P<tail>规划期|期间|时期|末期|初期|期末|末|以来|时|期)?"
     r"(?P<after>相比|的?基础上)?"
 )
 _RELATIVE = re.compile(
     r"(?P<before>到|至|较|比|同)?(?:(?P<which>今年|本年度|本年|当年|明年|后年|上一年|上年|"
-    r"去年)(?:(?P<month>\d{1,2})月|(?P<quarter>第?[一二三四]季度|[上下]半年))?"
+    r"去年)(?:(?P<month>\d{1,2})月份?|(?P<quarter>第?[一二三四]季度|[上下]半年))?"
     r"(?P<tail>以来|年?[底末]?(?:之前|前)?)|(?P<within>年内|(?<![去上每\d])年[底末](?:之前|前)?|全年)|"
     r"(?P<bare>[上下]半年|第?[一二三四]季度)(?:末|底)?(?P<bare_tail>之?前)?"
-    r"|(?<![\d年])(?P<bare_month>\d{1,2})月底?(?P<month_tail>之?前))"
+    r"|(?<![\d年])(?P<bare_month>\d{1,2})月(?:份|底)?(?P<month_tail>之?前)"
+    r"|(?<![\d年])(?P<day_month>\d{1,2})月(?P<on_day>\d{1,2})日(?P<day_tail>之?前|以前)?)"
 )
 _SPAN = re.compile(r"(?:未来|今后|力争|用|经过)?(?P<n>[\d一二两三四五六七八九十]{1,2})年(?:左右)?(?:时间|内)")
 _NUMBER = re.compile(r"(?<![\dA-Za-z.第_])\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,8})?(?![\d])")
@@ -143,8 +147,9 @@ def period_end(n: int) -> int:
     return 2005 + 5 * (n - 10)
 
 
-def moments(text: str, year: int | None, annual: bool) -> list[Moment]:
-    """Every time named in a text whose titles are masked, in order; `year` is what 今年 means there."""
+def moments(text: str, year: int | None, annual: bool, written: int | None = None) -> list[Moment]:
+    """Every time named in a text whose titles are masked, in order; `year` is what 今年 means there, `written` the year
+    in which it was written: a plan for 2023 from December 2022 means 2023 by 明年."""
     found: list[Moment] = []
     for m in _ABSOLUTE.finditer(text):
         found.append(_absolute(text, m, year))
@@ -158,7 +163,7 @@ def moments(text: str, year: int | None, annual: bool) -> list[Moment]:
     if year:
         for m in _RELATIVE.finditer(text):
             if not any(taken[m.start() : m.end()]):
-                near = _relative(m, year, annual)
+                near = _relative(m, written if written and m.group("which") in ("明年", "后年") else year, annual)
                 if near:
                     found.append(near)
                     taken[near.start : near.end] = b"\x01" * (near.end - near.start)
@@ -202,6 +207,8 @@ def _absolute(text: str, m: re.Match[str], year: int | None) -> Moment:
         return Moment(start, m.end(), "past" if past and tail.endswith("以来") else "name", when, y)
     if before in ("自",) or (m.group("day") and not tail.endswith("前") and before not in ("到", "至", "力争到")):
         return Moment(start, m.end(), "past" if m.group("day") else "name", when, y)
+    if _ATTRIBUTIVE.match(text, m.end()) or _CITED.search(text, max(0, start - 4), start):
+        return Moment(start, m.end(), "name", when, y)
     gone = year is not None and (y < year or (y == year and before.startswith("截")))
     return Moment(start, m.end(), "past" if gone else "by", when, y)
 
@@ -223,11 +230,15 @@ def _period(m: re.Match[str], year: int | None) -> Moment:
 
 def _relative(m: re.Match[str], year: int, annual: bool) -> Moment | None:
     which = m.group("which")
+    if which == "当年" and not annual:
+        return None  # 到2030年，当年新增…: that year, not this one
     if which in ("上年", "上一年", "去年"):
         base = m.group("before") in ("较", "比", "同")
         return Moment(m.start(), m.end(), "base" if base else "past", date(year - 1, 12, 31), year - 1, True)
     if m.group("tail") == "以来":
         return Moment(m.start(), m.end(), "past", date(year, 12, 31), year, True)
+    if m.group("on_day"):
+        return _day_of(m, year)
     y = year + {"明年": 1, "后年": 2}.get(which or "", 0)
     when = date(y, 12, 31)
     if m.group("within") == "全年" and not annual:
@@ -243,13 +254,22 @@ def _relative(m: re.Match[str], year: int, annual: bool) -> Moment | None:
     return Moment(m.start(), m.end(), "by", when, y, True)
 
 
+def _day_of(m: re.Match[str], year: int) -> Moment | None:
+    """A day without its year: 6月30日前 is a deadline, 1月17日 at the head of a report is gone by."""
+    month, day = int(m.group("day_month")), int(m.group("on_day"))
+    if not (1 <= month <= 12 and 1 <= day <= last_day(year, month).day):
+        return None
+    ahead = bool(m.group("day_tail")) or m.group("before") in ("到", "至")
+    return Moment(m.start(), m.end(), "by" if ahead else "past", date(year, month, day), year, True)
+
+
 def quantities(text: str, start: int, end: int, taken: list[Moment]) -> Iterator[Quantity]:
     """Every number with a unit in text[start:end] (masked), dates excluded."""
     after = start
     for m in _NUMBER.finditer(text, start, end):
         if m.start() < after or any(t.start <= m.start() < t.end for t in taken):
             continue
-        if text[m.start() - 1 : m.start()] in ("第", "/", "+", "#", "-") and m.start() > start:
+        if text[m.start() - 1 : m.start()] in ("第", "/", "+", "#", "-", "×") and m.start() > start:
             continue
         low, tail = number(m.group()), measure(text, m.end())
         top: float | None = None
@@ -283,8 +303,8 @@ def quantities(text: str, start: int, end: int, taken: list[Moment]) -> Iterator
         ):
             continue
         unit, factor = canonical(tail.magnitude, tail.unit, tail.per)
-        low = _exact(low * factor)
-        top = None if top is None else _exact(top * factor)
+        low = exact(low * factor)
+        top = None if top is None else exact(top * factor)
         after = tail.end
         yield Quantity(m.start(), tail.end, low, top, unit, tail.unit, tail.fuzz, "")
     for m in _WORD_QUANTITY.finditer(text, start, end):
@@ -294,7 +314,7 @@ def quantities(text: str, start: int, end: int, taken: list[Moment]) -> Iterator
             yield Quantity(
                 m.start(),
                 m.end(),
-                _exact(2.0 ** count_of(m.group("times")) * 100 - 100),
+                exact(2.0 ** count_of(m.group("times")) * 100 - 100),
                 None,
                 "%",
                 "%",
@@ -312,7 +332,8 @@ def _merged(low: Measure, top: Measure) -> Measure:
     return Measure(top.magnitude or low.magnitude, top.unit or low.unit, top.per or low.per, top.fuzz, top.end)
 
 
-def _exact(value: float) -> float:
+def exact(value: float) -> float:
+    """A product without the last digits that binary fractions add."""
     return float(f"{value:.12g}")
 
 

@@ -7,26 +7,51 @@ from dataclasses import replace
 
 from . import words as w
 from .finding import Clause, Finding, Sentence
+from .force import strength
 from .subject import noun_after, noun_before
+from .tokens import BLANK
 
+_QUOTED = re.compile(f"“{BLANK}{{3,8}}”")
+_NOUGHT = re.compile(r"零(?:增长|使用|填埋|直排|新增|发生|排放|进入)|全覆盖|动态清零")
 _FORMULA = re.compile(r"^特?(?:制定|编制|提出|印发)(?:本|以下|如下)|^特制定|现(?:予)?印发|印发给你们")
 
 
 def worded(s: Sentence, clause: Clause) -> list[Finding]:
     """What a clause without a promised number states."""
     moment = s.governing(clause.end, clause)
-    left = s.without_times(clause.start, clause.end)
+    left = _told_in_quotes(s, s.without_times(clause.start, clause.end))
     label = s.mask[clause.end : clause.end + 1] == "："
     if not left or label or _FORMULA.search(left) or (moment is not None and moment.role == "past"):
         return []
     gone = s.setting.past or s.setting.background or w.ALREADY.search(left[:12])
     if gone and moment is None:
         return []
-    if s.setting.news and not w.WILL.search(clause.text):
+    ahead = moment is not None and moment.role == "by" and re.search(r"明|后|底|前|末|到", s.mask[moment.start : moment.end])
+    if s.setting.news and not (ahead or w.WILL.search(clause.text)):
         return []
-    said = Finding("", clause.start, clause.end, "", moment=moment, modality=modality(left), qualifier=_qualifier(left))
+    said = Finding("", clause.start, clause.end, "", moment=moment, qualifier=_qualifier(left))
+    if re.match(r"[也还]?(?:需|须|应当?|必须)", left) and (moment is None or moment.start < clause.start):
+        return []  # a duty of those named before, not a thing to be delivered
     dated = moment is not None or (s.setting.goals and s.setting.dated)
-    return _covering(s.plain[clause.start : clause.end], left, said) or _banned(left, said) or _made(left, said, dated)
+    found = _covering(s.plain[clause.start : clause.end], left, said) or _banned(left, said) or _made(left, said, dated)
+    return [_strengthened(f, clause.text) for f in found]
+
+
+def _told_in_quotes(s: Sentence, left: str) -> str:
+    """With the words of a short quotation that is itself the promise: 实现“零填埋”."""
+    for m in _QUOTED.finditer(left):
+        at = s.mask.find(m.group(), s.start, s.end)
+        inside = s.plain[at + 1 : at + len(m.group()) - 1] if at >= 0 else ""
+        if _NOUGHT.fullmatch(inside):
+            left = left.replace(m.group(), inside, 1)
+    return left
+
+
+def _strengthened(f: Finding, words: str) -> Finding:
+    """With the word that says how strongly; inside the name of the thing (支持政策) no word counts."""
+    at = words.find(f.subject) if len(f.subject) > 1 else -1
+    word, force = strength(words[:at] if at > 0 else words)
+    return replace(f, modality=word, force=force)
 
 
 def _qualifier(left: str) -> str | None:
@@ -53,7 +78,7 @@ def _covering(quote: str, left: str, said: Finding) -> list[Finding]:
 
 def _banned(left: str, said: Finding) -> list[Finding]:
     m = w.FORBID.search(left)
-    if not m:
+    if not m or re.search(r"(?:明确|规定|涉及|属于|列入|国家|明令|依法)$", left[: m.start()]):
         return []
     said = replace(said, subject=left[m.end() :][:60])
     if said.moment is not None:
@@ -66,22 +91,21 @@ def _made(left: str, said: Finding, dated: bool) -> list[Finding]:
     if not dated:
         return []
     core = w.ADVERBS.sub("", left)
-    if w.PROCESS.match(core):
+    held = w.HELD_ON.search(core) if said.moment and said.start <= said.moment.start else None
+    if w.PROCESS.match(core) and not held and not re.match(r"通过[^，]{0,12}(?:验收|评估|认定|审查)$", core):
         return []
     way = w.MEASURABLE.fullmatch(core)
     if way:
         sign = "reduce_by" if way.group("way") in ("减少", "下降", "降低") else "increase_by"
         return [replace(said, kind="qualitative", subject=core, comparator=sign, sure=0.5)]
-    m = w.MADE.search(core)
+    m = w.MADE.search(core) or held
+    if held is None and re.search(r"(?:加快|加速|逐步|持续)$", core[: m.start()] if m else ""):
+        return []  # 体系加快构建 says where things move, not what will stand
+    if m and re.search(r"的(?:省份|地区|城市|企业|单位|区县|部门|项目|机构|个人|家庭|小区|村|街道|人员|车辆|设备)$", core):
+        return []  # 提前完成任务的省份: whom the rest of the sentence is about
     if not m or core[m.end() : m.end() + 1] in ("的", "后", "时", "率", "度", "量") or w.SOFT.search(core):
         return []
     if re.search(r"(?:已|对|经|所)$", core[: m.start()]):
         return []
     name = core[m.end() :].strip("了的") or noun_before(core[: m.start()])
     return [replace(said, kind="milestone", subject=name, comparator="done_by", sure=0.8 if said.moment else 0.6)]
-
-
-def modality(left: str) -> str | None:
-    """The word that softens a promise (力争, 争取, 探索), kept beside it and never a reason to drop it."""
-    m = w.MODAL.search(left)
-    return m.group() if m else None

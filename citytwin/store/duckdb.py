@@ -177,15 +177,15 @@ class DuckStore:
 
     # -- writing
 
-    def commit(self, *changes: Change, leaf: tuple[str, str, str] | None = None) -> None:
+    def commit(self, *changes: Change, leaves: Sequence[tuple[str, str, str]] = ()) -> None:
         with self._write:
             tree = self._tree
             with _Transaction(self._writer):
                 for change in changes:
                     self._run(change.sql, change.params, change.tables)
-                if leaf:
+                if leaves:
                     tree = self._tree.copy()
-                    self._insert("leaf", [self._seal(tree, *leaf)], _LEAF)
+                    self._insert("leaf", [self._seal(tree, *leaf) for leaf in leaves], _LEAF)
             self._tree = tree
 
     def _run(

@@ -38,3 +38,18 @@ CREATE TABLE IF NOT EXISTS run_row (
   run VARCHAR PRIMARY KEY, model VARCHAR NOT NULL, state VARCHAR NOT NULL, scenario VARCHAR NOT NULL, parameters VARCHAR NOT NULL, until TIMESTAMPTZ NOT NULL,
   started TIMESTAMPTZ, finished TIMESTAMPTZ, figures VARCHAR NOT NULL DEFAULT '{}', error VARCHAR NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS forecast_row (run VARCHAR NOT NULL, stream VARCHAR NOT NULL, time TIMESTAMPTZ NOT NULL, value DOUBLE NOT NULL);
+-- Files that people brought in (plan documents, proofs of work), whole, each under the SHA-256 of its bytes.
+CREATE TABLE IF NOT EXISTS file_row (
+  sha256 VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, size BIGINT NOT NULL, data BLOB NOT NULL, actor VARCHAR NOT NULL, recorded TIMESTAMPTZ NOT NULL);
+-- Each reading of a draft's document: its words (`text` from the raw offset `raw_start`, `start` without white space), paragraphs and sections (JSON).
+CREATE TABLE IF NOT EXISTS draft_reading (
+  draft VARCHAR NOT NULL, version BIGINT NOT NULL, file VARCHAR NOT NULL, start BIGINT NOT NULL, raw_start BIGINT NOT NULL, text VARCHAR NOT NULL,
+  paragraphs VARCHAR NOT NULL, sections VARCHAR NOT NULL, PRIMARY KEY (draft, version));
+-- What people decided about drafts (draft:<id>) and plans (plan:<id>). Only ever appended: what holds now is what the decisions add up to.
+CREATE TABLE IF NOT EXISTS decision_row (
+  about VARCHAR NOT NULL, n BIGINT NOT NULL, time TIMESTAMPTZ NOT NULL, actor VARCHAR NOT NULL, act VARCHAR NOT NULL, before VARCHAR NOT NULL,
+  after VARCHAR NOT NULL, note VARCHAR NOT NULL, PRIMARY KEY (about, n));
+-- Plans put in force here, every version whole (JSON); an empty body takes the plan out of force.
+CREATE TABLE IF NOT EXISTS plan_row (
+  plan VARCHAR NOT NULL, version BIGINT NOT NULL, draft VARCHAR NOT NULL, body VARCHAR NOT NULL, actor VARCHAR NOT NULL, recorded TIMESTAMPTZ NOT NULL,
+  PRIMARY KEY (plan, version));

@@ -22,3 +22,5 @@ CREATE OR REPLACE VIEW run AS SELECT * FROM run_row;
 CREATE OR REPLACE VIEW forecast AS
   SELECT f.run, r.model, r.until, f.stream, f.time, f.value FROM forecast_row AS f JOIN run_row AS r ON r.run = f.run;
 CREATE OR REPLACE VIEW evidence AS SELECT leaf, kind, subject, digest, recorded FROM leaf;
+CREATE OR REPLACE VIEW decision AS SELECT about, n, time, actor, act, before, after, note FROM decision_row;
+CREATE OR REPLACE VIEW file AS SELECT sha256, name, size, actor, recorded FROM file_row;

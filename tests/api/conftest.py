@@ -15,9 +15,11 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from citytwin import reader
 from citytwin.api.app import app
 from citytwin.api.house import House
-from citytwin.engine import catalog, handle, ingest, load, measure, watch
+from citytwin.engine import catalog, files, follow, handle, ingest, load, measure, watch
+from citytwin.engine.drafts import read as drafting
 from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import Twin
 from citytwin.kernel.asset import Asset
@@ -187,6 +189,13 @@ targets:
     place: {section: "二", start: 30, end: 40}
     systems: [T01]
     not_measured: {zh: 尚未接入, en: Not connected yet}
+measures:
+  - id: m001
+    title: {zh: 建灯塔, en: Build the lighthouse}
+    place: {section: "二", start: 30, end: 40}
+    lead: [试城建设局]
+    deadline: 2027-12-31
+    evidence: {zh: 验收材料, en: Acceptance documents}
 """,
 }
 
@@ -212,6 +221,22 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
     folders = load.pack_folders([root])
     city = load.city(root / "city")
     return Ground(root, city, tuple(load.ordered(folders, city.packs)))
+
+
+DRAFT = "plan_2026_8_625caf"
+DOCUMENT = """试城照明提升三年行动计划
+试照〔2026〕8号
+
+一、主要目标
+到2028年，全市路灯完好率达到98%以上，新增智慧路灯300盏。
+
+二、重点任务
+（一）更换老旧路灯
+2027年底前，更换老旧路灯1200盏。（责任单位：市城管局、市照明中心）
+（二）建设照明平台
+2026年底前，建成照明管理平台。（市城管局牵头，市数据局配合）
+"""
+"""A plan of three promises and a deliverable, made up for the tests."""
 
 
 def furnish(twin: Twin) -> None:
@@ -243,6 +268,10 @@ def furnish(twin: Twin) -> None:
     measure.measure(twin, NOW)
     watch.watch(twin, NOW)
     handle.handle(twin, NOW)
+    drafting.read(twin, DOCUMENT.encode(), "plan.txt", "Wang", reads=reader.read)
+    proof = files.keep(twin, b"photograph", "tower.jpg", "Wang")
+    follow.report(twin, "light_2026", "m001", "Wang", "under_way", "ground broken", [proof.sha256])
+    follow.report(twin, "light_2026", "m001", "Wang", "delayed", "rain")
 
 
 def store(twin: Twin, streams: list[str], times: list[datetime], values: list[float]) -> None:

@@ -12,11 +12,19 @@ from hypothesis import strategies as st
 from citytwin.api.app import ROUTES
 from citytwin.api.house import House
 from citytwin.api.page import Page, Paged, listed
+from citytwin.engine import follow
+from citytwin.engine.decision import Step, decide
+from citytwin.engine.drafts import judge
 from citytwin.kernel.store import Change
-from tests.api.conftest import NOW, TIME, Caller
+from tests.api.conftest import DRAFT, NOW, TIME, Caller
 
-LISTS = [r.path for r in ROUTES if issubclass(r.query, Paged)]
+OF = {"/plans/{id}/decisions": "light_2026", "/drafts/{id}/decisions": DRAFT}
+LISTS = [r.path.replace("{id}", OF.get(r.path, "")) for r in ROUTES if issubclass(r.query, Paged)]
 MANY = 60
+DRAFTED = {
+    "title": {"zh": "规划", "en": ""}, "number": "", "issuer": [], "issued": None, "file": "0" * 64, "name": "plan.txt", "document": 1,
+    "version": 1, "state": "draft", "recorded": "2026-03-10T04:00:00Z", "by": "clerk",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +47,11 @@ def crowd(build: Any, portal: Any) -> Caller:
         "INSERT INTO relation_row SELECT asset_id, 'trial.lights', alarm FROM many",
         "INSERT INTO asset_row SELECT alarm, 'trial.note', alarm, alarm, NULL, NULL, NULL, '{}' FROM many",
     ]
+    for n in range(MANY):
+        follow.report(house.twin, "light_2026", "m001", f"clerk {n}", "under_way", f"note {n}")
+        decide(house.twin, "clerk", Step(f"draft:d{n:02}", "read", {}, {"draft": {**DRAFTED, "plan": f"d{n:02}"}}))
+        asked = judge.Asked("reject" if n % 2 else "accept", "clerk", n + 1, ("r001",))
+        judge.judge(house.twin, DRAFT, asked)
     house.twin.store.commit(*(Change(sql, tables={"many": alarms}) for sql in insert))
     return Caller(house, portal)
 

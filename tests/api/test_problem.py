@@ -15,15 +15,40 @@ from citytwin.api.house import House
 from citytwin.api.route import Route
 from citytwin.kernel import errors
 from citytwin.kernel.errors import CityTwinError, Fault
-from tests.api.conftest import Caller, check_problem
+from tests.api.conftest import DRAFT, Caller, check_problem
 
 READS = [r for r in ROUTES if r.method == "GET"]
 WRITES = [r for r in ROUTES if r.body]
-KNOWN = {"/packs/{id}": "trial", "/assets/{id}": "lamp-1", "/plans/{id}": "light_2026"}
+KNOWN = {
+    "/packs/{id}": "/packs/trial",
+    "/assets/{id}": "/assets/lamp-1",
+    "/plans/{id}": "/plans/light_2026",
+    "/plans/{id}/decisions": "/plans/light_2026/decisions",
+    "/plans/{id}/measures/{measure}": "/plans/light_2026/measures/m001",
+    "/drafts/{id}": f"/drafts/{DRAFT}",
+    "/drafts/{id}/decisions": f"/drafts/{DRAFT}/decisions",
+    "/targets/{id}/proposals": "/targets/light_2026.opened/proposals",
+}
+BODIES_OF: dict[str, dict[str, Any]] = {
+    "advance": {"by": "me", "to": "x"},
+    "acknowledge": {"by": "me"},
+    "withdraw": {"by": "me"},
+    "bind": {"by": "me", "indicator": "", "asset": ""},
+    "divide": {"names": ["a", "b"]},
+    "parts": {"by": "me", "parts": []},
+    "report": {"by": "me", "state": "done"},
+    "decide": {"by": "me", "seen": 1, "act": "accept", "records": ["r001"]},
+    "put_in_force": {"by": "me"},
+}
+"""A body that each route takes, by its name."""
 
 
 def url(route: Route, id: str = "1") -> str:
     return "/api" + re.sub(r"{\w+}", id, route.path)
+
+
+def known(route: Route) -> str:
+    return "/api" + KNOWN[route.path] if route.path in KNOWN else url(route)
 
 
 def named(routes: list[Route]) -> dict[str, Any]:
@@ -49,7 +74,7 @@ def test_another_method_is_405_and_says_which_there_are(client: Caller, route: R
 
 @pytest.mark.parametrize("route", **named(READS))
 def test_head_answers_as_get_does(client: Caller, route: Route) -> None:
-    target = url(route, KNOWN.get(route.path, "1")) + ("?type=trial.warmth" if route.path == "/latest" else "")
+    target = known(route) + ("?type=trial.warmth" if route.path == "/latest" else "")
     got, head = client.get(target), client.request("HEAD", target)
     assert (head.status_code, head.headers["content-type"]) == (got.status_code, got.headers["content-type"])
 
@@ -97,7 +122,7 @@ CASES = [
     ("route", "name", "value"), CASES, ids=[f"{r.method} {r.path} {n}={v[:20]}" for r, n, v in CASES]
 )
 def test_a_bad_parameter_is_400_and_named(client: Caller, route: Route, name: str, value: str) -> None:
-    target = url(route, KNOWN.get(route.path, "1"))
+    target = known(route)
     told = check_problem(client.request(route.method, f"{target}?{name}={value}"), 400, "bad_request")
     assert told["where"] == name
     assert told["hint"]
@@ -169,8 +194,7 @@ def test_a_body_too_large_is_413(build: Any, portal: Any, route: Route) -> None:
 
 @pytest.mark.parametrize("route", **named([r for r in WRITES if r.slots]))
 def test_acting_on_nothing_is_404(client: Caller, route: Route) -> None:
-    body = {"by": "me"} if route.name == "acknowledge" else {"by": "me", "to": "x"}
-    check_problem(client.post(url(route, "nothing"), json=body), 404, "not_found")
+    check_problem(client.post(url(route, "nothing"), json=BODIES_OF[route.name]), 404, "not_found")
 
 
 def test_a_model_that_is_not_there_is_404(client: Caller) -> None:

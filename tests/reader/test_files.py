@@ -62,8 +62,35 @@ def test_cells_of_a_pdf_table_stay_apart() -> None:
     table = [("指标名称", "2020年", "2025年"), ("污水处理率", "95", "98"), ("管网漏损率", "12", "8")]
     cells = [(60.0 + 140 * j, 700.0 - 20 * i, words) for i, row in enumerate(table) for j, words in enumerate(row)]
     found = rows(read(pdf_of([[(60, 760, "青岚市供水发展规划"), *cells]])))
-    assert [(row["kind"], row["quote"]) for row in found] == [
-        ("table", "指标名称|2020年|2025年污水处理率|95|98管网漏损率|12|8")
+    assert [
+        (row["subject"], row["comparator"], row["value"], row["baseline_value"], row["quote"]) for row in found
+    ] == [
+        ("污水处理率", ">=", 98, 95, "污水处理率|95|98"),
+        ("管网漏损率", "<=", 8, 12, "管网漏损率|12|8"),
+    ]
+
+
+def test_a_pdf_of_two_columns_is_read_column_by_column() -> None:
+    """Full-width titles stay where they are; the left column comes before the right one, however the file draws them."""
+    left = typeset(PLAN[2:9], wide=19, lines=60)[0]
+    right = [(x + 250, y, words) for x, y, words in typeset(PLAN[9:], wide=19, lines=60)[0]]
+    rowwise = sorted([*left, *right], key=lambda place: (-place[1], place[0]))
+    for drawn in ([*left, *right], [*right, *left], rowwise):
+        page = [(120.0, 800.0, PLAN[0] + "的通知"), (240.0, 780.0, PLAN[1]), *drawn]
+        assert told(pdf_of([page])) == TWIN
+
+
+def test_an_empty_cell_of_a_pdf_table_keeps_its_place() -> None:
+    table = [
+        ("指标名称", "单位", "2020年", "2025年", "责任单位"),
+        ("污水处理率", "%", "95", "98", "市水务局"),
+        ("雨水管网", "公里", "", "60", "市城管局"),
+    ]
+    cells = [(60.0 + 90 * j, 700.0 - 20 * i, w) for i, row in enumerate(table) for j, w in enumerate(row) if w]
+    found = rows(read(pdf_of([[(60, 760, "青岚市供水发展规划"), *cells]])))
+    assert [(r["subject"], r["value"], r["unit"], r["baseline_value"], r["lead"]) for r in found] == [
+        ("污水处理率", 98, "%", 95, ["市水务局"]),
+        ("雨水管网", 60, "km", None, ["市城管局"]),
     ]
 
 
@@ -185,7 +212,7 @@ def test_tables_keep_cells_apart_and_cells_with_sentences_are_running_text() -> 
     body += "<w:tbl>" + row("任务", "到2025年，新增绿地60公顷。") + "</w:tbl>"
     assert lines(body) == ["指标 | 2020年 | 2025年", "绿化覆盖率 | 41 | 45", "任务", "到2025年，新增绿地60公顷。"]
     found = rows(read(docx_of(p_of("青岚市绿化规划") + body)))
-    assert [(r["kind"], r["value"]) for r in found] == [("table", None), ("numeric", 600000)]
+    assert [(r["kind"], r["value"]) for r in found] == [("numeric", 45), ("numeric", 600000)]
 
 
 def test_text_boxes_notes_and_page_breaks() -> None:
