@@ -20,6 +20,7 @@ from citytwin.api import (
     measure,
     openapi,
     plan,
+    report,
     run,
     stream,
 )
@@ -38,6 +39,7 @@ ROUTES: tuple[Route, ...] = openapi.routes(
         *plan.ROUTES,
         *bind.ROUTES,
         *measure.ROUTES,
+        *report.ROUTES,
         *draft.ROUTES,
         *file.ROUTES,
         *alarm.ROUTES,

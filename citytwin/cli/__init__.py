@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from citytwin import __version__
 from citytwin.kernel.errors import CityTwinError
 
-PARTS = {"run": "run", "serve": "run", "status": "status", "ingest": "readings", "read": "text", "pack": "pack"}
+PARTS = {
+    "run": "run",
+    "serve": "run",
+    "status": "status",
+    "ingest": "readings",
+    "read": "text",
+    "plan": "plan",
+    "pack": "pack",
+}
 """In which file each command stands: only that one is loaded, so that none pays for the others."""
 
 EPILOG = """\
@@ -19,6 +27,7 @@ a first look:
   citytwin run                                 the reference city Lingang, in your browser
   citytwin status --home .home                 how it stands, on one screen
   citytwin read plan.txt                       what a plan document promises
+  citytwin plan report reuse_2025 --home .home how a plan stands, as a document
   citytwin pack new lighting                   a pack of your own
   citytwin ingest readings.csv --home .home    bring readings in
 """

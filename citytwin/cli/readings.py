@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import urllib.error
-import urllib.parse
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from citytwin.cli.ask import ask
 from citytwin.cli.home import opened, refresh, serving
 from citytwin.engine import decode, ingest
-from citytwin.kernel.errors import BadBatch, BadRequest, Fault, NotFound, StoreBusy
+from citytwin.kernel.errors import BadRequest, NotFound
 from citytwin.kernel.observation import Batch
 
 MEDIA = {
@@ -84,25 +82,8 @@ def _record(body: bytes, media: str, given: argparse.Namespace) -> Any:
 def _send(url: str, body: bytes, media: str, given: argparse.Namespace) -> Any:
     query = {
         "source": "cli",
-        **({"unit": given.unit} if given.unit else {}),
-        **({"key": given.key} if given.key else {}),
+        "unit": given.unit,
+        "key": given.key,
+        "partial": "true" if given.partial else "",
     }
-    if given.partial:
-        query["partial"] = "true"
-    request = urllib.request.Request(
-        f"{url}/api/observations?{urllib.parse.urlencode(query)}", body, {"Content-Type": media}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=600) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as e:
-        try:
-            told = json.load(e)
-            faults = tuple(
-                Fault(f["where"], f["code"], f["message"], f.get("hint", "")) for f in told.get("faults", ())
-            )
-            raise BadBatch(told["detail"], told.get("hint", ""), told.get("where", ""), faults) from e
-        except (ValueError, KeyError, TypeError):
-            raise StoreBusy(f"the server at {url} answered {e.code}", "see its log", url) from e
-    except (urllib.error.URLError, OSError) as e:
-        raise StoreBusy(f"the server at {url} does not answer: {e}", "try again, or stop it", url) from e
+    return json.loads(ask(f"{url}/api/observations", query, body, media))

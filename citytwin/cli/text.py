@@ -29,6 +29,14 @@ def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default="table",
         help="table to look at; jsonl one commitment a line; json and yaml a draft plan per document",
     )
+    p.add_argument(
+        "--home",
+        type=Path,
+        metavar="DIR",
+        help="put the documents into this city as drafts, to be reviewed and published there",
+    )
+    p.add_argument("--by", default="", metavar="NAME", help="who brings them (with --home)")
+    p.add_argument("--of", default="", metavar="DRAFT", help="the draft that this is a new version of (with --home)")
     p.add_argument("--out", type=Path, metavar="FILE", help="write there instead of printing")
     p.set_defaults(action=read)
 
@@ -41,6 +49,8 @@ def read(given: argparse.Namespace) -> int:
         raise NotFound(
             f"the file cannot be read: {e.strerror}", "check its name and permissions", str(given.file)
         ) from e
+    if given.home:
+        return _draft(data, given)
     reading = reader.read(data, given.file.name)
     made = _text(reading, given.format)
     if given.out:
@@ -52,6 +62,30 @@ def read(given: argparse.Namespace) -> int:
             ) from e
     else:
         sys.stdout.write(made)
+    return 0
+
+
+def _draft(data: bytes, given: argparse.Namespace) -> int:
+    """Put the documents into the city: into the one that is being served, else into its store."""
+    from citytwin.cli.ask import ask
+    from citytwin.cli.home import opened, serving
+
+    url = serving(given.home)
+    if url:
+        query = {"name": given.file.name, "by": given.by, "of": given.of}
+        made = json.loads(ask(f"{url}/api/drafts", query, data, "application/octet-stream"))["items"]
+        found = [(d["id"], d["version"], d["title"]["zh"], d["counts"]["open"]) for d in made]
+    else:
+        from citytwin.engine.drafts import fold
+        from citytwin.engine.drafts import read as drafts
+
+        with opened(given.home) as twin:
+            read = drafts.read(twin, data, given.file.name, given.by, given.of)
+            found = [(d.id, d.version, d.title.zh, fold.counts(d)["open"]) for d in read]
+    for id, version, title, waiting in found:
+        again = f", version {version}" if version > 1 else ""
+        print(f"{id}  {title}  ({waiting} to decide{again})")
+    print(f"review: {url}/drafts" if url else f"review: citytwin serve --home {given.home}, then /drafts")
     return 0
 
 

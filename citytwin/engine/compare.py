@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -190,6 +191,7 @@ def common_unit(source: str, target: str) -> float | None:
     return factors[0] / factors[1] if factors[0] and factors[1] else None
 
 
+@lru_cache(maxsize=16384)
 def plain(name: str) -> str:
     """A name in lower case and one width, with one word for what has several.
 
@@ -204,14 +206,17 @@ def plain(name: str) -> str:
 
 def opposed(a: str, b: str) -> bool:
     """Whether two names (made plain) speak of different things: town and country, sewage and rain, one district and another."""
-    places = {m.group() for m in _NAMED_PLACE.finditer(a)}, {m.group() for m in _NAMED_PLACE.finditer(b)}
-    if places[0] and places[1] and not any(x in y or y in x for x in places[0] for y in places[1]):
+    (ours, here), (theirs, there) = _apart(a), _apart(b)
+    if here and there and not any(x in y or y in x for x in here for y in there):
         return True
-    return any(
-        {i for i, words in enumerate(group) if words.search(a)}.isdisjoint(ours)
-        for group in _OPPOSED
-        if (ours := {i for i, words in enumerate(group) if words.search(b)}) and any(w.search(a) for w in group)
-    )
+    return any(x and y and x.isdisjoint(y) for x, y in zip(ours, theirs, strict=True))
+
+
+@lru_cache(maxsize=16384)
+def _apart(name: str) -> tuple[tuple[frozenset[int], ...], frozenset[str]]:
+    """Which words of each group of opposites a name has, and which places it names."""
+    found = tuple(frozenset(i for i, words in enumerate(group) if words.search(name)) for group in _OPPOSED)
+    return found, frozenset(m.group() for m in _NAMED_PLACE.finditer(name))
 
 
 def falling(subject: str) -> bool:

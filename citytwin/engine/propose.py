@@ -33,6 +33,8 @@ _LIGHT = re.compile(
 )
 """Words that say that something is done or counted, not what."""
 _GROWTH = re.compile(r"新增|增设|\bnew(?:ly)?\b|\badded\b", re.IGNORECASE)
+_SHORTEST = 3
+"""Characters of an asset's title that is looked for in a scope: shorter ones stand in many words."""
 _TOLD = 3
 """How many pieces that names have in common are told."""
 _ASIDE = re.compile(r"[（(][^（）()]*[）)]")
@@ -90,7 +92,6 @@ class _Wanted:
     milestone: bool
     relative: bool
     comparator: str
-    value: float | None
     unit: str
     baseline: int | None
     names: str
@@ -207,7 +208,7 @@ def _judge(fit: _Fit, asked: _Wanted, name: str) -> None:
         fit.miss = Title("它不是农村的数", "it is not about the countryside")
         return
     if opposed(plain(subject), name):
-        fit.miss = Title("它统计的是另一类对象", "it counts something else of the kind")
+        fit.miss = Title("它统计的是另一类对象", "it is about another kind of thing")
         return
     rising = asked.comparator in (">=", ">", "increase_by")
     sinking = asked.comparator in ("<=", "<", "reduce_by") or (not rising and falling(subject))
@@ -334,7 +335,11 @@ def _place(
 
     The whole area is the asset called like the city, or the only one that is part of no other. None where many are alike.
     """
-    named = [id for id, (title, _) in there.items() if title.zh in asked.names or title.en.lower() in asked.names]
+    named = [
+        id
+        for id, (title, _) in there.items()
+        if any(len(t) >= _SHORTEST and t.lower() in asked.names for t in (title.zh, title.en))
+    ]
     tops = [id for id, (_, part) in there.items() if not part]
     city = [id for id, (title, _) in there.items() if id == twin.city.id or title.zh == twin.city.title.zh]
     whole = [*tops, *city] if _EVERYWHERE.search(asked.scope) else [*city, *tops]
@@ -435,7 +440,6 @@ def _asked(wanted: Record | Target, document: str) -> _Wanted:
         milestone=wanted.kind == "milestone" or wanted.comparator == "done_by",
         relative=wanted.comparator in ("increase_by", "reduce_by"),
         comparator=wanted.comparator or "=",
-        value=wanted.value,
         unit=wanted.unit,
         baseline=wanted.baseline,
         names=" ".join((zh, en, wanted.scope, *wanted.lead)).lower(),

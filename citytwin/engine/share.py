@@ -345,7 +345,7 @@ def _baselines(
 
     They differ when the baseline year has no figures for some: then the newest before the plan serve as weights for all, and nothing is stated.
     """
-    if indicator is None or {m.type for m in members} != {indicator.per}:
+    if indicator is None or not _fits(indicator, members):
         return None, None
     zone = twin.city.zone
     if target.baseline is not None:
@@ -362,6 +362,11 @@ def _baselines(
     )
     known = stood if any(v is not None for v in stood) else None
     return (stated if target.baseline is not None else known), known
+
+
+def _fits(indicator: Indicator, members: Sequence[_Member]) -> bool:
+    """Whether the indicator is reckoned for assets like these."""
+    return all(m.asset and indicator.per in ("*", m.type) for m in members)
 
 
 def _newest(
@@ -394,7 +399,7 @@ def _no_baselines(indicator: Indicator | None, members: Sequence[_Member]) -> tu
     hint = "divide equally, by a column or by weights"
     if indicator is None:
         return "no indicator measures this target, so nobody knows where the parts stood", f"bind it first, or {hint}"
-    if {m.type for m in members} != {indicator.per}:
+    if not _fits(indicator, members):
         return (
             f"'{indicator.id}' is reckoned per {indicator.per}, not for these parts",
             f"divide among {indicator.per}, or {hint}",
@@ -608,7 +613,7 @@ def _measured(twin: Twin, parent: Target, part: Part) -> tuple[Binding | None, T
     if indicator is None:
         gone = parent.measured_by.indicator
         return None, Title(f"指标 {gone} 未安装", f"Indicator {gone} is not installed")
-    if twin.asset_types[part.asset] == indicator.per:
+    if indicator.per in ("*", twin.asset_types[part.asset]):
         return Binding(indicator.id, part.asset), None
     per = twin.types[indicator.per].title if indicator.per in twin.types else Title(indicator.per, indicator.per)
     return None, Title(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
@@ -20,7 +22,7 @@ from citytwin.kernel.errors import NotFound
 from citytwin.kernel.indicator import Indicator
 from citytwin.kernel.pack import Pack
 from citytwin.kernel.panel import Panel
-from citytwin.kernel.plan import Plan, Target
+from citytwin.kernel.plan import Plan, Report, Target
 from citytwin.kernel.relation import RelationType
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.store import Store
@@ -74,6 +76,12 @@ class Twin:
     def plan(self, id: str) -> Plan:
         """The plan `id` of this city."""
         return find(self.in_force, id, "plan").plan
+
+    def reports(self, plan: str, as_of: date) -> dict[str, Report]:
+        """What was last said of each measure of a plan by the end of a day in the city's zone."""
+        until = datetime.combine(as_of + timedelta(days=1), time(), ZoneInfo(self.city.zone))
+        held = find(self.in_force, plan, "plan")
+        return {id: said for id in held.reports if (said := held.report(id, until))}
 
     def target(self, id: str) -> tuple[Plan, Target]:
         """The target with the global id `plan.target`, and its plan."""

@@ -16,11 +16,12 @@ from .tokens import Moment, Quantity, quantities
 from .units import is_count
 from .worded import worded
 
-_EACH_TIME = re.compile(r"每(秒|小时|日|天)$")
-_PER_TIME = {"秒": "s", "小时": "h", "日": "日", "天": "日"}
+_EACH_TIME = re.compile(r"(?:每(人|户|床|生))?每(秒|小时|日|天|月|年)$")
+_PER_TIME = {"秒": "s", "小时": "h", "日": "日", "天": "日", "月": "月", "年": "年"}
 _CHANGES = ("reduce_by", "increase_by")
 _LONGEST_CLAUSE = 240  # beyond any that is written; keeps time linear where no comma comes
 _MOST_NUMBERS = 24  # nobody puts more into one clause
+_COVERED = re.compile(r"(?<=覆盖)、(?=[^、]{2,}\d)")  # 站点全覆盖、覆盖率达90%: two promises in one clause
 _COUNTER = re.compile(r"(?![以左上之])[\u4e00-\u9fff]{1,3}?(?=$|[，、。；]|以上|以内|左右)")
 _CLAUSE = re.compile(r"[，；：。！？]")
 _DATE_ONLY = re.compile(r"^[“”（）\d年月日底前末□力争到至在截内今其中规划预计]*$")
@@ -51,12 +52,17 @@ def _clauses(mask: str, start: int, end: int) -> list[Clause]:
 
 
 def _dated_apart(s: Sentence, clause: Clause) -> list[Clause]:
-    """A clause cut where one deliverable ends and another with a date of its own begins: 东区7月建成、西区11月建成."""
+    """A clause cut where one promise ends and another with a date or a number of its own begins: 东区7月建成、西区11月建成."""
     dates = [t for t in s.dates if clause.start <= t.start < clause.end]
-    if len(dates) < 2:
-        return [clause]
     out: list[Clause] = []
     at = clause.start
+    covered = _COVERED.search(clause.text)
+    if covered:
+        stop = at + covered.start()
+        out.append(Clause(at, stop, s.mask[at:stop]))
+        at = stop + 1
+    if len(dates) < 2:
+        return [*out, Clause(at, clause.end, s.mask[at : clause.end])]
     for before, after in pairwise(dates):
         for m in re.finditer("、", s.mask[before.end : after.start]):
             stop = before.end + m.start()
@@ -108,12 +114,14 @@ def _numeric(s: Sentence, clause: Clause, earlier: list[Finding]) -> list[Findin
         if rise is not None:
             stood, floor = (rise, series[0].value), series[0].end
             continue
-        if measures_nothing(s, left, clause, series[0]):
+        whole = any(f.kind == "numeric" for f in earlier + out) and re.search(r"^[，、]?涉及", left)
+        if not whole and measures_nothing(s, left, clause, series[0]):
             continue
         each = _EACH_TIME.search(left)
-        if each:  # 每秒260立方米
+        if each and (each.group(1) or each.group(2) not in "月年"):  # 每秒260立方米, 每人每月1300元
             left = left[: each.start()]
-            series = [replace(q, unit=f"{q.unit}/{_PER_TIME[each.group(1)]}") for q in series]
+            per = (f"{each.group(1)}·" if each.group(1) else "") + _PER_TIME[each.group(2)]
+            series = [replace(q, unit=f"{q.unit}/{per}") for q in series]
         made = _statements(s, clause, series, left, right, earlier + out)
         out += [replace(f, baseline_value=stood[1]) for f in made] if stood else made
         floor, stood = series[-1].end, None
@@ -158,6 +166,8 @@ def _statements(
     kind, sure = judged(s, clause, series, right, moment, promised)
     if kind == "numeric" and earlier and earlier[-1].kind == "rule" and clause.text.startswith("其中"):
         kind, sure = "rule", 0.7  # a part of what the rule before it prescribes
+    elif kind == "numeric" and earlier and earlier[-1].kind == "fact" and _parts(s, clause, series[0], earlier[-1]):
+        kind, sure = "fact", 0.7
     comparisons = _compared(s.mask, clause, series, left)
     names, elided, mismatch = _subjects(series, left, right, comparisons[0], earlier)
     sure *= (0.7 if mismatch else 1.0) * (0.8 if elided or not names[0] else 1.0)
@@ -188,10 +198,18 @@ def _statements(
     return out
 
 
+def _parts(s: Sentence, clause: Clause, q: Quantity, whole: Finding) -> bool:
+    """Whether a number is a part or a share of one just reported: 估算投资58亿元，其中：堤防22亿元，占38%."""
+    left = s.without_times(clause.start, q.start).lstrip("，、")
+    among = left.startswith("其中") or s.mask.find("其中：", max(s.start, whole.end), clause.start) >= 0
+    return left == "占" or (among and q.unit == whole.unit)
+
+
 def _baseline(s: Sentence, clause: Clause, series: list[Quantity], c: Comparison) -> int | None:
     """The year a change is measured from; one named in an earlier clause holds for changes only."""
     base = [t for t in s.times if t.role == "base" and t.start < series[-1].end]
-    if not base or (base[-1].start < clause.start and c.comparator not in _CHANGES):
+    before = bool(base) and base[-1].start < clause.start
+    if not base or (before and (c.comparator not in _CHANGES or w.YEARLY.search(clause.text))):
         return None
     return base[-1].year
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from . import words as w
@@ -12,8 +12,9 @@ from .finding import Finding
 from .record import Responsibility
 from .sections import Heading
 from .split import Part
-from .tokens import Moment, moments
+from .tokens import Moment, last_day, moments
 
+_PLAIN_DASH = re.compile(r"[—–―~]+|-+")
 _ACTOR = re.compile(r"^[^，。]{2,20}?(?:部门|政府|委|局|单位|企业|公司|机构)(?:要|应|须|负责|牵头)")
 
 
@@ -84,6 +85,22 @@ def year_of_section(path: Sequence[Heading]) -> date | None:
         if m and not background([h]):
             return date(int(m.group(1)), 12, 31)
     return None
+
+
+_STAGE = re.compile(r"(?:阶段|步骤|时期|批次|年度)?（([^（）]{4,30})）$|阶段：?(20\d\d年.{2,20})$")
+
+
+def stage(path: Sequence[Heading]) -> Moment | None:
+    """The time of a section that is a stage: 建设阶段（2022年6月—2023年6月） ends with June 2023."""
+    m = _STAGE.search(path[-1].title) if path else None
+    found = moments(_PLAIN_DASH.sub("-", (m.group(1) or m.group(2))), None, False) if m else []
+    last = found[-1] if found else None
+    if m is None or last is None:
+        return None
+    ends = re.search(r"[-至到](\d{1,2})月(?:底|末)?$", _PLAIN_DASH.sub("-", m.group(1) or m.group(2)))
+    if ends and 1 <= int(ends.group(1)) <= 12:
+        last = replace(last, when=last_day(last.year, int(ends.group(1))))
+    return replace(last, role="by", start=path[-1].start, end=path[-1].start) if last.when else None
 
 
 def deadline(f: Finding, thread: Moment | None, block: date | None, last: date | None) -> tuple[date | None, str]:

@@ -22,6 +22,7 @@ _MAKES = re.compile(r"新增|新建|建成|完成|形成|建设|打造|培育|�
 _THRESHOLD = re.compile(r"[\u4e00-\u9fff]{0,4}(?:及|或)?以[上下](?=[\u4e00-\u9fff])")
 _REMOVES = re.compile(r"(?:淘汰|关停|拆除|取缔|退出|整合|禁止|严禁|不再(?:新建|审批|核准)|停止|替代)[^，]*$")
 _OF = re.compile(r"[^，]{2,}的(?:单机容量|容量|规模|面积)?$")
+_COUNT_BEFORE = re.compile(r"\d(?:台|座|个|艘|套|组|条|处)$")
 # Meetings and reports at fixed times are how work is done, not what it achieves.
 _ROUTINE = re.compile(
     r"每(?:[一二两三]?[周月]|[一二两三]?个月|[半一]?个?季度|半年|年|[一二两]年)(?:度|至少|不少于)?(?:组织)?(?:召开|通报|报送|调度|会商|研究|听取|更新)"
@@ -60,6 +61,8 @@ def measures_nothing(s: Sentence, left: str, clause: Clause, q: Quantity) -> boo
             return True
     if re.match(r"[“”□]", after) and q.unit == "":
         return True
+    if re.search(r"(?:分解|下达|细化|压实|延伸)(?:落实)?(?:到|至)$", left):
+        return True  # 分解到8个乡镇: to whom, not how much
     # 以6个城市为重点, 依托2家实验室: the number says where, not how much.
     whole = s.without_times(clause.start, q.start).lstrip("，、")
     framed = w.BASED.match(whole) or (
@@ -79,7 +82,7 @@ def judged(
     achieved = _achieved(left)
     if moment is not None and moment.role == "past":
         return "fact", 0.9
-    if re.search(r"(?:包括|包含|涵盖|分为|分成|划分为|共分|由)[^，]{0,24}$", left) and is_count(last.word):
+    if re.search(r"(?:包括|包含|涵盖|分为|分成|划分为|共分)[^，]{0,24}$", left) and is_count(last.word):
         return "fact", 0.7
     m = w.ALREADY.search(left)
     if m and not w.ACHIEVE.search(left[: m.start()]):
@@ -97,6 +100,9 @@ def judged(
     if setting.news:
         will = by or w.WILL.search(clause.text)
         return ("numeric", 0.6) if will and w.WILL_DO.search(clause.text) else ("fact", 0.8)
+    sized = not is_count(first.word) and first.unit not in ("%", "pp") and _COUNT_BEFORE.search(s.mask, clause.start, first.start)
+    if sized and re.match(r"[\u4e00-\u9fff]", right) and not w.SUFFIX.match(right):
+        return "fact", 0.7  # 2台100万千瓦机组: how large each of them is
     if w.SIZE.search(left) and (right.startswith("的") or (not achieved and not follows)):
         return "fact", 0.7
     suffix = w.SUFFIX.match(right)

@@ -65,9 +65,10 @@ class _Reader:
         self.text = text
         self.part = part
         self.plain = text.plain[part.start : part.end]
-        self.mask = masked(self.plain)
+        apart = _apart(self.plain, part)
+        self.mask = masked(apart)
         written = part.issued.year if part.issued else None
-        self.times = moments(titles_masked(self.plain), part.year, part.annual, written)
+        self.times = moments(titles_masked(apart), part.year, part.annual, written)
         self.starts = [t.start for t in self.times]
         self.heads = headings(text, part)
         self.line_ends = [line.end for line in part.lines]
@@ -121,6 +122,9 @@ class _Reader:
     def _region(self, region: _Region, thread: inherit.Thread, last: date | None) -> list[Commitment]:
         path, base = region.path, self.part.start
         thread.section(inherit.goals(path), len(path) > 1)
+        stage = inherit.stage(path)
+        if stage is not None:
+            thread.moment, thread.keeps = stage, True
         told = inherit.background(path)
         last = inherit.year_of_section(path) or last
         paragraphs = self._paragraphs(region)
@@ -147,7 +151,7 @@ class _Reader:
                     thread.moment = None
                 role = thread.moment.role if thread.moment else ""
                 past = role == "past" and (told or self.part.news or not FORWARD.match(self.plain, a, b))
-                setting = Setting(self.part.news, told, thread.goals, past, role == "by")
+                setting = Setting(self.part.news, told, thread.goals or stage is not None, past, role == "by")
                 for f in findings(Sentence(self.plain, self.mask, a, b, here, setting)):
                     by = self._answering(region, acting, f.end - 1 + base)
                     out.append(self._commitment(region, f, thread.moment, last, by))
@@ -313,6 +317,23 @@ def _valued(said: Amount, stood: Amount | None, name: str, unit: str, year: int 
     )  # fmt: skip
 
 
+def _apart(plain: str, part: Part) -> str:
+    """The text with the last digit of a paragraph blanked where the next one begins with a digit: they are two numbers."""
+    glued = [
+        line.start - part.start - 1
+        for line in part.lines[1:]
+        if line.opens and plain[line.start - part.start - 1].isdigit() and plain[line.start - part.start].isdigit()
+    ]
+    if not glued:
+        return plain
+    pieces: list[str] = []
+    at = 0
+    for n in glued:
+        pieces += (plain[at:n], BLANK)
+        at = n + 1
+    return "".join([*pieces, plain[at:]])
+
+
 def _unmasked(subject: str, mask: str, plain: str, start: int, end: int) -> str:
     """A subject with the words of its brackets, which were blanked out while it was looked for."""
     subject = _LEADING_BRACKET.sub("", subject)
@@ -331,6 +352,8 @@ def _shifted(span: tuple[int, int], by: int) -> tuple[int, int]:
 def _promises(h: Heading) -> bool:
     """Whether a title is more than a name: it gives a share, a year, or (as a numbered item) a quantity."""
     title = h.title
+    if inherit.stage((h,)):
+        return False
     for d in re.finditer(r"(?<![A-Za-z\d])\d+(?:\.\d+)?", title):
         unit = measure(title, d.end()).unit
         if unit == "%" or (unit and (len(title) > 20 or h.number.isascii())):

@@ -71,9 +71,13 @@ def _pieces(text: str) -> list[str]:
     return [piece.strip("。：:. ") for piece in out if piece.strip("。：:. ")]
 
 
+# ，12月底前完成: a deadline behind the bodies
+_DONE_BY = re.compile(r"[，；]?((?:(?:20\d\d年|今年)(?:底|末|\d{1,2}月(?:底|末)?)?|\d{1,2}月(?:底|末)?|年底)(?:之?前)?)(?:完成|办结|落实|建成|见效|取得实效)$")
+
+
 def statement(inside: str) -> tuple[str, tuple[str, ...], tuple[str, ...], bool] | None:
     """Read one statement of responsibility: (mode, lead, participants, etc), or None where it is something else."""
-    inside = re.sub(r"^由", "", inside)
+    inside = _DONE_BY.sub("", re.sub(r"^由", "", inside))
     labels = list(_LABELLED.finditer(inside))
     if labels and labels[0].start() < 4:
         return _labelled(inside, labels)
@@ -125,6 +129,7 @@ def _labelled(inside: str, labels: list[re.Match[str]]) -> tuple[str, tuple[str,
 def due(inside: str) -> str:
     """The words of a deadline that stands with the bodies (完成时限：2024年12月底前), else nothing."""
     m = re.search(rf"{_DUE}：([^；。，）]{{2,30}})", inside)
+    m = m or _DONE_BY.search(inside)
     return m.group(1) if m else ""
 
 

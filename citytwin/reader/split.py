@@ -78,7 +78,17 @@ def split(text: Text) -> tuple[Part, ...]:
         parts.append(_part(text, n + 1, lines[at:stop]))
     known = [p.year for p in parts if p.year]
     fallback = max(set(known), key=known.count) if known else None
-    return tuple(p if p.year else replace(p, year=fallback, year_assumed=fallback is not None) for p in parts)
+    return tuple(p if p.year else _assumed(p, fallback or _first_year(text, p)) for p in parts)
+
+
+def _assumed(part: Part, year: int | None) -> Part:
+    return replace(part, year=year, year_assumed=year is not None)
+
+
+def _first_year(text: Text, part: Part) -> int | None:
+    """The earliest year that a document without a date says something will be done by: then it was written."""
+    named = re.findall(r"(?<![较比从])(20\d\d)年(?:\d{1,2}月|底|末|[上下]半年)", text.plain[part.head_end : part.end])
+    return min(map(int, named)) if named else None
 
 
 def _title_top(text: Text, at: int, floor: int) -> int | None:

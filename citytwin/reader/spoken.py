@@ -9,8 +9,9 @@ from .responsibility import bodies
 
 _CUE = re.compile(
     r"(?P<leads>(?:共同|联合)?牵头(?!单位|部门|人|作用|抓总|方|机构|处室)(?:负责)?)|(?P<charged>(?:共同)?负责(?![人制任]|的态度|单位|部门))|"
-    r"(?P<joins>会同|联合(?=市|省|区|县|相关|有关))|(?P<must>(?:要|应当|应|须|需)(?![求素点闻件道地害约用对急收]))"
+    r"(?P<joins>会同|联合(?=市|省|区|县|相关|有关))|(?P<must>(?:要|应当|应|须|需|将)(?![求素点闻件道地害约用对急收]))"
 )
+_LAST = frozenset("局委厅部署办室府会团司心道镇院位门行社妇区县市）等处队联")  # how the name of a body ends
 _EDGE = "。；，：！？|）（”“"
 _STOP = re.compile(r"[。；！？]")
 # A body ends in one of these; what follows must not make a longer name of it.
@@ -46,10 +47,10 @@ def spoken(plain: str, start: int, end: int) -> tuple[Responsibility, ...]:
     found: list[tuple[int, int, str, tuple[str, ...], tuple[str, ...], bool]] = []
     past = start
     for m in cues:
-        if m.start() < past:
+        if m.start() <= past or plain[m.start() - 1] not in _LAST:
             continue
-        at = max((plain.rfind(c, start, m.start()) + 1 for c in _EDGE), default=start)
-        at = max(at, start, m.start() - _LONGEST, past)
+        low = max(past, m.start() - _LONGEST)
+        at = max(low, *(plain.rfind(c, low, m.start()) + 1 for c in _EDGE))
         by = plain.rfind("由", at, m.start())
         named, etc = bodies(plain[by + 1 if by >= 0 else at : m.start()])
         kind = m.lastgroup or ""
@@ -61,7 +62,18 @@ def spoken(plain: str, start: int, end: int) -> tuple[Responsibility, ...]:
             joined, stop = _others(plain, m.start() if kind == "joins" else stop, end)
         found.append((at, stop, kind, named, joined, etc))
         past = stop
-    return _covering(plain, start, end, found)
+    label = _labelled(plain, start, end)
+    return (*_covering(plain, start, end, found), *((label,) if label else ()))
+
+
+def _labelled(plain: str, start: int, end: int) -> Responsibility | None:
+    """A paragraph that begins with a body and a colon: 市财政局：保障建设资金1亿元。"""
+    colon = plain.find("：", start, min(end, start + 60))
+    head = re.sub(r"^(?:[\d（）一二三四五六七八九十]{1,4}[.、．）]?|[-·●■◆—])", "", plain[start:colon]) if colon > start else ""
+    named, etc = bodies(head)
+    if not named or not all(_BODY.fullmatch(n) for n in named) or _GENERAL.match(named[0]):
+        return None
+    return Responsibility("lead_only", named, (), etc, start, colon, (start, end))
 
 
 def _others(plain: str, at: int, end: int) -> tuple[tuple[str, ...], int]:

@@ -107,5 +107,8 @@ def _made(left: str, said: Finding, dated: bool) -> list[Finding]:
         return []
     if re.search(r"(?:已|对|经|所)$", core[: m.start()]):
         return []
-    name = core[m.end() :].strip("了的") or noun_before(core[: m.start()])
+    rest = core[m.end() :].strip("了的")
+    if re.match(r"并|且|、|后|投[用产运入]|运[行营]|开放|通车|发电|达产|达效", rest):
+        rest = ""  # 平台建成并运行: what is built stands before
+    name = rest or noun_before(core[: m.start()])
     return [replace(said, kind="milestone", subject=name, comparator="done_by", sure=0.8 if said.moment else 0.6)]

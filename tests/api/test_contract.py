@@ -155,7 +155,14 @@ def some(client: Caller) -> dict[str, str]:
     }
 
 
-ELSEWHERE = {"/docs", "/files/{sha256}", "/drafts/{id}/file", "/drafts/{id}/comparison"}
+ELSEWHERE = {
+    "/docs",
+    "/files/{sha256}",
+    "/drafts/{id}/file",
+    "/drafts/{id}/comparison",
+    "/plans/{id}/report.html",
+    "/plans/{id}/report.docx",
+}
 """Routes that tests of their own look at: they answer in bytes, or only once something happened."""
 
 

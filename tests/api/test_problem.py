@@ -25,6 +25,8 @@ KNOWN = {
     "/plans/{id}": "/plans/light_2026",
     "/plans/{id}/decisions": "/plans/light_2026/decisions",
     "/plans/{id}/measures/{measure}": "/plans/light_2026/measures/m001",
+    "/plans/{id}/report.html": "/plans/light_2026/report.html",
+    "/plans/{id}/report.docx": "/plans/light_2026/report.docx",
     "/drafts/{id}": f"/drafts/{DRAFT}",
     "/drafts/{id}/decisions": f"/drafts/{DRAFT}/decisions",
     "/targets/{id}/proposals": "/targets/light_2026.opened/proposals",

@@ -173,7 +173,7 @@ class _Writer:
 
     def content(self) -> Content:
         plan, say = self.facts.plan, self.say
-        name = line(self.title(plan.title))
+        name = line(self.title(plan.title), 200)
         inner = name.replace("《", "〈").replace("》", "〉")
         parts = (
             (say("总体情况", "Overview"), self.overview()),
@@ -283,11 +283,11 @@ class _Writer:
                     say("当前值", "Now"),
                     say("数据期", "Period"),
                     say("当期应达", "Expected by now"),
-                    say("到期预测\n（90%区间）", "Forecast (90% interval)"),
+                    say("到期预测\n90%区间", "Forecast\n90% interval"),
                     say("状态", "Status"),
                     say("牵头单位", "Lead"),
                 ),
-                (9, 30, 25, 16, 14, 16, 18, 12, 16),
+                (9, 22, 29, 15, 17, 15, 19, 15, 15),
                 tuple(self.target_row(r) for r in self.rows),
             )
         else:
@@ -303,7 +303,7 @@ class _Writer:
                     say("进展", "State"),
                     say("最近填报", "Last report"),
                 ),
-                (9, 55, 28, 22, 18, 24),
+                (9, 51, 27, 25, 19, 25),
                 tuple(
                     (
                         str(i),
@@ -329,8 +329,7 @@ class _Writer:
             near = s.forecast if s.goal is None else s.goal
             forecast = scale.apart(s.forecast, near) + scale.suffix()
             if s.low is not None and s.high is not None:
-                between = scale.between(s.low, s.high)
-                forecast += "\n" + self.say(f"（{between}）", f"({between})")
+                forecast += "\n" + scale.between(s.low, s.high)
         return (
             r.n,
             line(self.title(r.target.subject)),
@@ -714,8 +713,9 @@ class _Writer:
             goal = r.scale.figure(r.stands.goal)
             asked += say(f"（即{goal}）", f" (to {goal})")
         if t.deadline:
-            day = self.day(t.deadline)
-            asked += apart + say(f"{day}前", f"by {day}")
+            year_end = (t.deadline.month, t.deadline.day) == (12, 31)
+            until = f"{t.deadline.year}年底前" if year_end else f"{self.day(t.deadline)}前"
+            asked += apart + say(until, f"by {self.day(t.deadline)}")
         return asked
 
     def _asked(self, t: Target) -> str:

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
-from citytwin.engine.report.content import Block, Content, Heading, Section, Table, Text
+from citytwin.engine.report.content import Block, Content, Heading, Table, Text
 from citytwin.engine.report.words import clean
 
 _TWIPS_MM = 1440 / 25.4  # a twip is 1/1440 inch
@@ -22,7 +22,7 @@ def _twips(mm: float) -> int:
 _WIDE, _HIGH = _twips(210), _twips(297)
 _TOP, _LEFT, _AREA = _twips(37), _twips(28), _twips(156)
 _RIGHT, _BOTTOM = _WIDE - _LEFT - _AREA, _HIGH - _TOP - _twips(225)
-_LINE = round(_twips(225) / 22)  # 5.2.3: 22 lines of 28 characters
+_LINE = _twips(225) // 22  # 5.2.3: 22 lines of 28 characters; rounded up, only 21 would fit
 _SPACE = round((_AREA / 28 / 20 - 16) * 4096)  # what a character of 16 pt takes more, in 1/4096 pt
 _FOOTER = (
     _BOTTOM - _twips(7) - 200
@@ -123,7 +123,7 @@ def _styles(zh: bool) -> str:
     exact = f'<w:spacing w:line="{_LINE}" w:lineRule="exact"'
     size = '<w:sz w:val="32"/><w:szCs w:val="32"/>'
     small = '<w:sz w:val="18"/><w:szCs w:val="18"/>'
-    tight = '<w:snapToGrid w:val="0"/><w:spacing w:line="240" w:lineRule="auto"/>'
+    tight = '<w:snapToGrid w:val="0"/><w:spacing w:line="250" w:lineRule="exact"/>'
     bold, italic = ("", "") if zh else ("<w:b/>", "<w:i/>")
     lang = '<w:lang w:val="en-GB" w:eastAsia="zh-CN"/>'
     level1 = f'<w:keepNext/>{exact}{after}/>{indent}<w:outlineLvl w:val="0"/>'
@@ -132,7 +132,7 @@ def _styles(zh: bool) -> str:
     return (
         f'{_HEAD}<w:styles xmlns:w="{_W}"><w:docDefaults><w:rPrDefault><w:rPr>{_fonts("仿宋_GB2312")}{size}{lang}</w:rPr></w:rPrDefault>'
         "<w:pPrDefault/></w:docDefaults>"
-        + _style("Normal", "Normal", f"{exact}/>", "", "")
+        + _style("Normal", "Normal", "", "", "")
         + _style("Title", "Title", big, f'{_fonts("方正小标宋简体")}<w:sz w:val="44"/><w:szCs w:val="44"/>')
         + _style("Subtitle", "Subtitle", f'{exact} w:after="{_LINE}"/><w:jc w:val="center"/>', _fonts("楷体_GB2312"))
         + _style("BodyText", "Body Text", f'{exact}{after}/>{indent}<w:jc w:val="{"both" if zh else "left"}"/>', "")
@@ -140,8 +140,10 @@ def _styles(zh: bool) -> str:
         + _style("Heading2", "heading 2", level2, _fonts("楷体_GB2312") + italic)
         + _style("Cell", "Table Text", tight, small)
         + _style("CellHead", "Table Head", f'{tight}<w:jc w:val="center"/>', _fonts("黑体") + bold + small)
-        + _style("AnnexLabel", "Annex Label", "<w:pageBreakBefore/>", _fonts("黑体") + bold)
-        + _style("Footer", "footer", tight, f'{_fonts("宋体")}<w:sz w:val="28"/><w:szCs w:val="28"/>')
+        + _style("AnnexLabel", "Annex Label", f"<w:pageBreakBefore/>{exact}/>", _fonts("黑体") + bold)
+        + _style(
+            "Footer", "footer", '<w:snapToGrid w:val="0"/>', f'{_fonts("宋体")}<w:sz w:val="28"/><w:szCs w:val="28"/>'
+        )
         + "</w:styles>"
     )
 
@@ -174,13 +176,14 @@ def _document(content: Content) -> str:
     body = [_paragraph("Title", content.title), _paragraph("Subtitle", content.subtitle)]
     for section in content.sections:
         body.append(_paragraph("Heading1", section.title))
-        body += _blocks(section)
+        body += map(_block, section.blocks)
     body += _list(content, zh)
     body += _signed(content, zh)
     for i, annex in enumerate(content.annexes, 1):
         body.append(_paragraph("AnnexLabel", f"附件{i}" if zh else f"Annex {i}"))
         body.append(_paragraph("Title", annex.title))
-        body += _blocks(annex)
+        # addresses and hashes do not break: justified, the line before them would be torn apart
+        body += [_block(block, '<w:jc w:val="left"/>') for block in annex.blocks]
     return (
         f'{_HEAD}<w:document xmlns:w="{_W}" xmlns:r="{_R}"><w:body>{"".join(body)}<w:sectPr>'
         '<w:footerReference w:type="default" r:id="rId3"/><w:footerReference w:type="even" r:id="rId4"/>'
@@ -190,32 +193,34 @@ def _document(content: Content) -> str:
     )
 
 
+_KEPT = "<w:keepNext/>"  # 7.3.5.6: the signature does not stand on a page without text
+
+
 def _list(content: Content, zh: bool) -> Iterable[str]:
     """7.3.4: the annexes by name, a line below the text, two characters in."""
+    yield _paragraph("BodyText", "", _KEPT)
     for i, annex in enumerate(content.annexes, 1):
-        if i == 1:
-            yield _paragraph("BodyText", "")
         if zh:
-            indent = (
-                '<w:ind w:firstLineChars="200" w:firstLine="640"/>'
-                if i == 1
-                else '<w:ind w:firstLineChars="500" w:firstLine="1600"/>'
-            )
+            # the number of the second stands below that of the first: 附件： takes three characters
+            characters = 2 if i == 1 else 5
+            indent = f'{_KEPT}<w:ind w:firstLineChars="{characters * 100}" w:firstLine="{characters * 320}"/>'
             yield _paragraph("BodyText", f"{'附件：' if i == 1 else ''}{i}.{annex.title}", indent)
         else:
-            yield _paragraph("BodyText", f"Annex {i}. {annex.title}")
+            yield _paragraph("BodyText", f"Annex {i}. {annex.title}", _KEPT)
 
 
 def _signed(content: Content, zh: bool) -> Iterable[str]:
     """7.3.5.2 (no seal): issuing bodies two characters from the right edge, the date below begins two characters further in."""
     wide = {body: _characters(body) for body in content.issuer}
     first, day = max(wide.values(), default=0.0), _characters(content.day)
-    # the one that ends further right stands two characters from the edge
-    left = max(first, day + 2.0 if wide else day) + 2.0
-    yield _paragraph("BodyText", "") * 2
+    further = 2.0 if wide else 0.0
+    # where the widest body begins, in characters from the right edge: it or the date, whichever ends further right, leaves two
+    left = max(first, day + further) + 2.0
+    right = '<w:jc w:val="right"/>'
+    yield _paragraph("BodyText", "", _KEPT) * 2
     for body, width in wide.items():
-        yield _paragraph("BodyText", body, _right(left - width - (first - width) / 2, zh) + '<w:jc w:val="right"/>')
-    yield _paragraph("BodyText", content.day, _right(left - day - (2.0 if wide else 0.0), zh) + '<w:jc w:val="right"/>')
+        yield _paragraph("BodyText", body, _KEPT + _right(left - (first + width) / 2, zh) + right)
+    yield _paragraph("BodyText", content.day, _right(left - further - day, zh) + right)
 
 
 def _characters(text: str) -> float:
@@ -230,14 +235,10 @@ def _right(characters: float, zh: bool) -> str:
     return f'<w:ind w:firstLineChars="0" w:firstLine="0" w:rightChars="{round(held * 100)}" w:right="{round(held * 320)}"/>'
 
 
-def _blocks(section: Section) -> Iterable[str]:
-    return map(_block, section.blocks)
-
-
-def _block(block: Block) -> str:
+def _block(block: Block, more: str = "") -> str:
     match block:
         case Text(text):
-            return _paragraph("BodyText", text)
+            return _paragraph("BodyText", text, more)
         case Heading(text):
             return _paragraph("Heading2", text)
         case Table(head, widths, rows):

@@ -19,8 +19,7 @@ body { margin: 0 auto; max-width: 210mm; padding: 37mm 26mm 35mm 28mm; backgroun
   overflow-wrap: anywhere; }
 h1 { margin: 0 0 8pt; font: normal 22pt/35pt "Times New Roman", FZXiaoBiaoSong-B05S, 方正小标宋简体, STZhongsong, "Noto Serif CJK SC", "Songti SC", serif;
   text-align: center; text-wrap: balance; }
-:lang(zh) h1 { font-weight: normal; }
-.as-of { margin: 0 0 28.95pt; text-align: center; text-indent: 0; font-family: "Times New Roman", KaiTi_GB2312, 楷体_GB2312, KaiTi, STKaiti, "Noto Serif CJK SC", serif; }
+:lang(zh) .as-of, :lang(en) .as-of { margin: 0 0 28.95pt; text-align: center; text-indent: 0; font-family: "Times New Roman", KaiTi_GB2312, 楷体_GB2312, KaiTi, STKaiti, "Noto Serif CJK SC", serif; }
 h2 { margin: 0; padding-left: 2em; text-indent: 0; font: normal 16pt/28.95pt "Times New Roman", SimHei, 黑体, "Heiti SC", "Noto Sans CJK SC", sans-serif; break-after: avoid; }
 h3 { margin: 0; padding-left: 2em; font: normal 16pt/28.95pt "Times New Roman", KaiTi_GB2312, 楷体_GB2312, KaiTi, STKaiti, "Noto Serif CJK SC", serif; break-after: avoid; }
 :lang(en) h2, :lang(en) h3 { padding-left: 0; }
@@ -34,12 +33,13 @@ tr { break-inside: avoid; }
 th, td { border: 0.5pt solid #000; padding: 2pt 2.5pt; text-align: left; vertical-align: middle; white-space: pre-line; }
 th { text-align: center; font-weight: normal; font-family: "Times New Roman", SimHei, 黑体, "Heiti SC", "Noto Sans CJK SC", sans-serif; }
 :lang(en) th { font-weight: bold; }
-.list { margin-top: 28.95pt; }
+.list { margin-top: 28.95pt; break-inside: avoid; break-after: avoid; }
 .list p { padding-left: 5em; text-indent: -3em; text-align: left; }
 .list p + p { padding-left: 5em; text-indent: 0; }
 :lang(en) .list p, :lang(en) .list p + p { padding-left: 0; text-indent: 0; }
 .signed { margin: 57.9pt 0 0 auto; width: fit-content; padding-right: 2em; text-align: center; break-inside: avoid; }
 .signed p { text-indent: 0; text-align: center; }
+.annex p { text-align: left; }
 .annex { break-before: page; margin-top: 57.9pt; }
 .annex h2 { padding: 0; }
 .annex h3 { padding: 0; margin: 0 0 8pt; text-align: center; font: normal 22pt/35pt "Times New Roman", FZXiaoBiaoSong-B05S, 方正小标宋简体, STZhongsong, "Noto Serif CJK SC", serif; }

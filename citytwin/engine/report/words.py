@@ -116,7 +116,7 @@ def unit_name(symbol: str, lang: Language) -> str:
     """A unit as it is written after a number; nothing for bare numbers. Counter words are Chinese only."""
     symbol = line(symbol, 20)
     if not known_unit(symbol):
-        return symbol
+        return "" if lang == "en" and len(symbol) < 3 and not symbol.isascii() else symbol
     id = unit(symbol).id
     if lang == "zh":
         # a counter word says what is counted; the id of its unit does not
@@ -131,7 +131,7 @@ def _raised(id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How the figures of one row are written: divided by `factor` (10,000 or 100,000,000 in Chinese), then the unit."""
+    """How the figures of one row are written: divided by `factor`, then the word for it (`prefix`: 万, million), then the unit."""
 
     lang: Language
     symbol: str
@@ -203,21 +203,20 @@ class Scale:
         return text + Scale(self.lang, symbol, self.factor, self.prefix, self.whole).suffix()
 
     def between(self, low: float, high: float) -> str:
-        """A range: 38至50家, 38–50."""
-        if self.lang == "zh":
-            return f"{self.number(low)}至{self.figure(high)}"
-        return f"{self.number(low)}–{self.figure(high)}"
+        """A range without its unit: 4.7至5.3万, 82.1–85.7%."""
+        sign = "%" if self.symbol == "%" else ""
+        return f"{self.number(low)}{'至' if self.lang == 'zh' else '–'}{self.number(high)}{self.prefix}{sign}"
 
     def suffix(self) -> str:
         """What stands after the number."""
         name = unit_name(self.symbol, self.lang)
-        if self.lang == "zh":
-            return self.prefix + name
-        return name if name in ("%", "") else f" {name}"
+        if self.lang == "en" and name not in ("%", ""):
+            name = f" {name}"
+        return self.prefix + name
 
 
 def scale(symbol: str, values: Sequence[float | None], lang: Language) -> Scale:
-    """How to write figures of this unit that stand beside each other; the first one known decides whether they are counted in 万 or 亿.
+    """How to write figures of this unit that stand beside each other; the first one known decides whether they are counted in 万 or 亿 (millions, billions).
 
     >>> s = scale("kW", [50000.0], "zh")
     >>> s.figure(50000.0), s.figure(43251.0)
@@ -228,6 +227,9 @@ def scale(symbol: str, values: Sequence[float | None], lang: Language) -> Scale:
     whole = counted and bool(known) and known[0] == int(known[0])
     size = abs(known[0]) if known else 0.0
     name = unit_name(symbol, "zh")
-    if lang == "en" or size < 1e4 or name[:1] in ("万", "亿", "%", "‰") or symbol == "pp":
-        return Scale(lang, symbol, 1.0, "", whole)
-    return Scale(lang, symbol, 1e8, "亿", whole) if size >= 1e8 else Scale(lang, symbol, 1e4, "万", whole)
+    steps = ((1e8, "亿"), (1e4, "万")) if lang == "zh" else ((1e9, " billion"), (1e6, " million"))
+    if name[:1] not in ("万", "亿", "%", "‰") and symbol != "pp":
+        for factor, prefix in steps:
+            if size >= factor:
+                return Scale(lang, symbol, factor, prefix, whole)
+    return Scale(lang, symbol, 1.0, "", whole)
