@@ -70,6 +70,8 @@ def _draft(data: bytes, given: argparse.Namespace) -> int:
     from citytwin.cli.ask import ask
     from citytwin.cli.home import opened, serving
 
+    if not given.by.strip():
+        raise BadRequest("it is not said who brings the document", "add --by NAME", "--by")
     url = serving(given.home)
     if url:
         query = {"name": given.file.name, "by": given.by, "of": given.of}

@@ -22,6 +22,8 @@ _MAKES = re.compile(r"新增|新建|建成|完成|形成|建设|打造|培育|�
 _THRESHOLD = re.compile(r"[\u4e00-\u9fff]{0,4}(?:及|或)?以[上下](?=[\u4e00-\u9fff])")
 _REMOVES = re.compile(r"(?:淘汰|关停|拆除|取缔|退出|整合|禁止|严禁|不再(?:新建|审批|核准)|停止|替代)[^，]*$")
 _OF = re.compile(r"[^，]{2,}的(?:单机容量|容量|规模|面积)?$")
+# What a size stands in front of: a name, not the word of what is done with it (二期7公里于年底前开放).
+_NAMED = re.compile(r"(?!于|在|全部|均|全线|建成|投|开放|完成|通车|贯通|实现|竣工|完工)[\u4e00-\u9fff“]")
 _COUNT_BEFORE = re.compile(r"\d(?:台|座|个|艘|套|组|条|处)$")
 # Meetings and reports at fixed times are how work is done, not what it achieves.
 _ROUTINE = re.compile(
@@ -39,7 +41,7 @@ def bare_index(s: Sentence, clause: Clause, q: Quantity) -> bool:
     for strip in (w.ABOUT, w.AT_LEAST, w.AT_MOST):
         head = strip.sub("", head)
     strong = any(p.search(head) for p in (w.DOWN_TO, w.UP_TO, w.HELD, w.KEPT, w.IS)) or head != left
-    return strong and bool(_INDEX.search(left))
+    return strong and bool(_INDEX.search(left) or _INDEX.search(head))
 
 
 def measures_nothing(s: Sentence, left: str, clause: Clause, q: Quantity) -> bool:
@@ -107,7 +109,7 @@ def judged(
         return "fact", 0.7
     suffix = w.SUFFIX.match(right)
     tail = right[suffix.end() :] if suffix else right
-    measured = not is_count(last.word) and last.unit not in ("%", "pp") and bool(re.match(r"[\u4e00-\u9fff“]", tail))
+    measured = not is_count(last.word) and last.unit not in ("%", "pp") and bool(_NAMED.match(tail))
     if measured and (not achieved or re.match(r"[^，、\d]{1,20}\d", tail)):
         return "fact", 0.6  # a size inside a name or a place
     if re.search(r"(?:将|把|能够?|可)$", left) and tail.startswith("的"):  # 将70%的降雨就地消纳: a part of the subject

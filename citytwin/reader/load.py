@@ -198,11 +198,16 @@ def _lines(raw: str) -> tuple[tuple[Line, ...], bool]:
     for (body, indent, blank, feed), wideness in zip(rows, wide, strict=True):
         # ... and a line without one, one space in, is the first of a page.
         page += bool(lines) and (feed if feeds else doubled and not blank and indent == 1)
-        opens = ended or indent >= 2 or (blank and not doubled)
+        ruled = "|" in body  # a row of a table stands for itself
+        opens = ended or ruled or indent >= 2 or (blank and not doubled)
         lines.append(Line(at, at + len(body), indent, opens, page))
         at += len(body)
         # A line broken by machine reaches the margin; one that stops before it, with a sentence, ends a paragraph.
-        ended = wideness < width - 7 and (body[-1] in "。！？：；）”!?:;)" or wideness < 0.8 * width) if width else True
+        ended = (
+            ruled
+            or not width
+            or (wideness < width - 7 and (body[-1] in "。！？：；）”!?:;)" or wideness < 0.8 * width))
+        )
     return tuple(lines), page > 1
 
 

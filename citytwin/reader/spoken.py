@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 from .record import Responsibility
 from .responsibility import bodies
@@ -104,10 +105,11 @@ def _covering(
     plain: str, start: int, end: int, found: list[tuple[int, int, str, tuple[str, ...], tuple[str, ...], bool]]
 ) -> tuple[Responsibility, ...]:
     out: list[Responsibility] = []
+    stops = [m.start() for m in _STOP.finditer(plain, start, end)] if found else []
     since = start
     for n, (at, stop, kind, named, joined, etc) in enumerate(found):
-        edge = _STOP.search(plain, stop, end)
-        close = edge.start() if edge else end
+        edge = bisect_left(stops, stop)
+        close = stops[edge] if edge < len(stops) else end
         following = found[n + 1][0] if n + 1 < len(found) else end
         if kind in ("leads", "joins", "charged") and _EMPTY.match(plain[stop : min(close, stop + 60)]):
             covers = (since, close)

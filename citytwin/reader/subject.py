@@ -6,9 +6,14 @@ import re
 
 from . import words as w
 
-_ACTOR = re.compile(r"^[^，]{2,30}?(?:负责|牵头)(?![人制任单部])(?:组织)?")  # who does it is no part of what is done
+# Who does it is no part of what is done.
+_ACTOR = re.compile(
+    r"^(?:[^，]{2,30}?(?:负责|牵头)(?![人制任单部])(?:组织)?|(?:[^，]{1,12}(?:局|委|厅|政府|部门|单位|街道|公司|中心)|各[^，]{0,8}?[区县市镇道）])"
+    r"(?:要|应当?|须|必须|需|将)(?:在)?|各[区县市](?:（□{1,6}）)?(?=至少))"
+)
+_DOING = re.compile(r"(?:建成|新建|建设|完成|配备|配建|设置|安排|开展|组织|举办|培育|打造|创建)+$")
 _LEAD_IN = re.compile(
-    r"^(?:[一二三四五六七八九十]是|每年|逐年|每月|每季度|年均|日均|以上|以下|以内|左右|年度内|再(?![生次制])|新(?=引进|增加)|[，、；：·\-—□“”]|其中|届时|以来|到|至|在|并|且|使|实现|确保|力争|争取|努力|计划|将|要|应|全年|年内|继续|"
+    r"^(?:[一二三四五六七八九十]是|每年|逐年|每月|每季度|年均|日均|预计|预期|的|以上|以下|以内|左右|年度内|再(?![生次制])|新(?=引进|增加)|[，、；：·\-—□“”]|其中|届时|以来|到|至|在|并|且|使|实现|确保|力争|争取|努力|计划|将|要|应|全年|年内|继续|"
     r"进一步|持续|稳步|逐步|基本|也|还|其|总体|不断|以及|和|及)+"
 )
 _VERB = re.compile(
@@ -32,8 +37,9 @@ def noun_before(text: str) -> str:
     text = re.split(r"[，；。：]", text)[-1]
     text = re.sub(r"(?:分别|均|都|各|合计|累计|年均|每年|平均)+$", "", text)
     text = _ACTOR.sub("", text)
-    text = _LEAD_IN.sub("", text) or text  # “零就业家庭”: a name that is nothing but a quotation
-    return re.sub(_TRAILING, "", _VERB.sub("", text)).strip("，、；：“” ")
+    text = _LEAD_IN.sub("", text) or text.strip("，、；：")  # “零就业家庭”: a name that is nothing but a quotation
+    text = re.sub(_TRAILING, "", _DOING.sub("", _VERB.sub("", text))).strip("，、；： ")
+    return text.strip("“”") if text.count("“") != text.count("”") or text[1:-1].count("”") == 0 else text
 
 
 def noun_after(text: str) -> str:

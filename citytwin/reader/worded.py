@@ -99,6 +99,7 @@ def _made(left: str, said: Finding, dated: bool) -> list[Finding]:
         sign = "reduce_by" if way.group("way") in ("减少", "下降", "降低") else "increase_by"
         return [replace(said, kind="qualitative", subject=core, comparator=sign, sure=0.5)]
     m = w.MADE.search(core) or held
+    examined = m is held
     if held is None and re.search(r"(?:加快|加速|逐步|持续)$", core[: m.start()] if m else ""):
         return []  # 体系加快构建 says where things move, not what will stand
     if m and re.search(r"的(?:省份|地区|城市|企业|单位|区县|部门|项目|机构|个人|家庭|小区|村|街道|人员|车辆|设备)$", core):
@@ -107,7 +108,7 @@ def _made(left: str, said: Finding, dated: bool) -> list[Finding]:
         return []
     if re.search(r"(?:已|对|经|所)$", core[: m.start()]):
         return []
-    rest = core[m.end() :].strip("了的")
+    rest = re.sub(r"^(?:开展|组织|进行|完成|启动)", "", m.group()) if examined else core[m.end() :].strip("了的")
     if re.match(r"并|且|、|后|投[用产运入]|运[行营]|开放|通车|发电|达产|达效", rest):
         rest = ""  # 平台建成并运行: what is built stands before
     name = rest or noun_before(core[: m.start()])

@@ -1,4 +1,4 @@
-"""Does the tutorial work? Writes its files, types its commands, and compares what they print."""
+"""Do the pages that teach work? Writes their files, types their commands, and compares what they print."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ import pytest
 
 import citytwin
 
-PAGE = Path(citytwin.__file__).parent.parent / "docs" / "tutorial.md"
+DOCS = Path(citytwin.__file__).parent.parent / "docs"
+PAGE = DOCS / "tutorial.md"
+PLAN = DOCS / "plan.md"
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.M | re.S)
 
 
@@ -31,6 +33,7 @@ class Reader:
     folder: Path
     port: int
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    draft: str = ""
 
     def write(self, path: str, text: str) -> None:
         target = self.folder / path
@@ -40,11 +43,12 @@ class Reader:
 
     def type(self, command: str) -> str:
         """What a command prints; one that ends in & goes on in the background until it answers."""
-        command = command.replace("8461", str(self.port))
+        command = command.replace("8461", str(self.port)).replace("DRAFT", self.draft)
         behind = command.endswith("&")
         words = shlex.split(command.removesuffix("&"))
         if words[0] == "curl":
-            return self._get(words[-1])
+            body = words[words.index("-d") + 1] if "-d" in words else None
+            return self._get(words[-1], body)
         assert words[0] == "citytwin", f"the reader has no {words[0]}"
         argv = [sys.executable, "-c", "import sys; from citytwin.cli import main; sys.exit(main())", *words[1:]]
         environment = {**os.environ, "PYTHONPATH": str(PAGE.parent.parent), "PYTHONIOENCODING": "utf-8"}
@@ -61,13 +65,16 @@ class Reader:
             check=False,
         )
         assert b"Traceback" not in done.stderr, done.stderr.decode()
-        return done.stdout.decode()
+        if found := re.match(r"plan_\w+", done.stdout.decode()):
+            self.draft = found[0]
+        return done.stdout.decode().replace(str(self.port), "8461")
 
-    def _get(self, url: str) -> str:
+    def _get(self, url: str, body: str | None = None) -> str:
+        asked = urllib.request.Request(url, body.encode() if body else None, {"Content-Type": "application/json"})
         deadline = time.monotonic() + 60
         while True:
             try:
-                with urllib.request.urlopen(url, timeout=10) as answer:
+                with urllib.request.urlopen(asked, timeout=10) as answer:
                     return str(answer.read().decode())
             except urllib.error.HTTPError as e:
                 return str(e.read().decode())
@@ -111,9 +118,10 @@ def expected(text: str) -> re.Pattern[str]:
     return re.compile("\n".join(lines))
 
 
-def test_the_tutorial_does_what_it_says(reader: Reader) -> None:
-    done = list(steps(PAGE.read_text("utf-8")))
-    assert sum(kind == "write" for kind, _, _ in done) >= 10
+@pytest.mark.parametrize(("page", "least"), [(PAGE, 10), (PLAN, 3)], ids=["tutorial", "plan"])
+def test_a_page_that_teaches_does_what_it_says(reader: Reader, page: Path, least: int) -> None:
+    done = list(steps(page.read_text("utf-8")))
+    assert sum(kind == "write" for kind, _, _ in done) >= least
     for kind, what, text in done:
         if kind == "write":
             reader.write(what, text)

@@ -160,6 +160,7 @@ DISTRICT_OLD = """\
 """
 DISTRICT_NEW = """\
 云山市生活垃圾分类工作方案（修订稿）
+云政发〔2023〕12号
 
 一、工作目标
 到2025年，河口县生活垃圾回收利用率达到32%，城东区生活垃圾回收利用率达到38%，城南区生活垃圾回收利用率达到36%。
@@ -258,11 +259,12 @@ def changes(old: Record, new: Record) -> dict[str, str]:
         ({}, {"deadline": date(2026, 12, 31)}, "deadline", "postponed"),
         ({}, {"deadline": date(2024, 12, 31)}, "deadline", "advanced"),
         ({}, {"deadline": None}, "deadline", "loosened"),
+        ({"deadline": None}, {}, "deadline", "tightened"),
         ({}, {"lead": ("市水务局",)}, "lead", "changed"),
         ({"baseline": 2020}, {"baseline": 2019}, "baseline", "changed"),
         ({"scope": "主城区"}, {"scope": "各县城"}, "scope", "changed"),
         ({}, {"value": None}, "value", "loosened"),
-        ({"unit": "万吨", "value": 3.0}, {"unit": "t", "value": 31000.0}, "value", "tightened"),
+        ({"unit": "万吨", "value": 3.0}, {"unit": "t", "value": 29000.0}, "value", "loosened"),
         ({"unit": "%"}, {"unit": "家", "value": 96.0}, "unit", "changed"),
         ({}, {"kind": "milestone", "comparator": "done_by", "value": None, "unit": ""}, "kind", "changed"),
     ],
@@ -296,12 +298,43 @@ def test_the_same_amount_in_another_unit_is_the_same() -> None:
         ({"subject": "人均综合能耗"}, {"subject": "人均用水量"}),
         ({"subject": "生活垃圾回收利用率", "value": 40.0}, {"subject": "生活垃圾无害化处理率", "value": 100.0}),
         ({"subject": "新建污水管网", "unit": "km"}, {"subject": "改造老旧雨水管网", "unit": "km"}),
+        ({"subject": "公共供水管网漏损率", "comparator": "<=", "value": 9.0}, {"subject": "公共供水管网覆盖率"}),
+        ({"subject": "绿色建筑面积比例"}, {"subject": "装配式建筑面积比例", "value": 40.0}),
+        ({"subject": "养老床位数", "unit": "张"}, {"subject": "医疗床位数", "unit": "张", "value": 60.0}),
+        ({"subject": "建成区绿化覆盖率"}, {"subject": "建成区绿地率", "value": 38.0}),
+        ({"subject": "污水管网", "unit": "km"}, {"subject": "污水管网改造", "deadline": date(2035, 12, 31), "value": 10.0, "quote": "另有安排"}),
         ({"subject": "绿色学校比例", "value": 70.0}, {"subject": "绿色医院比例", "value": 50.0}),
     ],
 )  # fmt: skip
 def test_other_targets_are_not_paired(old: dict[str, Any], new: dict[str, Any]) -> None:
     found = compare([record(**old)], [record(**new)])
     assert {k: n for k, n in found.counts.items() if n} == {"dropped": 1, "added": 1}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "value"),
+    [
+        ("农村生活污水治理率", "农村生活污水处理率", 45.0),
+        ("学校达到绿色学校创建要求", "学校达到绿色学校创建标准", 75.0),
+        ("城市污水处理率", "污水处理率（城市）", 96.0),
+        ("能源消费总量", "全市公共机构能源消费总量", 90.0),
+        ("新建充电桩", "新建公共充电桩", 96.0),
+        ("入河排污口整治", "入河排污口清理整治", 96.0),
+        ("万元国内生产总值用水量", "万元GDP用水量", 96.0),
+        ("既有建筑绿色化改造项目", "既有建筑的绿色化改造", 99.0),
+        (
+            "生活垃圾回收利用率",
+            "生活垃圾资源化利用率",
+            95.0,
+        ),  # as far apart as others that differ, but the same number by the same day
+    ],
+)
+def test_a_reworded_target_is_the_same(before: str, after: str, value: float) -> None:
+    beside = [
+        record(s, id=s, start=99) for s in ("森林覆盖率", "节水型企业", "空气质量优良天数比率", "人均公园绿地面积")
+    ]
+    old, new = record(before), record(after, value=value)
+    assert (old, new) in match([old, *beside], [*beside, new])
 
 
 def test_a_renumbered_section_is_no_change() -> None:
@@ -326,6 +359,7 @@ def test_what_is_no_promise_is_left_out() -> None:
     assert compare([replace(old, kind="fact")], [replace(old, kind="rule")]).changes == ()
     assert compare([replace(old, standing="dropped")], []).changes == ()
     assert compare([old], [replace(old, standing="rejected")]).changes == ()
+    assert compare([replace(old, standing="rejected")], [old]).changes == ()
     (found,) = compare([replace(old, standing="accepted")], [replace(old, standing="rejected")]).changes
     assert found.kind == "dropped"
 
@@ -425,13 +459,14 @@ def facts(changes: Sequence[Difference]) -> set[tuple[str | None, str | None, fr
 
 
 @given(some_records)
+@settings(deadline=None)
 def test_a_version_does_not_differ_from_itself(version: list[Record]) -> None:
     found = compare(version, version)
     assert found.counts["same"] == len(found.changes) == len(version)
 
 
 @given(some_records, some_records)
-@settings(max_examples=200)
+@settings(max_examples=150, deadline=None)
 def test_the_way_back_mirrors_the_way_there(a: list[Record], b: list[Record]) -> None:
     there, back = compare(a, b), compare(b, a)
     mirrored = {(new, old, frozenset((f, MIRROR.get(c, c)) for f, c in x)) for old, new, x in facts(there.changes)}
@@ -441,12 +476,14 @@ def test_the_way_back_mirrors_the_way_there(a: list[Record], b: list[Record]) ->
 
 
 @given(some_records, some_records, st.randoms())
+@settings(deadline=None)
 def test_the_order_given_does_not_matter(a: list[Record], b: list[Record], random: Any) -> None:
     expected = compare(a, b)
     assert compare(random.sample(a, len(a)), random.sample(b, len(b))) == expected
 
 
 @given(some_records, some_records)
+@settings(deadline=None)
 def test_every_record_is_told_once(a: list[Record], b: list[Record]) -> None:
     pairs = match(a, b)
     assert sorted(x.id for x, _ in pairs if x) == sorted(r.id for r in a)

@@ -485,6 +485,19 @@ def test_hostile_words_stay_words(lang: Language) -> None:
     assert reader.read(report.docx(content), "a.docx").documents
 
 
+def test_what_no_file_can_hold_is_left_out_of_any_content() -> None:
+    table = Table((HOSTILE,), (156,), ((HOSTILE,),))
+    section = report.Section(HOSTILE, (Text(HOSTILE), Heading(HOSTILE), table))
+    content = replace(ZH, title=HOSTILE, subtitle=HOSTILE, sections=(section,), annexes=(section,), issuer=(HOSTILE,))
+    page = report.html(content)
+    page.encode()
+    assert "\x0b" not in page
+    assert "script" not in WellFormed(page).tags
+    with zipfile.ZipFile(io.BytesIO(report.docx(content))) as archive:
+        for name in archive.namelist():
+            ET.fromstring(archive.read(name))
+
+
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from citytwin.science.likeness import cover, likeness, parts, shared, weights
@@ -91,6 +91,7 @@ def test_nothing_is_like_nothing() -> None:
     st.lists(st.text("城市污水处理率ab cd1", max_size=8), max_size=6),
     st.lists(st.text("城市污水ab cd", max_size=8), max_size=6),
 )
+@settings(deadline=None)
 def test_bounds_and_symmetry(a: list[str], b: list[str]) -> None:
     known = weights([*a, *b])
     found = likeness(a, b, known)
