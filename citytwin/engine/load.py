@@ -349,6 +349,20 @@ def read_plan(path: Path, faults: list[Fault]) -> Plan | None:
                 )
             )
         faults += [Fault(where, "SCHEMA", message, hint) for message, hint in target_faults(target)]
+    measures: set[str] = set()
+    for i, measure in enumerate(made.measures):
+        where = document.where(("measures", i))
+        if measure.id in measures or not ID.fullmatch(measure.id):
+            faults.append(
+                Fault(where, "NAMES", f"measure '{measure.id}' stands twice or is no id", "give it another id")
+            )
+        measures.add(measure.id)
+        if measure.target and measure.target not in seen:
+            faults.append(Fault(where, "NAMES", f"there is no target '{measure.target}'", "name a target of this plan"))
+    for i, target in enumerate(made.targets):
+        if target.part_of and target.part_of not in seen:
+            where = document.where(("targets", i))
+            faults.append(Fault(where, "NAMES", f"there is no target '{target.part_of}'", "name a target of this plan"))
     return made
 
 
