@@ -93,12 +93,13 @@ class Divided(Body, frozen=True, kw_only=True):
 
 def target_proposals(house: House, id: str) -> Proposed:
     """The indicators that could measure a target, the best first"""
-    return proposed(house, house.twin.target(id)[1])
+    plan, found = house.twin.target(id)
+    return proposed(house, found, plan.title.zh)
 
 
-def proposed(house: House, wanted: Target | Record) -> Proposed:
-    """What could measure a target or a record of a draft."""
-    found = propose.propose(house.twin, wanted)
+def proposed(house: House, wanted: Target | Record, document: str) -> Proposed:
+    """What could measure a target or a record of the document with this title."""
+    found = propose.propose(house.twin, wanted, document=document)
     items = []
     for i in found.items:
         declared = house.twin.indicators[i.indicator]

@@ -216,10 +216,11 @@ def decide(house: House, id: str, body: Asked) -> Reviewed:
 
 def record_proposals(house: House, id: str, query: RecordQuery) -> Proposed:
     """The indicators that could measure a record, the best first"""
-    found = next((r for r in fold.draft(house.twin.store, id).records if r.id == query.record), None)
+    d = fold.draft(house.twin.store, id)
+    found = next((r for r in d.records if r.id == query.record), None)
     if found is None:
         raise NotFound(f"there is no record '{query.record[:100]}'", "see the draft", "record")
-    return proposed(house, found)
+    return proposed(house, found, d.title.zh)
 
 
 def comparison(house: House, id: str, query: AgainstQuery) -> Compared:

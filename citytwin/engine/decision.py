@@ -67,10 +67,14 @@ def newest(store: Store, about: str) -> int:
     return int(found["n"][0].as_py())
 
 
-def decisions(store: Store, about: str) -> list[Decision]:
-    """All decisions about `draft:<id>` or `plan:<id>`, or, where `about` ends in a colon, about all of that kind; oldest first."""
+def decisions(store: Store, about: str, after: int = 0) -> list[Decision]:
+    """The decisions about `draft:<id>` or `plan:<id>`, or, where `about` ends in a colon, about all of that kind, oldest first.
+
+    Those up to number `after` are left out.
+    """
     test = "starts_with(about, $about)" if about.endswith(":") else "about = $about"
-    found = store.fetch(f"SELECT * FROM decision WHERE {test} ORDER BY about, n", {"about": about}).to_pylist()
+    sql = f"SELECT * FROM decision WHERE {test} AND n > $after ORDER BY about, n"
+    found = store.fetch(sql, {"about": about, "after": after}).to_pylist()
     return [
         Decision(
             r["about"], r["n"], r["time"], r["actor"], r["act"],

@@ -165,8 +165,6 @@ def _fits(twin: Twin, asked: _Wanted) -> list[_Fit]:
     packs = tuple((p.id, p.title) for p in twin.packs)
     types = tuple((t.id, t.title) for t in twin.types.values())
     indicators = tuple(twin.indicators.values())
-    if not indicators:
-        return []
     systems = tuple(Title(s.zh, s.en) for s in twin.city.systems)
     zh, en = _index(indicators, packs, types, systems)
     beside = f"{asked.scope} {asked.document}"

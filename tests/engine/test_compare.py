@@ -348,7 +348,7 @@ def test_a_renumbered_section_is_no_change() -> None:
 
 def test_the_gravest_detail_names_the_difference() -> None:
     old = record()
-    new = replace(old, value=97.0, deadline=date(2027, 12, 31), lead=("市水务局",))
+    new = replace(old, value=97.0, deadline=date(2027, 12, 31), lead=("市水务局",), quote="城市污水处理率须达到97%")
     (found,) = compare([old], [new]).changes
     assert found.kind == "postponed"
     assert {d.change for d in found.details} == {"tightened", "postponed", "changed"}
