@@ -161,13 +161,18 @@ def _offsets(raw: str) -> list[int]:
 
 def _words(document: reader.Document, raw: str, offsets: Sequence[int]) -> Words:
     a, b = offsets[document.start], offsets[document.end - 1] + 1
-    levels = {s.start: s.level for s in document.sections}
-    paragraphs = tuple(
-        Paragraph(p.start, p.end, _line(raw[offsets[p.start] : offsets[p.end - 1] + 1]), p.page, levels.get(p.start, 0))
-        for p in document.paragraphs
-    )
+    headings = {s.start: s for s in document.sections}
+    paragraphs = []
+    for p in document.paragraphs:
+        heading = headings.get(p.start)
+        # a title may run into its text (（一）题目。正文…): it is shown on a line of its own
+        cut = heading.body if heading and p.start < heading.body < p.end else p.end
+        for start, end, level in ((p.start, cut, heading.level if heading else 0), (cut, p.end, 0)):
+            if start < end:
+                text = _line(raw[offsets[start] : offsets[end - 1] + 1])
+                paragraphs.append(Paragraph(start, end, text, p.page, level))
     sections = tuple(Part(s.path, s.title, s.level, s.start, s.end, s.lead, s.participants) for s in document.sections)
-    return Words(document.start, a, raw[a:b], paragraphs, sections)
+    return Words(document.start, a, raw[a:b], tuple(paragraphs), sections)
 
 
 def _kept(id: str, version: int, words: Words, file: str) -> Change:

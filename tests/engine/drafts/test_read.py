@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,16 @@ def test_a_draft_outlives_the_process(make_twin, tmp_path: Path) -> None:  # typ
     twin.store.close()
     again = fold.drafts(make_twin(path=tmp_path / "city.duckdb").store)
     assert again == [desk.draft]
+
+
+def test_a_title_that_runs_into_its_text_is_shown_on_its_own(desk: Desk) -> None:
+    desk.read(
+        PLAN.replace("（一）完善污水管网\n", "（一）完善污水管网。").replace("二、重点任务\n", "二、重点任务\n\n")
+    )
+    shown = words(desk.twin.store, desk.draft.id, desk.draft.version).paragraphs
+    heads = [p.text for p in shown if p.level]
+    assert heads == ["一、主要目标", "二、重点任务", "（一）完善污水管网。", "（二）建设智慧水务平台"]
+    assert all(a.end == b.start for a, b in pairwise(shown))
 
 
 def test_the_bulletin_gives_a_draft_for_each_document(twin: Twin, shared: Path) -> None:
