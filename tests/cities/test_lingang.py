@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from citytwin.kernel.plan import Binding, Comparator, Kind, Place, Plan, Target
+from citytwin.kernel.plan import Binding, Comparator, Kind, Measure, Place, Plan, Target
 from citytwin.kernel.units import known_unit, unit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,6 +150,23 @@ def test_targets_are_measured_or_say_why_not(name: str) -> None:
             assert ID.fullmatch(measured["asset"]), target["id"]
 
 
+@pytest.mark.parametrize("name", PLANS)
+def test_measures_are_well_formed(name: str) -> None:
+    measures = _plan(name).get("measures", [])
+    assert [measure["id"] for measure in measures] == [f"m{n:03d}" for n in range(1, len(measures) + 1)]
+    for measure in measures:
+        id = measure["id"]
+        assert set(measure) <= _names(Measure), id
+        assert _is_title(measure["title"]), id
+        assert _is_title(measure["evidence"]), id
+        assert set(measure["place"]) == _names(Place), id
+        assert isinstance(measure["place"]["section"], str), id
+        assert measure["place"]["start"] < measure["place"]["end"], id
+        assert type(measure.get("deadline", date.min)) is date, id
+        for body in (*measure.get("lead", ()), *measure.get("participants", ())):
+            assert isinstance(body, str), id
+
+
 def test_fifteen_targets_are_measured() -> None:
     measured = [target["measured_by"] for _, target in _targets() if "measured_by" in target]
     assert len({binding["indicator"] for binding in measured}) == 15
@@ -209,3 +226,32 @@ def test_targets_copy_no_sentence_of_the_bulletin() -> None:
         assert 0 <= place["start"] < place["end"] <= len(text), target["id"]
         assert target["subject"]["zh"] != text[place["start"] : place["end"]], target["id"]
         assert "。" not in target["subject"]["zh"], target["id"]
+
+
+@pytest.mark.parametrize("name", ["marine_2025", "reuse_2025", "institution_2023", "digital_2022"])
+def test_measures_are_the_tasks_of_the_bulletin_and_then_its_milestones(name: str) -> None:
+    lines = _source("plans", "bulletin_tasks.jsonl").read_text("utf-8").splitlines()
+    plan = _plan(name)
+    tasks = [row for row in map(json.loads, lines) if row["doc"] == plan["document"] and row["kind"] == "measure"]
+    measures = plan.get("measures", [])
+    assert [
+        (m["place"], m["title"]["zh"], m.get("lead", []), m.get("participants", []))
+        for m in measures
+        if "target" not in m
+    ] == [
+        ({key: row[key] for key in ("section", "start", "end")}, row["title"], row["lead"], row["participants"])
+        for row in tasks
+    ]
+    same = ("place", "lead", "participants", "deadline")
+    assert [(m["target"], m["title"], *(m.get(key) for key in same)) for m in measures[len(tasks) :]] == [
+        (t["id"], t["subject"], *(t.get(key) for key in same)) for t in plan["targets"] if t["kind"] == "milestone"
+    ]
+
+
+def test_measures_copy_no_sentence_of_the_bulletin() -> None:
+    text = "".join(_source("bulletin", "bulletin.txt").read_text("utf-8").split())
+    for name in PLANS:
+        for measure in _plan(name).get("measures", []):
+            assert 0 <= measure["place"]["start"] < measure["place"]["end"] <= len(text), (name, measure["id"])
+            assert measure["evidence"]["zh"] not in text, (name, measure["id"])
+            assert "。" not in measure["title"]["zh"] + measure["evidence"]["zh"], (name, measure["id"])
