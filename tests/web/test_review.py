@@ -205,6 +205,22 @@ def test_highlight_and_record_select_each_other(tab: Visit, city: Served) -> Non
     assert tab.faults == []
 
 
+def test_highlights_hold_the_words_of_their_records(tab: Visit, city: Served) -> None:
+    spaced = written("白溪县").decode().replace("路灯", "路 灯").replace("，", "，\n").replace("20", " 20")
+    id = draft(city, spaced.encode())
+    review(tab, id, "?show=all")
+    tab.page.wait_for_selector("[data-testid=document] mark")
+    marks = tab.page.locator("[data-testid=document] mark")
+    shown: dict[str, str] = {}
+    for ids, words in zip(
+        marks.evaluate_all("all => all.map(m => m.dataset.r)"), marks.all_text_contents(), strict=True
+    ):
+        for one in ids.split():
+            shown[one] = shown.get(one, "") + "".join(words.split())
+    assert len(shown) > 5
+    assert shown == {r["id"]: r["quote"] for r in records(city, id).values()}
+
+
 def test_words_selected_with_the_mouse_become_a_record(tab: Visit, city: Served) -> None:
     id = draft(city, written("白沙县"))
     review(tab, id)

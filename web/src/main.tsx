@@ -8,6 +8,10 @@ import "./ui/styles/shell.css";
 import "./ui/styles/parts.css";
 import "./ui/styles/lists.css";
 import "./ui/styles/map.css";
+import "./ui/styles/review.css";
+import "./ui/styles/record.css";
+import "./ui/styles/work.css";
+import "./ui/styles/print.css";
 
 const root = document.getElementById("app");
 if (root) render(<App />, root);

@@ -83,3 +83,7 @@ export const post = <T>(target: string, body: unknown): Promise<T> =>
     headers: { Accept: "application/json", "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
+
+/** A file as it is; its name and who brings it are in the query. */
+export const send = <T>(target: string, file: Blob): Promise<T> =>
+  answer<T>(target, { method: "POST", headers: { Accept: "application/json", "Content-Type": file.type || "application/octet-stream" }, body: file });

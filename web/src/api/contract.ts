@@ -1,6 +1,7 @@
 /** What the server answers: one interface per noun. Times are RFC 3339 strings; in columns they are epoch milliseconds. */
 
 import type { FeatureCollection, Geometry } from "geojson";
+import type { Divided, MeasureItem, Published } from "./plan";
 import type { CaseItem } from "./work";
 
 export interface Title {
@@ -219,7 +220,7 @@ export interface IndicatorValues {
   value: (number | null)[];
 }
 
-export interface PlanItem {
+export interface PlanItem extends Published {
   id: string;
   title: Title;
   number: string;
@@ -231,6 +232,7 @@ export interface PlanItem {
 
 export interface Plan extends PlanItem {
   targets: TargetItem[];
+  measures: MeasureItem[];
 }
 
 export interface Progress {
@@ -254,7 +256,7 @@ export interface TargetItem {
   plan: string | PlanRef;
   plan_title?: Title;
   subject: Title;
-  kind: "numeric" | "coverage" | "milestone";
+  kind: "numeric" | "coverage" | "milestone" | "ban";
   comparator: ">=" | "<=" | "=" | ">" | "<" | "approx" | "increase_by" | "reduce_by" | "done_by";
   value: number | null;
   value_max: number | null;
@@ -262,6 +264,8 @@ export interface TargetItem {
   qualifier: string;
   scope: string;
   baseline: number | null;
+  baseline_value: number | null;
+  part_of: string;
   deadline: string | null;
   lead: string[];
   participants: string[];
@@ -280,7 +284,7 @@ export interface PlanRef {
   issued: string | null;
 }
 
-export interface Target extends TargetItem {
+export interface Target extends TargetItem, Divided {
   plan: PlanRef;
   indicator: { id: string; title: Title; unit: string; source: Title; every: string; better: string } | null;
   asset: { id: string; title: Title } | null;
@@ -288,6 +292,8 @@ export interface Target extends TargetItem {
   path: Columns;
   forecast: Columns & { low: (number | null)[]; high: (number | null)[] };
   unit: string;
+  /** That in which the plan states `value`. */
+  stated_unit: string;
 }
 
 export interface Columns {

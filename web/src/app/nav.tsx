@@ -21,6 +21,7 @@ const groups: [Word, [Word & IconName, string][]][] = [
     "group_promise",
     [
       ["plans", "/plans"],
+      ["drafts", "/drafts"],
       ["indicators", "/indicators"],
     ],
   ],
@@ -41,7 +42,7 @@ const groups: [Word, [Word & IconName, string][]][] = [
   ],
 ];
 
-const within = (path: string, to: string): boolean => path === to || (to !== "/" && path.startsWith(`${to}/`)) || (to === "/plans" && path.startsWith("/targets/"));
+const within = (path: string, to: string): boolean => path === to || (to !== "/" && path.startsWith(`${to}/`)) || (to === "/plans" && /^\/(targets|measures)\//.test(path));
 
 export function Nav() {
   const summary = useResource<Summary>("/summary", "live").data;

@@ -6,10 +6,13 @@ import { AssetPage } from "./pages/asset";
 import { Assets } from "./pages/assets";
 import { CasePage } from "./pages/case";
 import { Cases } from "./pages/cases";
+import { DraftPage } from "./pages/draft";
+import { Drafts } from "./pages/drafts";
 import { EvidencePage } from "./pages/evidence";
 import { IndicatorPage } from "./pages/indicator";
 import { Indicators } from "./pages/indicators";
 import { MapPage } from "./pages/map";
+import { MeasurePage } from "./pages/measure";
 import { NotFound } from "./pages/not-found";
 import { Overview } from "./pages/overview";
 import { PackPage } from "./pages/pack";
@@ -29,6 +32,7 @@ const lists: Record<string, PageOf> = {
   "": Overview,
   map: MapPage,
   plans: Plans,
+  drafts: Drafts,
   streams: Streams,
   alarms: Alarms,
   assets: Assets,
@@ -42,7 +46,9 @@ const lists: Record<string, PageOf> = {
 
 const items: Record<string, PageOf> = {
   plans: PlanPage,
+  drafts: DraftPage,
   targets: TargetPage,
+  measures: MeasurePage,
   streams: StreamPage,
   assets: AssetPage,
   cases: CasePage,

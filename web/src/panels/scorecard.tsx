@@ -59,9 +59,17 @@ function columns(withPlan: boolean): Column<TargetItem>[] {
       title: say("target"),
       sort: (t) => inWords(t.subject),
       cell: (t) => (
-        <div style={{ minWidth: "200px" }}>
+        <div class={t.part_of ? "wide-cell indent" : "wide-cell"}>
           <a href={to.target(t.id)}>{inWords(t.subject)}</a>
-          <div class="small faint">{promise(t)}</div>
+          <div class="small faint">
+            {promise(t)}
+            {t.part_of && (
+              <>
+                {" · "}
+                <a href={to.target(t.part_of)}>{say("part_of")}</a>
+              </>
+            )}
+          </div>
         </div>
       ),
     },
@@ -70,7 +78,7 @@ function columns(withPlan: boolean): Column<TargetItem>[] {
       title: say("value_to_goal"),
       end: true,
       cell: (t) =>
-        t.progress.value === null ? (
+        t.progress.value === null || t.measured_by === null ? (
           <span class="faint" title={inWords(t.progress.reason ?? t.not_measured)}>
             {say("dash")}
           </span>
@@ -106,8 +114,15 @@ function columns(withPlan: boolean): Column<TargetItem>[] {
   return all.filter((column) => column !== false);
 }
 
+/** Every part after the target that it is a share of. */
+export function familied(targets: TargetItem[]): TargetItem[] {
+  if (!targets.some((t) => t.part_of)) return targets;
+  const shown = new Set(targets.map((t) => t.id));
+  return targets.filter((t) => !shown.has(t.part_of)).flatMap((t) => [t, ...targets.filter((part) => part.part_of === t.id)]);
+}
+
 export function TargetTable({ targets, withPlan = true, height }: { targets: TargetItem[]; withPlan?: boolean; height?: string }) {
-  return <Table columns={columns(withPlan)} rows={targets} id={(t) => t.id} label={say("targets")} testid="targets" {...(height ? { height } : {})} />;
+  return <Table columns={columns(withPlan)} rows={familied(targets)} id={(t) => t.id} label={say("targets")} testid="targets" {...(height ? { height } : {})} />;
 }
 
 /** The targets a panel is about: those of its indicator, its plan, or its pack. */

@@ -3,6 +3,7 @@
 const strokes = {
   overview: "M2.5 2.5h4.5v6H2.5zM9 2.5h4.5v3.5H9zM2.5 10.5H7v3H2.5zM9 8h4.5v5.5H9z",
   map: "M2 4l4-1.5 4 1.5 4-1.5v9.5L10 13.5l-4-1.5-4 1.5zM6 2.5v9.5M10 4v9.5",
+  drafts: "M9.5 2h-6v12h9V9M6 8.5h2M6 11h4M13.8 3.2 9.5 7.5 8.8 9.2l1.7-.7 4.3-4.3z",
   plans: "M3.5 2h9v12h-9zM6 5.5h4M6 8h4M6 10.5h2.5",
   streams: "M1.5 8.5h3l2-5 3 9 2-4h3",
   alarms: "M8 2.2 14.3 13.3H1.7zM8 6.5v3.2M8 11.4v.2",

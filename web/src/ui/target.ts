@@ -1,6 +1,6 @@
 /** What was promised, and how far it is, in short. */
 
-import type { PlanRef, Progress, TargetItem } from "../api/contract";
+import type { PlanRef, Progress, Target, TargetItem } from "../api/contract";
 import { inWords } from "../state/language";
 import { number, quantity, unit } from "./format";
 import { say } from "./text";
@@ -8,9 +8,10 @@ import { say } from "./text";
 const signs: Partial<Record<TargetItem["comparator"], string>> = { ">=": "≥ ", "<=": "≤ ", ">": "> ", "<": "< ", "=": "" };
 
 /** The promise as it stands in the plan: "≥ 70%", "reduce by 12% from 2020", "done by 2025-12-31". */
-export function promise(target: TargetItem): string {
+export function promise(target: TargetItem | Target): string {
+  const stated = "stated_unit" in target ? target.stated_unit : target.unit;
   if (target.comparator === "done_by" || target.value === null) return target.deadline ? say("done_by", { date: target.deadline }) : say("done");
-  const amount = target.value_max === null || target.value_max === undefined ? quantity(target.value, target.unit) : `${number(target.value)}–${quantity(target.value_max, target.unit)}`;
+  const amount = target.value_max === null || target.value_max === undefined ? quantity(target.value, stated) : `${number(target.value)}–${quantity(target.value_max, stated)}`;
   if (target.comparator === "increase_by" || target.comparator === "reduce_by") {
     const from = target.baseline ? ` (${say("since_baseline", { year: target.baseline })})` : "";
     return `${say(target.comparator)} ${amount}${from}`;

@@ -2,8 +2,12 @@
 
 import { language } from "../state/language";
 import type { Title } from "../api/contract";
+import { planWords } from "./text-plan";
+import { reviewWords } from "./text-review";
 
 const words = {
+  ...planWords,
+  ...reviewWords,
   // Where things are
   overview: { zh: "一张图", en: "Overview" },
   map: { zh: "地图", en: "Map" },

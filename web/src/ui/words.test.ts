@@ -1,7 +1,7 @@
 /** Numbers, times and promises as people read them. */
 
 import { afterEach, describe, expect, it } from "vitest";
-import type { Model, Progress, Run, TargetItem } from "../api/contract";
+import type { Model, Progress, Run, Target, TargetItem } from "../api/contract";
 import { zone } from "../state/clock";
 import { language } from "../state/language";
 import { csv } from "./csv";
@@ -92,6 +92,10 @@ describe("promises", () => {
     language.value = "en";
     expect(promise(target({ comparator: "done_by", value: null, unit: "" }))).toBe("done by 2025-12-31");
     expect(promise(target({ comparator: "approx", value: 90, unit: "m3/d" }))).toBe("about 90 m³/d");
+  });
+
+  it("are said in the unit of the plan, not in that of the figures", () => {
+    expect(promise({ ...target({ comparator: "reduce_by", value: 3, unit: "kgce/m2", baseline: 2020 }), stated_unit: "%" } as Target)).toBe("降低 3% (较 2020 年)");
   });
 
   it("are measured along the way from baseline to goal, up or down", () => {

@@ -89,6 +89,12 @@ function PlanCard({ plan }: { plan: PlanItem }) {
           <span class="num">{say("target_count", { n: plan.counts.total })}</span>
         </div>
         <CountsBar counts={plan.counts} />
+        {plan.measures_counts.total > 0 && (
+          <a class="row small" href={`${to.plan(plan.id)}?view=measures`} data-testid="plan-measures">
+            {say("measure_count", { n: plan.measures_counts.total })}
+            {plan.measures_counts.overdue > 0 && <span class="late-text">{say("overdue_count", { n: plan.measures_counts.overdue })}</span>}
+          </a>
+        )}
       </div>
     </Card>
   );

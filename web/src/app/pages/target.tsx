@@ -1,76 +1,28 @@
-/** One target: its value over time against the path to the deadline, who leads, and the sentence it comes from. */
+/** One target: its value over time against the path to the deadline, what measures it, its parts, who leads, and the sentence it comes from. */
 
-import { useMemo } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { path, segment } from "../../api/client";
-import type { List, Target } from "../../api/contract";
+import type { List, Plan, Target } from "../../api/contract";
 import type { System } from "../../api/register";
+import { Choose, Measured, TargetChanges } from "../../panels/binding";
+import { Divide } from "../../panels/divide";
+import { Parts } from "../../panels/parts";
+import { Course, Numbers } from "../../panels/target-course";
+import { TargetWork } from "../../panels/target-work";
+import { Wording } from "../../panels/wording";
 import { inWords, language } from "../../state/language";
 import { useResource } from "../../state/resource";
 import { queried } from "../../state/route";
-import { colour, theme } from "../../state/theme";
 import { to } from "../../ui/address";
 import { Card } from "../../ui/card";
-import { Chart } from "../../ui/chart";
 import { StatusChip, Tag } from "../../ui/chip";
 import { Facts } from "../../ui/facts";
-import { Figure } from "../../ui/figure";
-import { number, percent, quantity, unit } from "../../ui/format";
-import { lineOption, type Line, type Mark } from "../../ui/line";
+import { quantity } from "../../ui/format";
 import { Page } from "../../ui/page";
 import { Show } from "../../ui/show";
 import { promise } from "../../ui/target";
-import { isWord, say } from "../../ui/text";
-import { ms, period } from "../../ui/time";
+import { say } from "../../ui/text";
 import { AsOf } from "./plans";
-
-function chartOf(target: Target) {
-  const { series, path: way, forecast, progress } = target;
-  const lines: Line[] = [];
-  if (series.time.length > 0) lines.push({ name: say("measured"), time: series.time, value: series.value, color: colour("chart-1"), points: series.time.length < 80 });
-  if (way.time.length > 0) lines.push({ name: say("path_to_goal"), time: way.time, value: way.value, color: colour("text-faint"), dashed: true });
-  if (forecast.time.length > 0) {
-    lines.push({ name: say("forecast"), time: forecast.time, value: forecast.value, low: forecast.low, high: forecast.high, color: colour("chart-4"), dashed: true });
-  }
-  const marks: Mark[] = [];
-  if (progress.goal !== null) marks.push({ name: `${say("goal")} ${number(progress.goal)}`, value: progress.goal, color: colour("met") });
-  const deadline = ms(target.deadline);
-  const asOf = ms(progress.as_of);
-  if (deadline !== null) marks.push({ name: `${say("deadline")} ${target.deadline}`, at: deadline, color: colour("missed") });
-  if (asOf !== null) marks.push({ name: say("as_of"), at: asOf, color: colour("text-faint") });
-  return lineOption({ lines, unit: target.unit, marks, legend: true, byDay: true });
-}
-
-function Course({ target }: { target: Target }) {
-  const option = useMemo(() => chartOf(target), [target, theme.value, language.value]);
-  return (
-    <Card title={say("over_time")} testid="target-course">
-      <Chart option={option} height={360} label={say("over_time")} testid="target-chart" />
-    </Card>
-  );
-}
-
-/** The sentence of numbers. */
-function Numbers({ target }: { target: Target }) {
-  const { progress } = target;
-  const suffix = unit(progress.unit);
-  const of = (value: number | null): string => (value === null ? "" : suffix);
-  const at = progress.period ? period(progress.period, target.indicator?.every ?? "day") : "";
-  return (
-    <div class="figures" data-testid="target-numbers">
-      <Figure label={say("now_is")} value={number(progress.value)} note={of(progress.value)} detail={at} tone={progress.status} />
-      <Figure label={say("goal")} value={number(progress.goal)} note={suffix} detail={target.deadline} />
-      {progress.baseline !== null && <Figure label={say("baseline")} value={number(progress.baseline)} note={suffix} detail={target.baseline} />}
-      <Figure label={say("expected_today")} value={number(progress.expected)} note={of(progress.expected)} detail={progress.as_of} />
-      <Figure
-        label={say("forecast_at_deadline")}
-        value={number(progress.forecast)}
-        note={of(progress.forecast)}
-        detail={progress.low !== null && progress.high !== null && <span title={say("interval_90")}>{`${number(progress.low)}–${number(progress.high)}`}</span>}
-      />
-      <Figure label={say("probability")} value={percent(progress.probability)} />
-    </div>
-  );
-}
 
 function Systems({ ids }: { ids: string[] }) {
   const systems = useResource<List<System>>("/systems?limit=10000", "once").data;
@@ -90,63 +42,71 @@ function Systems({ ids }: { ids: string[] }) {
   );
 }
 
-function Measured({ target }: { target: Target }) {
-  const { indicator, asset } = target;
-  if (!indicator) return null;
-  const every = `every_${indicator.every}`;
+/** What was promised, and where it is written. */
+function Promised({ target }: { target: Target }) {
+  const parent = useResource<Target>(target.part_of ? `/targets/${segment(target.part_of)}` : null, "slow").data;
   return (
-    <Card title={say("measured_by")} testid="target-indicator">
-      <Facts
-        of={[
-          [say("indicators"), <a href={to.indicator(indicator.id)}>{inWords(indicator.title)}</a>],
-          [say("unit"), unit(indicator.unit) || say("dash")],
-          [say("period"), isWord(every) ? say(every) : indicator.every],
-          asset && [say("asset"), <a href={to.asset(asset.id)}>{inWords(asset.title) || asset.id}</a>],
-          [say("source"), inWords(indicator.source) || say("dash")],
-        ]}
-      />
-    </Card>
+    <>
+      <Card title={say("promise")} testid="target-promise">
+        <Facts
+          of={[
+            [say("target"), <b>{promise(target)}</b>],
+            target.part_of !== "" && [say("part_of"), <a href={to.target(target.part_of)}>{inWords(parent?.subject) || target.part_of}</a>],
+            [say("deadline"), target.deadline ?? say("no_deadline")],
+            target.scope !== "" && [say("scope"), target.scope],
+            target.qualifier !== "" && [say("qualifier"), target.qualifier],
+            [say("lead"), target.lead.length > 0 ? target.lead.join("、") : say("dash")],
+            target.participants.length > 0 && [say("participants"), target.participants.join("、")],
+          ]}
+        />
+      </Card>
+      <Card title={say("in_document")} testid="target-place">
+        <Facts
+          of={[
+            [say("plan"), <a href={to.plan(target.plan.id)}>{inWords(target.plan.title)}</a>],
+            target.plan.number !== "" && [say("document_number"), target.plan.number],
+            [say("section"), target.place.section],
+            [say("position"), say("characters", { start: target.place.start, end: target.place.end })],
+          ]}
+        />
+      </Card>
+    </>
   );
 }
 
 function Inside({ target }: { target: Target }) {
-  const measured = target.progress.status !== "not_measured" || target.series.time.length > 0;
+  const [choosing, setChoosing] = useState(false);
+  const [dividing, setDividing] = useState(false);
+  const bound = target.measured_by !== null;
+  const drawn = bound && (target.progress.status !== "not_measured" || target.series.time.length > 0);
   const reason = target.progress.reason ?? target.not_measured;
+  const plan = useResource<Plan>(`/plans/${segment(target.plan.id)}`, "slow").data;
+  const work = plan?.measures.filter((measure) => measure.target === target.id) ?? [];
   return (
     <div class="columns">
       <div class="stack">
-        {measured && <Numbers target={target} />}
+        {drawn && <Numbers target={target} />}
         {reason && (
-          <Card title={say("why_not_measured")} testid="target-reason">
+          <Card title={say(target.progress.status === "not_measured" ? "why_not_measured" : "remark")} testid="target-reason">
             {inWords(reason)}
           </Card>
         )}
-        {measured && <Course target={target} />}
+        {work.length > 0 && <TargetWork plan={target.plan.id} work={work} />}
+        {drawn && <Course target={target} />}
+        <Wording draft={plan?.draft ?? ""} place={target.place} known={target.subject.zh} />
+        {(choosing || (!bound && work.length === 0)) && <Choose target={target} onDone={() => setChoosing(false)} />}
+        {dividing && <Divide target={target} onDone={() => setDividing(false)} />}
+        {!dividing && target.parts.length > 0 && <Parts target={target} onDivide={() => setDividing(true)} />}
+        {!dividing && target.parts.length === 0 && target.part_of === "" && target.value !== null && (
+          <button type="button" class="button self-start" onClick={() => setDividing(true)} data-testid="divide-open">
+            {say("divide")}
+          </button>
+        )}
+        <TargetChanges target={target} />
       </div>
       <div class="stack">
-        <Card title={say("promise")} testid="target-promise">
-          <Facts
-            of={[
-              [say("target"), <b>{promise(target)}</b>],
-              [say("deadline"), target.deadline ?? say("no_deadline")],
-              target.scope !== "" && [say("scope"), target.scope],
-              target.qualifier !== "" && [say("qualifier"), target.qualifier],
-              [say("lead"), target.lead.length > 0 ? target.lead.join("、") : say("dash")],
-              target.participants.length > 0 && [say("participants"), target.participants.join("、")],
-            ]}
-          />
-        </Card>
-        <Card title={say("in_document")} testid="target-place">
-          <Facts
-            of={[
-              [say("plan"), <a href={to.plan(target.plan.id)}>{inWords(target.plan.title)}</a>],
-              target.plan.number !== "" && [say("document_number"), target.plan.number],
-              [say("section"), target.place.section],
-              [say("position"), say("characters", { start: target.place.start, end: target.place.end })],
-            ]}
-          />
-        </Card>
-        <Measured target={target} />
+        <Measured target={target} onChoose={() => setChoosing(true)} />
+        <Promised target={target} />
         <Card title={say("systems_concerned")} testid="target-systems">
           <Systems ids={target.systems} />
         </Card>
@@ -158,16 +118,17 @@ function Inside({ target }: { target: Target }) {
 export function TargetPage({ id }: { id: string }) {
   const target = useResource<Target>(path(`/targets/${segment(id)}`, { as_of: queried("as_of") }), "slow", true);
   const { data } = target;
+  const figure = data?.measured_by && data.progress.value !== null;
   return (
     <Page
       title={inWords(data?.subject) || say("target")}
-      crumbs={[{ title: say("plans"), to: "/plans" }, ...(data ? [{ title: inWords(data.plan.title), to: to.plan(data.plan.id) }] : [])]}
+      crumbs={[{ title: say("plans"), to: "/plans" }, ...(data ? [{ title: inWords(data.plan.title), to: to.plan(data.plan.id) }] : []), ...(data?.part_of ? [{ title: say("part_of"), to: to.target(data.part_of) }] : [])]}
       sub={
         data && (
           <span class="row wrap">
             <StatusChip status={data.progress.status} />
             {promise(data)}
-            {data.progress.value !== null && <span class="faint">{`${say("now_is")} ${quantity(data.progress.value, data.progress.unit)}`}</span>}
+            {figure && <span class="faint">{`${say("now_is")} ${quantity(data.progress.value, data.progress.unit)}`}</span>}
           </span>
         )
       }

@@ -1,0 +1,117 @@
+/** Dividing a target: among whom, by what, each part to be changed by hand, and whether they come to what was promised. */
+
+import { useState } from "preact/hooks";
+import { post, segment } from "../api/client";
+import type { Target } from "../api/contract";
+import type { Division, Part, PartsPreview } from "../api/plan";
+import { invalidate } from "../state/resource";
+import { Refused, refusalOf, useAct } from "../ui/act";
+import { Card } from "../ui/card";
+import { PersonField } from "../ui/person";
+import { isOff, mean, shareOf } from "../ui/share";
+import { SumLine } from "../ui/sum";
+import { say } from "../ui/text";
+import { Among, type Asked } from "./divide-among";
+import { PartsTable } from "./divide-table";
+
+/** The parts that there are, to go on from. */
+function present(target: Target): Part[] {
+  return target.parts.map((t) => {
+    const english = t.subject.en.startsWith(`${target.subject.en} (`) ? t.subject.en.slice(target.subject.en.length + 2, -1) : t.scope;
+    return { title: { zh: t.scope || t.subject.zh, en: english || t.scope }, asset: t.measured_by?.asset ?? "", value: t.value, baseline_value: t.baseline_value, lead: t.lead, deadline: t.deadline };
+  });
+}
+
+/** What each part weighs in the mean that the server came to: its denominator, its baseline, or both. */
+function scaleOf(found: PartsPreview, given: number[] | null): number[] | null {
+  if (found.rule !== "mean" || found.sum === null) return null;
+  const values = found.parts.map((part) => part.value ?? Number.NaN);
+  const stood = found.parts.every((part) => part.baseline_value !== null) ? found.parts.map((part) => part.baseline_value ?? 0) : null;
+  const both = stood && given ? stood.map((value, i) => value * (given[i] ?? 0)) : null;
+  const { sum } = found;
+  return [both, stood, given].find((weights) => weights !== null && Math.abs(mean(values, weights) - sum) <= 1e-9 * Math.max(1, Math.abs(sum))) ?? null;
+}
+
+const named = (part: Part): boolean => part.title.zh.trim() !== "";
+
+export function Divide({ target, onDone }: { target: Target; onDone: () => void }) {
+  const [parts, setParts] = useState<Part[]>(() => present(target));
+  const [rule, setRule] = useState(target.share?.rule ?? "sum");
+  const [weights, setWeights] = useState<number[] | null>(null);
+  const [note, setNote] = useState("");
+  const { busy, refusal, refuse, act } = useAct();
+  const at = `/targets/${segment(target.id)}/parts`;
+  const share = shareOf(parts, rule, target.value, target.comparator, weights);
+  const off = share !== null && isOff(share, target.comparator);
+
+  const preview = async ({ division, weights: given }: Asked) => {
+    refuse(null);
+    try {
+      const found = await post<PartsPreview>(`${at}/preview`, division satisfies Division);
+      setParts(found.parts);
+      setRule(found.rule);
+      setWeights(scaleOf(found, given));
+    } catch (error) {
+      refuse(refusalOf(error));
+    }
+  };
+  const save = async () => {
+    if (parts.length < 2 || !parts.every((part) => named(part) && part.value !== null)) {
+      refuse(say("value_needed"));
+      return;
+    }
+    if (off && !note.trim()) {
+      refuse(say("note_needed"));
+      return;
+    }
+    const tidy = parts.map((part) => ({ ...part, title: { zh: part.title.zh.trim(), en: part.title.en.trim() || part.title.zh.trim() } }));
+    const good = await act(async (by) => {
+      await post<Target>(at, { by, parts: tidy, note: note.trim() });
+      invalidate("/targets", "/plans", "/summary");
+    });
+    if (good) onDone();
+  };
+  return (
+    <Card
+      title={say("divide")}
+      testid="divide"
+      end={
+        <button type="button" class="button small quiet" onClick={onDone}>
+          {say("cancel")}
+        </button>
+      }
+    >
+      <div class="stack">
+        <Among again={parts.length > 0} busy={busy} onAsk={(asked) => void preview(asked)} onFault={refuse} />
+        {parts.length > 0 && (
+          <>
+            <PartsTable
+              parts={parts}
+              unit={target.stated_unit}
+              onChange={(next) => {
+                if (next.length !== parts.length) setWeights(null);
+                setParts(next);
+              }}
+            />
+            {share && <SumLine share={share} unit={target.stated_unit} comparator={target.comparator} />}
+            <div class="columns even">
+              <label class="field tall">
+                {say("note")}
+                <textarea rows={2} value={note} data-testid="divide-note" onInput={(event) => setNote(event.currentTarget.value)} />
+              </label>
+              <PersonField tall />
+            </div>
+          </>
+        )}
+        <Refused why={refusal} />
+        {parts.length > 0 && (
+          <div class="row end">
+            <button type="button" class="button main" disabled={busy} onClick={() => void save()} data-testid="save-division">
+              {say("save_division")}
+            </button>
+          </div>
+        )}
+      </div>
+    </Card>
+  );
+}

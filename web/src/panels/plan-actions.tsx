@@ -1,0 +1,58 @@
+/** What one may do with a plan in force: report on it, compare it, withdraw it. */
+
+import { useState } from "preact/hooks";
+import { path, post, segment } from "../api/client";
+import type { List, Plan, PlanItem } from "../api/contract";
+import { inWords, language } from "../state/language";
+import { invalidate } from "../state/resource";
+import { go, queried } from "../state/route";
+import { to } from "../ui/address";
+import { Confirm } from "../ui/confirm";
+import { Icon } from "../ui/icon";
+import { say } from "../ui/text";
+import { dayOf } from "../ui/time";
+import { lately } from "../state/clock";
+
+function Withdraw({ plan }: { plan: Plan }) {
+  const [asked, setAsked] = useState(false);
+  const withdraw = async (by: string, note: string) => {
+    const left = await post<List<PlanItem>>(`/plans/${segment(plan.id)}/withdraw`, { by, note });
+    if (!left.items.some((one) => one.id === plan.id)) go("/plans"); // nothing of that name is left to look at
+    setTimeout(() => invalidate("/plans", "/targets", "/summary", "/drafts", "/indicators"), 0);
+  };
+  return (
+    <>
+      <button type="button" class="button" onClick={() => setAsked(true)} data-testid="withdraw">
+        {say("withdraw")}
+      </button>
+      {asked && (
+        <Confirm title={say("withdraw_ask", { title: inWords(plan.title) })} verb={say("withdraw")} onYes={withdraw} onClose={() => setAsked(false)} testid="withdraw-ask">
+          {say("withdraw_means")}
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+export function PlanActions({ plan }: { plan: Plan }) {
+  const asked = { as_of: queried("as_of"), lang: language.value };
+  const hint = say("report_hint", { day: queried("as_of") || dayOf(lately.value) });
+  const base = `/api/plans/${segment(plan.id)}`;
+  return (
+    <>
+      <a class="button main" href={path(`${base}/report.html`, asked)} target="_blank" rel="noopener" title={hint} data-testid="report-html">
+        {say("report_html")}
+      </a>
+      <a class="button" href={path(`${base}/report.docx`, asked)} download={`${plan.id}.docx`} title={hint} data-testid="report-docx">
+        <Icon name="download" />
+        {say("report_docx")}
+      </a>
+      {plan.draft && (
+        <a class="button" href={`${to.draft(plan.draft)}?view=compare`} title={say("compare_versions")} data-testid="plan-compare">
+          {say("compare")}
+        </a>
+      )}
+      {plan.version > 0 && <Withdraw plan={plan} />}
+    </>
+  );
+}
