@@ -23,6 +23,7 @@ from citytwin.api import (
     report,
     run,
     stream,
+    version,
 )
 from citytwin.api.house import House
 from citytwin.api.problems import Problems
@@ -40,6 +41,7 @@ ROUTES: tuple[Route, ...] = openapi.routes(
         *bind.ROUTES,
         *measure.ROUTES,
         *report.ROUTES,
+        *version.ROUTES,
         *draft.ROUTES,
         *file.ROUTES,
         *alarm.ROUTES,

@@ -60,6 +60,7 @@ class PartItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     baseline_value: float | None = None
     lead: tuple[str, ...] = ()
     deadline: date | None = None
+    weight: float | None = None
 
 
 class DivisionItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +129,8 @@ def divide(house: House, id: str, body: Dividing) -> DivisionItem:
     )  # fmt: skip
     parts = [
         PartItem(
-            title=p.title, value=p.value, asset=p.asset, baseline_value=p.baseline_value, lead=p.lead, deadline=p.deadline
+            title=p.title, value=p.value, asset=p.asset, baseline_value=p.baseline_value, lead=p.lead,
+            deadline=p.deadline, weight=p.weight,
         )
         for p in made.parts
     ]  # fmt: skip
@@ -137,7 +139,7 @@ def divide(house: House, id: str, body: Dividing) -> DivisionItem:
 
 def parts(house: House, id: str, body: Divided) -> TargetDetail:
     """Divide a target into parts with their own lead and deadline, or take the division back"""
-    given = [share.Part(p.title, p.value, p.asset, p.baseline_value, p.lead, p.deadline) for p in body.parts]
+    given = [share.Part(p.title, p.value, p.asset, p.baseline_value, p.lead, p.deadline, p.weight) for p in body.parts]
     made = share.targets(house.twin, house.twin.target(id)[1], given)
     follow.share(house.twin, id, body.by, made, body.note)
     return target(house, id, AsOf())

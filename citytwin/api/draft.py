@@ -16,6 +16,7 @@ from citytwin.api.house import House
 from citytwin.api.page import Page, Paged, listed
 from citytwin.api.plan import PlanDetail, detail
 from citytwin.api.route import Body, Call, Query, Route
+from citytwin.api.version import Compared, Edition, compared
 from citytwin.engine import compare, files
 from citytwin.engine.drafts import fold, judge, publish, read
 from citytwin.engine.drafts.words import words
@@ -78,42 +79,6 @@ class Reviewed(msgspec.Struct, frozen=True):
     draft: DraftItem
     records: tuple[Record, ...]
     gone: tuple[str, ...]
-
-
-class Edition(msgspec.Struct, frozen=True):
-    """One of the versions that are compared."""
-
-    title: Title
-    number: str
-    issued: date | None
-    label: Title
-
-
-class Changed(msgspec.Struct, frozen=True):
-    """A field that differs."""
-
-    field: str
-    before: Any
-    after: Any
-    change: str
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """What became of one promise: the gravest change, and all of them."""
-
-    kind: str
-    old: Record | None
-    new: Record | None
-    details: list[Changed]
-
-
-class Compared(msgspec.Struct, frozen=True):
-    """Two versions of a plan."""
-
-    old: Edition
-    new: Edition
-    counts: dict[str, int]
-    changes: list[Difference]
 
 
 class UploadQuery(Query, frozen=True, kw_only=True):
@@ -237,13 +202,8 @@ def comparison(house: House, id: str, query: AgainstQuery) -> Compared:
     else:
         what = "no plan is in force" if query.against == "plan" else "it was read once only"
         raise NotFound(f"there is nothing to compare this draft with: {what}", "read its new version", id)
-    found = compare.compare(before, now.records)
-    changes = [
-        Difference(c.kind, c.old, c.new, [Changed(d.field, d.before, d.after, d.change) for d in c.details])
-        for c in found.changes
-    ]
     new = Edition(now.title, now.number, now.issued, _version(now.version))
-    return Compared(old, new, dict(found.counts), changes)
+    return compared(old, before, new, now.records)
 
 
 def _version(n: int) -> Title:

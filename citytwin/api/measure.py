@@ -11,6 +11,7 @@ import msgspec
 
 from citytwin.api.decision import By, Note
 from citytwin.api.house import House
+from citytwin.api.page import Page, Paged, listed
 from citytwin.api.route import Body, Route
 from citytwin.engine import follow
 from citytwin.engine.inforce import InForce
@@ -46,6 +47,7 @@ class MeasureItem(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     note: str
     attachments: tuple[Attachment, ...]
+    on: date | None
 
 
 class MeasureDetail(MeasureItem, frozen=True, kw_only=True):
@@ -56,6 +58,21 @@ class MeasureDetail(MeasureItem, frozen=True, kw_only=True):
     history: list[Report]
 
 
+class TaskItem(MeasureItem, frozen=True, kw_only=True):
+    """A measure, and the plan it stands in."""
+
+    plan: str
+    plan_title: Title
+
+
+class TaskQuery(Paged, frozen=True, kw_only=True):
+    """Whose measures, and in which state."""
+
+    lead: Annotated[str, msgspec.Meta(description="a body that leads")] = ""
+    state: MeasureState | None = None
+    overdue: bool | None = None
+
+
 class Reporting(Body, frozen=True, kw_only=True):
     """How a measure stands; `attachments` are the SHA-256 of files that were sent before."""
 
@@ -63,6 +80,7 @@ class Reporting(Body, frozen=True, kw_only=True):
     state: MeasureState
     note: Note = ""
     attachments: Annotated[tuple[str, ...], msgspec.Meta(max_length=100)] = ()
+    on: date | None = None
 
 
 def standing_of(house: House, held: InForce, m: Measure) -> dict[str, Any]:
@@ -84,6 +102,7 @@ def standing_of(house: House, held: InForce, m: Measure) -> dict[str, Any]:
         "by": said.by if said else "",
         "note": said.note if said else "",
         "attachments": said.attachments if said else (),
+        "on": said.on if said else None,
     }
 
 
@@ -92,6 +111,21 @@ def tally_of(work: Sequence[dict[str, Any]]) -> MeasureCounts:
     counts = Counter(m["state"] for m in work)
     states = {s: counts[s] for s in get_args(MeasureState)}
     return MeasureCounts(**states, overdue=sum(m["overdue"] for m in work), total=len(work))
+
+
+def measures(house: House, query: TaskQuery) -> Page[TaskItem]:
+    """The measures of all plans in force"""
+    every = enumerate(
+        (held, standing_of(house, held, m)) for held in house.twin.in_force.values() for m in held.plan.measures
+    )
+    found = (
+        (n, TaskItem(**m, plan=held.plan.id, plan_title=held.plan.title))
+        for n, (held, m) in every
+        if (not query.lead or query.lead in m["lead"])
+        and query.state in (None, m["state"])
+        and query.overdue in (None, m["overdue"])
+    )
+    return listed(found, query)
 
 
 def measure(house: House, id: str, measure: str) -> MeasureDetail:
@@ -108,11 +142,12 @@ def _detail(house: House, id: str, measure: str) -> MeasureDetail:
 
 def report(house: House, id: str, measure: str, body: Reporting) -> MeasureDetail:
     """Say how a measure stands, with files as proof"""
-    follow.report(house.twin, id, measure, body.by, body.state, body.note, body.attachments)
+    follow.report(house.twin, id, measure, body.by, body.state, body.note, body.attachments, body.on)
     return _detail(house, id, measure)
 
 
 ROUTES = (
+    Route("GET", "/measures", measures),
     Route("GET", "/plans/{id}/measures/{measure}", measure),
     Route("POST", "/plans/{id}/measures/{measure}", report),
 )

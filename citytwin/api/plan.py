@@ -63,13 +63,18 @@ class _Target(msgspec.Struct, frozen=True, kw_only=True):
     measured_by: Binding | None
     not_measured: Title | None
     part_of: str
+    weight: float | None
     progress: Progress
 
 
 class TargetItem(_Target, frozen=True, kw_only=True):
-    """A commitment of a plan, and how it stands. `value` is in `unit`, the figures of `progress` in its own."""
+    """A commitment of a plan, and how it stands. `value` is in `unit`, the figures of `progress` in its own.
+
+    `asset` is whose share of a divided target it is.
+    """
 
     plan: str
+    asset: str
 
 
 class PlanDetail(PlanItem, frozen=True, kw_only=True):
@@ -213,12 +218,13 @@ def _target(p: Plan, t: Target, progress: Progress) -> dict[str, Any]:
         "measured_by": t.measured_by,
         "not_measured": t.not_measured,
         "part_of": f"{p.id}.{t.part_of}" if t.part_of else "",
+        "weight": t.weight,
         "progress": progress,
     }
 
 
 def _item(p: Plan, t: Target, standing: dict[str, Progress]) -> TargetItem:
-    return TargetItem(**_target(p, t, standing[f"{p.id}.{t.id}"]), unit=t.unit, plan=p.id)
+    return TargetItem(**_target(p, t, standing[f"{p.id}.{t.id}"]), unit=t.unit, plan=p.id, asset=t.asset)
 
 
 def plans(house: House, query: PlanQuery) -> Page[PlanItem]:
@@ -305,14 +311,10 @@ def target(house: House, id: str, query: AsOf) -> TargetDetail:
 
 
 def _share(house: House, t: Target, shares: Sequence[Target]) -> Share:
-    parts = [
-        share.Part(
-            s.subject, s.value, s.measured_by.asset if s.measured_by else "", s.baseline_value, s.lead, s.deadline
-        )
-        for s in shares
-    ]
+    parts = [share.Part(s.subject, s.value, s.asset, s.baseline_value, s.lead, s.deadline) for s in shares]
     indicator = house.twin.indicators.get(t.measured_by.indicator) if t.measured_by else None
-    found = share.check(t, parts, indicator=indicator)
+    weights = [s.weight for s in shares if s.weight is not None]
+    found = share.check(t, parts, weights=weights if len(weights) == len(shares) else None, indicator=indicator)
     return Share(found.sum, t.value, found.difference, found.rule)
 
 

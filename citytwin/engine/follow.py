@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -60,9 +62,16 @@ def share(twin: Twin, id: str, by: str, parts: Sequence[Target], note: str = "")
 
 
 def report(
-    twin: Twin, plan: str, id: str, by: str, state: MeasureState, note: str = "", attached: Sequence[str] = ()
+    twin: Twin,
+    plan: str,
+    id: str,
+    by: str,
+    state: MeasureState,
+    note: str = "",
+    attached: Sequence[str] = (),
+    on: date | None = None,
 ) -> None:
-    """Say how a measure stands, with files (SHA-256 of each) as proof. Raises NotFound, BadRequest."""
+    """Say how a measure stands, with files (SHA-256 of each) as proof; `on` is the day it was done. Raises NotFound, BadRequest."""
     with twin.turn:
         found = measure(twin, plan, id)
         held = twin.in_force[plan].report(found.id)
@@ -71,7 +80,10 @@ def report(
             raise BadRequest(f"{len(attachments)} files at once", f"at most {MOST_FILES}", "attachments")
         if state == "done" and not note.strip() and not attachments:
             raise BadRequest("nothing shows that it is done", "say how, or attach the proof", "note")
-        made = Report(found.id, state, twin.clock.now(), by.strip(), note.strip(), attachments)
+        now = twin.clock.now()
+        if on is not None and (state != "done" or on > now.astimezone(ZoneInfo(twin.city.zone)).date()):
+            raise BadRequest("a day of completion goes with what is done, today or before", "leave it out", "on")
+        made = Report(found.id, state, now, by.strip(), note.strip(), attachments, on)
         before = held if held else {"measure": found.id, "state": "not_started"}
         decide(twin, by, Step(inforce.ABOUT + plan, "report", _plain(before), _plain(made), note.strip()))
         twin.recall()

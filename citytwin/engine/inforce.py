@@ -54,6 +54,30 @@ def plans(store: Store, declared: Sequence[Plan]) -> dict[str, InForce]:
     return {id: _since(base, taken.get(id, [])) for id, base in bases.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a plan: 0 is the city's folder; those that were withdrawn have none of their own."""
+
+    version: int
+    plan: Plan
+    recorded: datetime | None = None
+    by: str = ""
+    draft: str = ""
+
+
+def versions(store: Store, declared: Sequence[Plan], plan: str) -> list[Version]:
+    """Every version of a plan as it was put in force, the newest first."""
+    rows = store.fetch(
+        "SELECT version, draft, body, actor, recorded FROM plan_row WHERE plan = $plan AND body <> '' ORDER BY version DESC",
+        {"plan": plan},
+    ).to_pylist()
+    found = [
+        Version(r["version"], msgspec.json.decode(r["body"], type=Plan), r["recorded"], r["actor"], r["draft"])
+        for r in rows
+    ]
+    return found + [Version(0, p) for p in declared if p.id == plan]
+
+
 def _since(base: InForce, taken: Sequence[Decision]) -> InForce:
     """The plan with the bindings, shares and reports decided since it was put in force.
 

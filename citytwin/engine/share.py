@@ -55,6 +55,7 @@ class Part:
     """What one institution, district or name is to reach.
 
     `value` and `baseline_value` are in the units that the target's are in; `value` is None for milestones. `asset` is empty for plain names.
+    `weight` is what the part counts in the mean of a ratio (its denominator), where one was given.
     """
 
     title: Title
@@ -63,6 +64,7 @@ class Part:
     baseline_value: float | None = None
     lead: tuple[str, ...] = ()
     deadline: date | None = None
+    weight: float | None = None
 
 
 class Check(NamedTuple):
@@ -139,6 +141,7 @@ def preview(
             None if stated is None else stated[i],
             (m.title.zh,) if _is_body(m) else target.lead,
             target.deadline,
+            None if given is None else given[i],
         )
         for i, (m, value) in enumerate(zip(members, values, strict=True))
     )
@@ -579,6 +582,8 @@ def _faults(twin: Twin, parent: Target, part: Part) -> list[tuple[str, str]]:
         found.append((f"the value is {part.value}, not a number", "give the value it is to reach"))
     if part.baseline_value is not None and not math.isfinite(part.baseline_value):
         found.append((f"the baseline is {part.baseline_value}, not a number", "give a number, or leave it out"))
+    if part.weight is not None and not (math.isfinite(part.weight) and part.weight > 0):
+        found.append((f"the weight is {part.weight}, not a number above 0", "give one, or leave it out"))
     if part.asset and part.asset not in twin.asset_types:
         found.append((f"there is no asset '{part.asset[:64]}'", "see /api/assets, or leave the asset out"))
     return found
@@ -600,6 +605,8 @@ def _target(twin: Twin, parent: Target, part: Part, id: str) -> Target:
         measured_by=bound,
         not_measured=reason,
         part_of=parent.id,
+        asset=part.asset,
+        weight=part.weight,
     )
 
 

@@ -195,7 +195,7 @@ def _reported(twin: Twin, plan: Plan, target: Target, as_of: date, end: datetime
     said = held.report(measure.id, end) if held and measure else None
     if said is None:
         return None
-    on = said.time.astimezone(ZoneInfo(twin.city.zone)).date()
+    on = said.on or said.time.astimezone(ZoneInfo(twin.city.zone)).date()
     late = target.deadline is not None and (on if said.state == "done" else as_of) > target.deadline
     status: Status
     match said.state:

@@ -39,7 +39,7 @@ class Target:
     the value in the year `baseline`: in percent of it when `unit` is `%`, in percentage points when it is `pp`, else in the
     unit itself. `baseline_value` is the stated value in that year, if the document states one. Exactly one of `measured_by`
     and `not_measured` is given: what measures it, or why nothing does yet. `part_of` is the target that this one is a share of, when
-    it was divided among districts or institutions.
+    it was divided among districts or institutions; `asset` is whose share it is, and `weight` what the share is weighted by in the mean of a ratio.
     """
 
     id: str
@@ -61,6 +61,8 @@ class Target:
     measured_by: Binding | None = None
     not_measured: Title | None = None
     part_of: str = ""
+    asset: str = ""
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was last said of a measure, and who said it."""
+    """What was last said of a measure, and who said it. `on` is the day on which it was done, where that is said."""
 
     measure: str
     state: MeasureState
@@ -99,6 +101,7 @@ class Report:
     by: str
     note: str = ""
     attachments: tuple[Attachment, ...] = ()
+    on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

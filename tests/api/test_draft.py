@@ -124,6 +124,42 @@ def test_versions_are_compared_with_the_plan_in_force_and_with_the_reading_befor
         assert (by["dropped"]["new"], by["dropped"]["old"]["value"]) == (None, 300.0)
 
 
+def test_versions_of_a_plan_are_told_and_compared(own: Caller) -> None:
+    publish(own, open="accept")
+    check_problem(own.get(f"/api/plans/{DRAFT}/comparison"), 404, "not_found")
+    send(own, DOCUMENT.replace("98%", "99%"))
+    publish(own, open="accept")
+    items = own.get(f"/api/plans/{DRAFT}/versions").json()["items"]
+    assert [(v["version"], v["in_force"], v["by"]) for v in items] == [(2, True, "Li"), (1, False, "Li")]
+    told = own.get(f"/api/plans/{DRAFT}/comparison").json()
+    assert {k: n for k, n in told["counts"].items() if n} == {"tightened": 1, "same": 3}
+    back = own.get(f"/api/plans/{DRAFT}/comparison?old=2&new=1").json()
+    assert {k: n for k, n in back["counts"].items() if n} == {"loosened": 1, "same": 3}
+    assert "there are: 1, 2" in check_problem(own.get(f"/api/plans/{DRAFT}/comparison?new=7"), 404, "not_found")["hint"]
+
+
+def test_measures_of_all_plans_are_one_list(own: Caller) -> None:
+    publish(own, open="accept")
+    items = own.get("/api/measures").json()["items"]
+    assert [(m["plan"], m["id"]) for m in items] == [("light_2026", "m001"), *((DRAFT, f"m00{n}") for n in (1, 2, 3))]
+    mine = own.get("/api/measures", params={"lead": "市照明中心"}).json()["items"]
+    assert [m["title"]["zh"] for m in mine] == ["更换老旧路灯"]
+    assert own.get("/api/measures?overdue=true").json()["items"] == []
+
+
+def test_a_ratio_is_divided_by_weights_that_are_kept(own: Caller) -> None:
+    publish(own, open="accept")
+    rate = next(t for t in own.get(f"/api/plans/{DRAFT}").json()["targets"] if t["unit"] == "%")
+    ask = {"names": ["东区", "西区"], "by": "column", "weights": [3, 1]}
+    parts = own.post(f"/api/targets/{rate['id']}/parts/preview", json=ask).json()["parts"]
+    assert [p["weight"] for p in parts] == [3.0, 1.0]
+    parts[0]["value"], parts[1]["value"] = 99.0, 95.0
+    kept = own.post(f"/api/targets/{rate['id']}/parts", json={"by": "Li", "parts": parts}).json()
+    assert kept["share"] == {"sum": 98.0, "goal": 98.0, "difference": 0.0, "rule": "mean"}
+    parts[0]["weight"] = -1
+    check_problem(own.post(f"/api/targets/{rate['id']}/parts", json={"by": "Li", "parts": parts}), 400, "bad_request")
+
+
 def test_a_target_is_bound_and_then_measured(own: Caller) -> None:
     id = "light_2026.opened"
     check_problem(
@@ -168,6 +204,9 @@ def test_a_measure_is_reported_with_its_proof(own: Caller) -> None:
     told = own.post(address, json={"by": "Li", "state": "done", "attachments": [kept["sha256"]]}).json()
     assert (told["state"], told["by"], told["attachments"]) == ("done", "Li", [kept])
     assert [r["state"] for r in told["history"]] == ["done", "delayed", "under_way"]
+    ahead = {"by": "Li", "state": "done", "note": "x", "on": "2026-03-11"}
+    assert check_problem(own.post(address, json=ahead), 400, "bad_request")["where"] == "on"
+    assert own.post(address, json={**ahead, "on": "2026-03-01"}).json()["on"] == "2026-03-01"
     counts = own.get("/api/plans").json()["items"][0]["measures_counts"]
     assert counts == {"not_started": 0, "under_way": 0, "delayed": 0, "done": 1, "overdue": 0, "total": 1}
 

@@ -18,7 +18,7 @@ from citytwin.engine.drafts import judge
 from citytwin.kernel.store import Change
 from tests.api.conftest import DRAFT, NOW, TIME, Caller
 
-OF = {"/plans/{id}/decisions": "light_2026", "/drafts/{id}/decisions": DRAFT}
+OF = {"/plans/{id}/decisions": "light_2026", "/plans/{id}/versions": "light_2026", "/drafts/{id}/decisions": DRAFT}
 LISTS = [r.path.replace("{id}", OF.get(r.path, "")) for r in ROUTES if issubclass(r.query, Paged)]
 MANY = 60
 DRAFTED = {

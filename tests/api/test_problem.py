@@ -24,6 +24,7 @@ KNOWN = {
     "/assets/{id}": "/assets/lamp-1",
     "/plans/{id}": "/plans/light_2026",
     "/plans/{id}/decisions": "/plans/light_2026/decisions",
+    "/plans/{id}/versions": "/plans/light_2026/versions",
     "/plans/{id}/measures/{measure}": "/plans/light_2026/measures/m001",
     "/plans/{id}/report.html": "/plans/light_2026/report.html",
     "/plans/{id}/report.docx": "/plans/light_2026/report.docx",

@@ -62,6 +62,14 @@ def test_a_milestone_done_after_its_deadline_is_missed(city: Twin, clock: FixedC
     assert standing(city, date(2026, 12, 31))[0] == "missed"
 
 
+def test_what_was_done_in_time_and_reported_late_is_met(city: Twin, clock: FixedClock) -> None:
+    clock.moment = NOW.replace(year=2026)
+    follow.report(city, "p", "m001", "李工", "done", "通过验收", on=date(2025, 12, 1))
+    assert standing(city, date(2026, 12, 31)) == ("met", "Reported done on 2025-12-01 by 李工")
+    with pytest.raises(BadRequest, match="completion"):
+        follow.report(city, "p", "m001", "李工", "delayed", on=date(2025, 12, 1))
+
+
 def test_done_must_be_shown(city: Twin) -> None:
     with pytest.raises(BadRequest, match="nothing shows"):
         follow.report(city, "p", "m001", "李工", "done")

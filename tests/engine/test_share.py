@@ -79,7 +79,7 @@ def test_counts_by_a_column_stay_whole_and_add_up(tanks: Twin) -> None:
     assert values(found) == [1, 3, 6]  # quotas 1.25, 2.5, 6.25: the unit left over goes to .5
     assert (found.sum, found.goal, found.difference, found.rule) == (10, 10, 0, "sum")
     assert [p.asset for p in found.parts] == ["t1", "t2", "t3"]
-    assert found.parts[0] == Part(Title("1号水箱", "Tank 1"), 1.0, "t1", None, ("市水务局",), DUE)
+    assert found.parts[0] == Part(Title("1号水箱", "Tank 1"), 1.0, "t1", None, ("市水务局",), DUE, 1.0)
 
 
 def test_amounts_are_cut_into_sensible_decimals(tanks: Twin) -> None:
@@ -320,6 +320,7 @@ def test_parts_become_targets(tanks: Twin) -> None:
         value=4.0,
         measured_by=Binding("tank.level_month", "t1"),
         part_of="x",
+        asset="t1",
     )
     assert [t.measured_by and t.measured_by.asset for t in made] == ["t1", "t2", "t3"]
     for t in made:

@@ -160,20 +160,14 @@ def _measures(
         for i, s in enumerate(sections)
         if not (i + 1 < len(sections) and sections[i + 1].level > s.level) and not _NO_WORK.search(s.title)
     ]
-    ends = {s.path: _latest(r for r in accepted if s.start <= r.start < s.end) for s in leaves}
-    made = [
-        Measure(
-            "",
-            Title(s.title, s.title),
-            Place(s.path, s.start, s.end),
-            s.lead,
-            s.participants,
-            ends[s.path],
-            "",
-            _ANY_PROOF,
-        )
-        for s in leaves
-    ]
+    made = []
+    for s in leaves:
+        inside = [r for r in accepted if s.start <= r.start < s.end]
+        # where no bracket answers for the whole item, those whom its promises name do
+        lead = s.lead or tuple(dict.fromkeys(b for r in inside for b in r.lead))
+        joined = s.participants or tuple(dict.fromkeys(b for r in inside for b in r.participants if b not in lead))
+        title, place = Title(s.title, s.title), Place(s.path, s.start, s.end)
+        made.append(Measure("", title, place, lead, joined, _latest(inside), "", _ANY_PROOF))
     for t in targets:
         if t.kind == "milestone" and not t.part_of:
             proof = next((title for words, title in _PROOF if words.search(t.subject.zh)), _ANY_PROOF)

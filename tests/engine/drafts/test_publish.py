@@ -110,6 +110,25 @@ def test_a_new_version_keeps_ids_bindings_and_measures(desk: Desk) -> None:
     assert desk.twin.in_force[plan.id].version == 2
 
 
+def test_what_a_new_version_says_counts_more_than_what_was_bound_before_it(desk: Desk) -> None:
+    accept(desk)
+    plan = publish.publish(desk.twin, desk.draft.id, "王科长")
+    pool = desk.record("调蓄池").id
+    follow.bind(desk.twin, f"{plan.id}.{pool}", "李工", "tank.level_month", "t1")
+    desk.act("bind", pool, fields={"indicator": "tank.level_month", "asset": "t2"})
+    publish.publish(desk.twin, desk.draft.id, "王科长")
+    assert desk.twin.target(f"{plan.id}.{pool}")[1].measured_by == Binding("tank.level_month", "t2")
+
+
+def test_a_numbered_item_without_a_bracket_is_led_by_those_whom_its_promises_name(desk: Desk) -> None:
+    pipe = desk.record("污水管网").id
+    desk.read(PLAN.replace("（责任单位：区水务局、区城管局）", ""))
+    desk.act("edit", pipe, fields={"lead": ["区管网公司"]})
+    accept(desk)
+    plan = publish.publish(desk.twin, desk.draft.id, "王科长")
+    assert next(m for m in plan.measures if m.title.zh == "完善污水管网").lead == ("区管网公司",)
+
+
 FOLDER = Plan(
     "water", Title("青山区水务提升三年行动计划", "Qingshan water action plan"), ("青山区",), 3, "青水〔2026〕7号",
     targets=(
