@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import yaml
 
 from citytwin import reader
-from citytwin.kernel.errors import BadRequest, NotFound
+from citytwin.kernel.errors import BadRequest, CityTwinError, NotFound
+
+log = logging.getLogger("citytwin.cli")
 
 
 def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -51,7 +54,17 @@ def read(given: argparse.Namespace) -> int:
         ) from e
     if given.home:
         return _draft(data, given)
-    reading = reader.read(data, given.file.name)
+    try:
+        reading = reader.read(data, given.file.name)
+    except CityTwinError:
+        raise
+    except Exception as e:  # whatever a stranger's file brings to light, its owner gets a sentence and not a trace
+        log.debug("a file broke the reader", exc_info=True)
+        raise BadRequest(
+            f"the document cannot be read: {type(e).__name__} in the reader",
+            "this is a fault of CityTwin: send the file to those who look after it",
+            str(given.file),
+        ) from e
     made = _text(reading, given.format)
     if given.out:
         try:

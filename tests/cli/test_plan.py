@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from citytwin import reader
+from citytwin.cli import main
 
 from ..served import Served
 
@@ -116,6 +117,20 @@ def test_refusals_are_one_clear_sentence_with_and_without_a_server(
             assert says in told.stderr, told.stderr
             assert "Traceback" not in told.stderr
             assert told.stdout == ""
+
+
+def test_a_fault_of_the_reader_is_a_sentence_and_no_trace(
+    document: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(data: bytes, name: str = "") -> None:
+        raise ZeroDivisionError("by a page of no width")
+
+    monkeypatch.setattr(reader, "read", broken)
+    assert main(["read", str(document)]) == 1
+    told = capsys.readouterr()
+    assert "ZeroDivisionError in the reader" in told.err
+    assert "Traceback" not in told.err
+    assert told.out == ""
 
 
 def test_no_decision_is_lost_or_halved_when_the_server_is_killed(
