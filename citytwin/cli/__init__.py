@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -60,6 +61,9 @@ def fail(error: CityTwinError, most: int = 20) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, 1 when it failed with a reason, 2 when the command line is wrong."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):  # what is printed is Chinese, whatever the terminal says of itself
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() not in ("utf-8", "utf8"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
     words = sys.argv[1:] if argv is None else argv
     given = parser(words[0] if words else "").parse_args(words)
     try:

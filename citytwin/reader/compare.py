@@ -69,7 +69,7 @@ def _verb(
         if q.value == 100 and q.unit == "%" and not at_least:
             sign = "="  # nothing lies above the whole
         return Comparison(sign, qualifier, head[: m.start()], True)
-    if m := w.DOWN_BY.search(head):
+    if (m := w.DOWN_BY.search(head)) and not m.group().endswith(("减排量", "减少量", "削减量", "节约量")):
         return Comparison("reduce_by", qualifier or ("at_least" if at_least else None), head[: m.start()], True)
     if (m := w.UP_BY.search(head)) and not head.endswith(("新增", "增设")):
         return Comparison("increase_by", qualifier or ("at_least" if at_least else None), head[: m.start()], True)

@@ -319,7 +319,7 @@ def _row(cells: list[_Cell], headed: bool) -> list[Row]:
     inside = [row for cell in cells for row in cell.rows]
     words = [_said(cell) for cell in cells]
     long = any(len(t) > _LONGEST_CELL or "。" in t or "；" in t for t in words)
-    if len(cells) < 2 or not inside or (long and not headed):
+    if not inside or (not headed and (long or len(cells) < 2)) or sum(cell.wide for cell in cells) < 2:
         return inside
     # A cell over several columns is followed by empty ones, so that columns stay in line.
     spread = [t for cell, text in zip(cells, words, strict=True) for t in (text, *[""] * (cell.wide - 1))]

@@ -8,9 +8,9 @@ from citytwin.kernel.errors import CityTwinError
 
 # Far beyond any plan; together they keep the memory of the reader below 500 MB and its time in proportion.
 MAX_BYTES = 50 << 20
-MAX_CHARACTERS = 20_000_000
-MAX_LINES = 200_000
-MAX_MOMENTS = 200_000
+MAX_CHARACTERS = 3_000_000
+MAX_LINES = 60_000
+MAX_MOMENTS = 50_000
 MAX_COMMITMENTS = 10_000
 
 

@@ -17,6 +17,8 @@ class Setting:
     goals: bool = False
     past: bool = False  # the paragraph speaks of a time gone by
     dated: bool = False  # an earlier sentence set a deadline that still holds
+    law: bool = False  # the document lays down rules: 管理办法, 条例
+    annual: bool = False  # the document is one year's work: what it says will be finished is due by its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Sentence:
             # 到2023年，评估“十三五”期间的工程: a time gone by inside the clause does not date it.
             inside = before[-1].role == "past" and before[-1].start - clause.start > 3
             ahead = [t for t in before if t.role == "by"]
-            # 二期30公里于2024年底前开放: a date of the clause's own outweighs one of the clause before.
+            # 二期9公里于2024年底前通车: a date of the clause's own outweighs one of the clause before.
             own = [t for t in dates if at < t.start < clause.end and t.role == "by"]
             if own and before[-1].end <= clause.start and not re.search(r"\d", self.mask[own[0].end : clause.end]):
                 return own[0]

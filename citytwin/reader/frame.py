@@ -23,19 +23,26 @@ _LONGEST_CLAUSE = 240  # beyond any that is written; keeps time linear where no 
 _MOST_NUMBERS = 24  # nobody puts more into one clause
 _COVERED = re.compile(r"(?<=覆盖)、(?=[^、]{2,}\d)")  # 站点全覆盖、覆盖率达90%: two promises in one clause
 _COUNTER = re.compile(r"(?![以左上之])[\u4e00-\u9fff]{1,3}?(?=$|[，、。；]|以上|以内|左右)")
-_CLAUSE = re.compile(r"[，；：。！？]")
+_STATE = re.compile(
+    r"(?:全面|全部|稳定)?(?:达标|合格|覆盖|完成|到位|落实|办结|实施|建成|开通|上云|入网|联网)(?:率|[^，]{0,2})"
+)
+_ALONE = re.compile(r"[，、]?(?:力争|争取|确保|努力|奋斗目标|底线目标)?(?:为|达到?)?")
+_DIGITS = re.compile(r"\d|半|翻|百分之|倍")
+_CLAUSE = re.compile(r"[，；：。！？]|（(?=其中|包括|包含)")
 _DATE_ONLY = re.compile(r"^[“”（）\d年月日底前末□力争到至在截内今其中规划预计]*$")
 
 
 def findings(s: Sentence) -> list[Finding]:
     """Everything a sentence states, in order of appearance."""
-    clauses = [part for clause in _clauses(s.mask, s.start, s.end) for part in _dated_apart(s, clause)]
+    clauses = _clauses(s.mask, s.start, s.end)
+    if len(s.times) > 1 or s.mask.find("覆盖、", s.start, s.end) >= 0:
+        clauses = [part for clause in clauses for part in _dated_apart(s, clause)]
     out: list[Finding] = []
     for i, clause in enumerate(clauses):
         found = _numeric(s, clause, out)
         if not any(f.kind in ("numeric", "fact") for f in found):
             sized = any(f.kind == "rule" for f in found)
-            found += [f for f in worded(s, clause) if not (sized and f.kind == "ban")]  # 不再新建35蒸吨以下的锅炉
+            found += [f for f in worded(s, clause) if not (sized and f.kind == "ban")]  # 不再新建20蒸吨以下的锅炉
         for f in found:
             named = f if f.subject or not out else replace(f, subject=out[-1].subject, elided=True)
             out.append(_widened(named, s, clauses, i))
@@ -75,6 +82,8 @@ def _dated_apart(s: Sentence, clause: Clause) -> list[Clause]:
 
 
 def _cut(mask: str, start: int, end: int) -> list[Clause]:
+    if end > start and mask[end - 1] == "）" and mask.find("（", start, end) < 0:
+        end -= 1  # of a bracket that breaks a number down
     edges = [*range(start, end, _LONGEST_CLAUSE), end]
     return [Clause(a, b, mask[a:b]) for a, b in pairwise(edges)]
 
@@ -100,6 +109,8 @@ def _widened(f: Finding, s: Sentence, clauses: list[Clause], i: int) -> Finding:
 
 
 def _numeric(s: Sentence, clause: Clause, earlier: list[Finding]) -> list[Finding]:
+    if not _DIGITS.search(clause.text):
+        return []
     taken = [t for t in s.times if t.start < clause.end and t.end > clause.start]
     told = islice(quantities(s.mask, clause.start, clause.end, taken), _MOST_NUMBERS)
     numbers = sorted(told, key=lambda q: q.start)
@@ -129,7 +140,7 @@ def _numeric(s: Sentence, clause: Clause, earlier: list[Finding]) -> list[Findin
 
 
 def _counted(s: Sentence, clause: Clause, q: Quantity) -> Quantity | None:
-    """A number whose counter is no known one: 不少于1800课次. It counts behind a comparator, where only the counter follows."""
+    """A number whose counter is no known one: 不少于900课次. It counts behind a comparator, where only the counter follows."""
     m = _COUNTER.match(s.mask, q.end, clause.end)
     left = s.without_times(clause.start, q.start)
     if m is None or not any(p.search(left) for p in (w.AT_LEAST, w.AT_MOST, w.UP_TO, w.HELD)):
@@ -171,6 +182,14 @@ def _statements(
     comparisons = _compared(s.mask, clause, series, left)
     names, elided, mismatch = _subjects(series, left, right, comparisons[0], earlier)
     sure *= (0.7 if mismatch else 1.0) * (0.8 if elided or not names[0] else 1.0)
+    if (
+        elided
+        and earlier
+        and earlier[-1].comparator in _CHANGES
+        and earlier[-1].unit == series[0].unit
+        and _ALONE.fullmatch(left)
+    ):
+        comparisons = [replace(c, comparator=earlier[-1].comparator or "") for c in comparisons]  # 增长6%以上，力争7%
     years = _zipped_dates(s.dates, series)
     word, force = strength(s.mask[clause.start : series[0].start])
     out: list[Finding] = []
@@ -262,6 +281,8 @@ def _subjects(
     after = noun_after(right)
     word = series[-1].word
     counted = is_count(word) or word == "%" or bool(w.ACHIEVE.search(left))
+    if _STATE.fullmatch(after) and before:
+        after = ""  # 水质100%达标: what is measured stands before
     name = after if not before or (len(after) >= 2 and not c.level and counted) else before
     if len(series) > 1 or w.EACH.search(left[-14:]):
         names = listed(before or after)

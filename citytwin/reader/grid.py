@@ -28,6 +28,7 @@ _ROLES = (
 _TARGET = re.compile(r"目标|规划|计划|预期|力争|任务(?:值|量|数)")
 _BASE = re.compile(r"现状|基期|基准|基数|实际|完成(?:值|情况|数)|现值|已有|起始|预计完成")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_VALUES = re.compile(rf"{_YEAR.pattern}|现状|基期|(?:目标|规划|实际|计划|完成)值|^目标$|十[一二三四五六七八九]五")
 _PERIOD_END = re.compile(r"十[一二三四五六七八九]五")
 _BLANK = re.compile(r"[-—–/\\〃.]*")
 _SIGNS = (
@@ -95,15 +96,13 @@ def names_columns(cells: Sequence[str]) -> bool:
     short = ["".join(c.split()) for c in cells]
     if any(len(c) > 24 or "。" in c for c in short):
         return False
-    known = sum(bool(c) and (_role(c) != "" or bool(_YEAR.search(c) and len(c) <= 12)) for c in short)
+    known = sum(bool(c) and (_role(c) != "" or (len(c) <= 12 and bool(_VALUES.search(c)))) for c in short)
     return known >= 2
 
 
-def split_cells(plain: str, span: Span) -> list[Span]:
-    """The cells of a row: the stretches between bars, less a bar at either end."""
-    a, b = span
-    a += plain.startswith("|", a)
-    b -= b > a and plain[b - 1] == "|"
+def split_cells(plain: str, span: Span, framed: bool) -> list[Span]:
+    """The cells of a row: the stretches between bars; `framed` rows have a bar at either end as well."""
+    a, b = span[0] + framed, span[1] - framed
     out: list[Span] = []
     at = a
     for m in re.finditer(r"\|", plain[a:b]):
@@ -114,7 +113,8 @@ def split_cells(plain: str, span: Span) -> list[Span]:
 
 def lines(plain: str, rows: Sequence[Span], year: int | None) -> list[Line] | None:
     """The rows of a table with what each column says of them; None where no header tells the columns apart."""
-    table = [(row, split_cells(plain, row)) for row in rows]
+    framed = all(b - a > 1 and plain[a] == plain[b - 1] == "|" for a, b in rows)
+    table = [(row, split_cells(plain, row, framed)) for row in rows]
     table = [(row, cells) for row, cells in table if not re.fullmatch(r"[|\-:·—]+", plain[row[0] : row[1]])]
     top = next((i for i, (_, cells) in enumerate(table[:3]) if names_columns([plain[a:b] for a, b in cells])), None)
     if top is None:
@@ -126,7 +126,10 @@ def lines(plain: str, rows: Sequence[Span], year: int | None) -> list[Line] | No
         return None
     out: list[Line] = []
     above: Line | None = None
+    names = plain[slice(*table[top][0])]
     for row, cells in table[top + depth :]:
+        if plain[slice(*row)] == names:
+            continue  # the header again, on the next page
         made = _line(plain, row, cells, columns, above)
         if made is not None:
             out.append(made)
@@ -175,6 +178,8 @@ def _columns(plain: str, head: list[list[Span]], year: int | None) -> list[Colum
         if c.role == "year" and c.year is not None:
             past = c.year < year if year is not None else (len(years) > 1 and c.year == years[0])
             out[n] = Column("base", c.year) if past else Column("target", c.year, c.moment)
+        elif c.role == "target" and c.year is not None and year is not None and c.year < year:
+            out[n] = Column("base", c.year)  # below one header 规划指标 the year that is past is where things stood
     return _one_subject(out)
 
 

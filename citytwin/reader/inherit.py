@@ -15,6 +15,7 @@ from .split import Part
 from .tokens import Moment, last_day, moments
 
 _PLAIN_DASH = re.compile(r"[—–―~]+|-+")
+_LONGEST_HEADING = 24
 _DATED = re.compile(r"^[^，]{0,16}(?:年|月|期间|底|末|前|时)，")
 _ACTOR = re.compile(r"^[^，。]{2,20}?(?:部门|政府|委|局|单位|企业|公司|机构)(?:要|应|须|负责|牵头)")
 
@@ -122,12 +123,18 @@ def deadline(f: Finding, thread: Moment | None, block: date | None, last: date |
 
 def scope(words: str, section_title: str, part: Part) -> tuple[str | None, str]:
     """The place or population a clause speaks of, else its section's, else its document's."""
-    for text, source in ((words, "stated"), (section_title, "inherited"), (part.title, "assumed")):
+    above = (
+        section_title if len(section_title) <= _LONGEST_HEADING else ""
+    )  # an item's own sentence says nothing of its other clauses
+    for text, source in ((words, "stated"), (above, "inherited"), (part.title, "assumed")):
         m = w.PLACE.search(_DATED.sub("", text))
         if m:
             return m.group().strip("的，、"), source
-    m = re.match(r"[\u4e00-\u9fff]{2,6}?(?:省|市|区|县|新区|新片区|自治区)", part.title)
-    return (m.group(), "assumed") if m else (None, "none")
+    m = re.match(r"(?:20\d\d年度?)?([\u4e00-\u9fff]{2,6}?(?:省|市|区|县|新区|新片区|自治区))", part.title)
+    m = m or next(
+        (n for b in part.bodies if (n := re.match(r"([\u4e00-\u9fff]{2,6}?(?:省|市|区|县|自治区))", b))), None
+    )
+    return (m.group(1), "assumed") if m else (None, "none")
 
 
 def answerable(at: int, said: tuple[Responsibility, ...]) -> Responsibility | None:

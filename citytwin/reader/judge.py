@@ -22,8 +22,10 @@ _MAKES = re.compile(r"新增|新建|建成|完成|形成|建设|打造|培育|�
 _THRESHOLD = re.compile(r"[\u4e00-\u9fff]{0,4}(?:及|或)?以[上下](?=[\u4e00-\u9fff])")
 _REMOVES = re.compile(r"(?:淘汰|关停|拆除|取缔|退出|整合|禁止|严禁|不再(?:新建|审批|核准)|停止|替代)[^，]*$")
 _OF = re.compile(r"[^，]{2,}的(?:单机容量|容量|规模|面积)?$")
-# What a size stands in front of: a name, not the word of what is done with it (二期7公里于年底前开放).
+# What a size stands in front of: a name, not the word of what is done with it (二期9公里于年底前通车).
 _NAMED = re.compile(r"(?!于|在|全部|均|全线|建成|投|开放|完成|通车|贯通|实现|竣工|完工)[\u4e00-\u9fff“]")
+_SET_ASIDE = re.compile(r"(?:安排|统筹|筹集|筹措|落实|列支|设立)[^，]{0,10}$")
+_CAPACITY = re.compile(r"(?:床位|泊位|机位|学位|车位|座席|员工|职工|人员|住户|床)(?:规模)?的")
 _COUNT_BEFORE = re.compile(r"\d(?:台|座|个|艘|套|组|条|处)$")
 # Meetings and reports at fixed times are how work is done, not what it achieves.
 _ROUTINE = re.compile(
@@ -63,6 +65,8 @@ def measures_nothing(s: Sentence, left: str, clause: Clause, q: Quantity) -> boo
             return True
     if re.match(r"[“”□]", after) and q.unit == "":
         return True
+    if re.search(r"(?:高于|低于|快于|优于|好于|领先)[^，\d]{2,14}(?:平均(?:水平|值|数)?|增速|水平)$", left):
+        return True  # 高于全市平均水平0.5个百分点: a distance, from what nobody knows
     if re.search(r"(?:分解|下达|细化|压实|延伸)(?:落实)?(?:到|至)$", left):
         return True  # 分解到8个乡镇: to whom, not how much
     # 以6个城市为重点, 依托2家实验室: the number says where, not how much.
@@ -91,6 +95,8 @@ def judged(
         return "fact", 0.9
     if _ruled(clause, first, last, left, right, achieved):
         return "rule", 0.8
+    if setting.law and not by:
+        return "rule", 0.8
     if not by and (
         w.GONE.search(left) or re.search(r"(?<![为除])了(?!解)", right[:3]) or setting.past or setting.background
     ):
@@ -102,7 +108,11 @@ def judged(
     if setting.news:
         will = by or w.WILL.search(clause.text)
         return ("numeric", 0.6) if will and w.WILL_DO.search(clause.text) else ("fact", 0.8)
-    sized = not is_count(first.word) and first.unit not in ("%", "pp") and _COUNT_BEFORE.search(s.mask, clause.start, first.start)
+    sized = (
+        not is_count(first.word)
+        and first.unit not in ("%", "pp")
+        and _COUNT_BEFORE.search(s.mask, clause.start, first.start)
+    )
     if sized and re.match(r"[\u4e00-\u9fff]", right) and not w.SUFFIX.match(right):
         return "fact", 0.7  # 2台100万千瓦机组: how large each of them is
     if w.SIZE.search(left) and (right.startswith("的") or (not achieved and not follows)):
@@ -132,11 +142,11 @@ def _ruled(clause: Clause, first: Quantity, last: Quantity, left: str, right: st
         return True
     if w.QUOTA.search(left) and (w.QUOTA_NOUN.match(tail) or w.QUOTA_CLOSE.search(left)):
         return True
-    if w.GRANT.search(clause.text) and (last.unit in ("CNY", "%") or "元" in last.word):
+    if w.GRANT.search(clause.text) and not _SET_ASIDE.search(left) and (last.unit in ("CNY", "%") or "元" in last.word):
         return True
     if tail.endswith(("的", "时")) and len(tail) < 12:
         return True
-    if suffix and re.match(r"的(?:占|达|比例|不|[^，]{0,4}\d)", tail):  # 节能率15%以上的达到200万平方米
+    if suffix and re.match(r"的(?:占|达|比例|不|[^，]{0,4}\d)", tail):  # 节水率12%以上的达到90万平方米
         return True
     if last.unit == "CNY" and w.CEILING.search(left):
         return True
@@ -148,15 +158,30 @@ def _ruled(clause: Clause, first: Quantity, last: Quantity, left: str, right: st
         return True
     if first.unit == "岁" and suffix:
         return True
-    # 超过24小时的, 泊位缺口超过200个且…的小区: the number says who is meant.
-    if _PASSING.search(left) and re.match(r"(?:及?以[上下])?(?:且|并|或|，)?[^，]{0,16}的(?!目标|要求|水平|比例|标准|任务)", right) and not _MAKES.search(left):
+    # 超过12小时的, 床位缺口超过300张且…的街道: the number says who is meant.
+    if (
+        _PASSING.search(left)
+        and re.match(r"(?:及?以[上下])?(?:且|并|或|，)?[^，]{0,16}的(?!目标|要求|水平|比例|标准|任务)", right)
+        and not _MAKES.search(left)
+    ):
         return True
-    if re.match(r"[，、]?(?:对于?|凡|针对)", left) and _THRESHOLD.match(right) and not _MAKES.search(left):
+    if (
+        re.match(r"[，、]?(?:对于?|凡|针对)", left)
+        and _THRESHOLD.match(right)
+        and (left.endswith("的") or not _MAKES.search(left))
+    ):
         return True
     if measured and suffix and tail and (_REMOVES.search(left) or _OF.search(left)):
         return True
-    if measured and suffix and re.match(r"的[^，]{2,24}(?:要|需|应|须|均|一律|全部|必须|实行|纳入)", tail) and not _MAKES.search(left):
+    if (
+        measured
+        and suffix
+        and re.match(r"的[^，]{2,24}(?:要|需|应|须|均|一律|全部|必须|实行|纳入)", tail)
+        and not _MAKES.search(left)
+    ):
         return True
+    if suffix and _CAPACITY.match(tail):
+        return True  # 80张以上床位的护理机构: which ones
     if _ROUTINE.search(left + "□" + right) and is_count(last.word):
         return True
     return bool(re.match(r"[，、]?(?:对|凡|对于|针对)", left)) and "的" in tail and not achieved

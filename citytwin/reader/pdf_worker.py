@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 MAX_PAGES = 3000
-MAX_CHARACTERS = 6_000_000
+MAX_CHARACTERS = 3_000_000
 CPU_SECONDS = 60
 MEMORY = 480 << 20
 

@@ -23,11 +23,16 @@ from .spoken import spoken
 from .tables import ruled, tables
 from .tokens import BLANK, Moment, exact, masked, moments, titles_masked
 from .units import measure
+from .worded import FINISHED
 from .words import FORWARD
 
 _STOP = re.compile(r"[。！？]")
 _COMMA = re.compile(r"[，；、]")
 _LONGEST_SENTENCE = 1000  # nobody writes longer ones; what comes without a full stop is cut, so time stays linear
+_LAW = re.compile(
+    r"(?:条例|(?:管理|暂行|试行|实施)?办法|(?:管理)?规定|(?:实施)?细则|规程|规范|导则)(?:（[^）]{1,12}）)?$"
+)
+_SHORTEST_SENTENCE = 3  # nothing shorter says anything: 一半。
 _LEADING_BRACKET = re.compile(rf"^[（《〔]{BLANK}*[）》〕]")
 _BRACKET = re.compile(rf"[（《〔]{BLANK}+[）》〕]")
 _GOAL_PARAGRAPH = re.compile(r"[^，。]{0,8}目标(?:：|是|为|。)")
@@ -71,6 +76,7 @@ class _Reader:
         self.times = moments(titles_masked(apart), part.year, part.annual, written)
         self.starts = [t.start for t in self.times]
         self.heads = headings(text, part)
+        self.law = bool(_LAW.search(part.title))
         self.line_ends = [line.end for line in part.lines]
         breaks = [line.start for line in part.lines if line.opens]
         self.said: dict[int, tuple[Responsibility, ...]] = {}
@@ -111,7 +117,8 @@ class _Reader:
             path.append(h)
             stop = heads[i + 1].start if i + 1 < len(heads) else part.end
             # An item may be one sentence long: then what reads like its title is the promise itself.
-            start = h.text if _promises(h) else h.body
+            finished = part.annual and h.number.isascii() and FINISHED.match(h.title)
+            start = h.text if finished or _promises(h) else h.body
             if start < stop:
                 out.append(_Region(start, stop, tuple(path)))
         return out
@@ -151,7 +158,15 @@ class _Reader:
                     thread.moment = None
                 role = thread.moment.role if thread.moment else ""
                 past = role == "past" and (told or self.part.news or not FORWARD.match(self.plain, a, b))
-                setting = Setting(self.part.news, told, thread.goals or stage is not None, past, role == "by")
+                setting = Setting(
+                    self.part.news,
+                    told,
+                    thread.goals or stage is not None,
+                    past,
+                    role == "by",
+                    self.law,
+                    self.part.annual,
+                )
                 for f in findings(Sentence(self.plain, self.mask, a, b, here, setting)):
                     by = self._answering(region, acting, f.end - 1 + base)
                     out.append(self._commitment(region, f, thread.moment, last, by))
@@ -358,6 +373,8 @@ def _promises(h: Heading) -> bool:
         unit = measure(title, d.end()).unit
         if unit == "%" or (unit and (len(title) > 20 or h.number.isascii())):
             return True
+    if re.search(r"\d{1,2}月(?:\d{1,2}日|[底末])", title):
+        return True
     return len(title) > 12 and bool(re.search(r"20\d\d年|年底前", title))
 
 
@@ -374,6 +391,7 @@ def _sentences(mask: str, start: int, end: int) -> list[tuple[int, int]]:
             stop = comma.end() if comma else limit
         else:
             stop = end
-        out.append((at, stop))
+        if stop - at >= _SHORTEST_SENTENCE:
+            out.append((at, stop))
         at = stop
     return out

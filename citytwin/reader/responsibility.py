@@ -8,20 +8,22 @@ from collections.abc import Sequence
 
 from .record import Responsibility
 
-_BRACKET = re.compile(r"（([^（）]{2,400}(?:（[^（）]{1,40}）[^（）]{0,200}){0,6})）|〔([^〔〕\d][^〔〕]{1,400})〕")
-_LABEL = r"(?:牵头|责任|主办|负责|主责|实施|配合|协办|参与|参加|支持|协同)(?:单位|部门|主体|处室|科室|机构)(?:及(?:配合|参与)(?:单位|部门))?"
+_BRACKET = re.compile(
+    r"（([^（）]{2,400}(?:（[^（）]{1,40}）[^（）]{0,200}){0,6})）|〔([^〔〕\d][^〔〕]{1,400})〕|【([^【】]{2,400})】"
+)
+_LABEL = r"(?:牵头|责任|落实|主办|负责|主责|实施|配合|协办|参与|参加|支持|协同)(?:单位|部门|主体|处室|科室|机构)(?:及(?:配合|参与)(?:单位|部门))?"
 _DUE = r"(?:完成|办结|责任|落实|计划完成)?(?:时限|时间|期限|时间节点|进度安排|工期)"
 _PERSON = r"(?:责任|分管|包保|牵头|挂点|联系|包抓|负责|主管)(?:市|区|县|校|院|局)?(?:领导|人|同志|责任人)"  # people, not bodies
 _LABELLED = re.compile(rf"({_LABEL}|{_DUE}|{_PERSON})：")
 _LINE = re.compile(rf"{_LABEL}：[^。]{{2,300}}[。；]?")
-_LEADS = re.compile(r"^(.{2,200}?)(?:共同|联合)?牵头(?:负责|组织实施|落实|实施)?(?:[，；。](.*))?$")
+_LEADS = re.compile(r"^(.{2,200}?)(?:共同|联合)?(?:牵头|主办)(?:负责|组织实施|落实|实施)?(?:[，；。](.*))?$")
 _JOINS = re.compile(
     r"(?:等(?:部门|单位)?)?(?:按(?:照)?(?:各自)?职(?:责|能)?(?:分工)?)?(?:积极|共同|协同|组织)?"
-    r"(?:参与|配合|参加|协助|支持|协同|落实|推进|负责|实施)(?:负责|实施|落实)?$"
+    r"(?:参与|配合|参加|协助|协办|支持|协同|落实|推进|负责|实施)(?:负责|实施|落实)?$"
 )
 _SHARED = re.compile(
     r"^(.{2,300}?)(?:按(?:照)?(?:各自)?职(?:责|能)(?:分工)?)(?:共同|分别)?(?:负责|落实|推进|做好|"
-    r"组织实施)?(?:落实)?$"
+    r"组织实施)?(?:落实)?(?:[，；](.*))?$"
 )
 _IN_CHARGE = re.compile(r"^(.{2,200}?)(?:共同)?负责(?:落实|实施|组织实施)?(?:[，；](.*))?$")
 _PREFIX = re.compile(r"(?:市|区|县|省|镇|各?市级|各?区级|国家|省级|县级|旗|州|乡|街道)$")
@@ -72,7 +74,9 @@ def _pieces(text: str) -> list[str]:
 
 
 # ，12月底前完成: a deadline behind the bodies
-_DONE_BY = re.compile(r"[，；]?((?:(?:20\d\d年|今年)(?:底|末|\d{1,2}月(?:底|末)?)?|\d{1,2}月(?:底|末)?|年底)(?:之?前)?)(?:完成|办结|落实|建成|见效|取得实效)$")
+_DONE_BY = re.compile(
+    r"[，；]?((?:(?:20\d\d年|今年)(?:底|末|\d{1,2}月(?:底|末)?)?|\d{1,2}月(?:底|末)?|年底)(?:之?前)?)(?:完成|办结|落实|建成|见效|取得实效)$"
+)
 
 
 def statement(inside: str) -> tuple[str, tuple[str, ...], tuple[str, ...], bool] | None:
@@ -93,13 +97,21 @@ def statement(inside: str) -> tuple[str, tuple[str, ...], tuple[str, ...], bool]
     m = _SHARED.match(inside)
     if m:
         lead, etc = bodies(m.group(1))
-        return ("joint_by_duty", lead, (), etc) if _named(lead) else None
+        joined = bodies(_JOINS.sub("", m.group(2)))[0] if m.group(2) else ()
+        return ("joint_by_duty", lead, joined, etc) if _named(lead) else None
     m = _IN_CHARGE.match(inside)
     if m:
         lead, etc = bodies(m.group(1))
         joined = bodies(_JOINS.sub("", m.group(2)))[0] if m.group(2) else ()
         return ("lead_and_participants" if joined else "lead_only", lead, joined, etc) if _named(lead) else None
     return None
+
+
+def listed(inside: str) -> tuple[str, tuple[str, ...], tuple[str, ...], bool] | None:
+    """A bracket with nothing but names of bodies in it (市水务局、市住建局): all of them lead."""
+    names, etc = bodies(inside)
+    plain = all(_ALONE.fullmatch(n) for n in names)
+    return ("responsible_units", names, (), etc) if names and plain and len(inside) >= 4 else None
 
 
 def _named(names: tuple[str, ...]) -> bool:
@@ -118,12 +130,17 @@ def _labelled(inside: str, labels: list[re.Match[str]]) -> tuple[str, tuple[str,
         etc = etc or more
         word = m.group(1)[:2]
         # Where somebody leads, those merely 'responsible' take part; where nobody does, all of them lead.
-        leads = word in ("牵头", "主办", "主责") or (word in ("责任", "负责", "实施") and not led)
+        leads = word in ("牵头", "主办", "主责") or (word in ("责任", "负责", "实施", "落实") and not led)
         (lead if leads else joined).extend(names)
     if not lead and not joined:
         return None
     mode = "responsible_units" if not led and not joined else "lead_and_participants"
     return mode, tuple(dict.fromkeys(lead)), tuple(dict.fromkeys(joined)), etc
+
+
+_ALONE = re.compile(
+    r"(?:国家|省|市|区|县|州|旗|镇|乡|街道|各)[^，。、]{0,14}(?:局|委|厅|部|办|署|政府|中心|公司|集团|院|行|会|区|县|街道|办事处)(?:（[^（）]{1,12}）)?"
+)
 
 
 def due(inside: str) -> str:
@@ -138,12 +155,20 @@ def responsibilities(plain: str, start: int, end: int, breaks: Sequence[int]) ->
 
     `breaks` are the offsets at which paragraphs begin, in order.
     """
-    spans = [(m.start(), m.end(), m.group(1) or m.group(2)) for m in _BRACKET.finditer(plain, start, end)]
+    spans = [(m.start(), m.end(), next(g for g in m.groups() if g)) for m in _BRACKET.finditer(plain, start, end)]
     spans += [span for m in _LINE.finditer(plain, start, end) if (span := _line(plain, m, breaks))]
     found: list[Responsibility] = []
     since = start
     for a, b, inside in sorted(spans, key=lambda span: (span[0], -span[1])):
         read = statement(inside.rstrip("。；")) if a >= since else None
+        if read is None and a >= since and plain[a] == "（" and plain[a - 1 : a] in "。；" and plain[b - 1] == "）":
+            read = listed(inside)
+        if read and not read[1] and found and a - found[-1].end <= 1:
+            before = found.pop()  # 牵头部门：A。配合部门：B: one statement in two sentences
+            joined = tuple(dict.fromkeys((*before.participants, *read[2])))
+            since = before.covers[0]
+            read = ("lead_and_participants", before.lead, joined, before.etc or read[3])
+            a = before.start
         if read:
             found.append(Responsibility(*read, a, b, (since, b), due(inside)))
             since = b

@@ -212,7 +212,13 @@ def _signature(rows: list[str]) -> tuple[tuple[str, ...], date | None]:
 
 
 def _dated(words: str, behind: str = "") -> date | None:
-    iso = None if behind else re.search(r"(?:发布|成文|印发|公开|发文|生成)(?:日期|时间)：((?:19|20)\d\d)[-./](\d{1,2})[-./](\d{1,2})", words)
+    iso = (
+        None
+        if behind
+        else re.search(
+            r"(?:发布|成文|印发|公开|发文|生成)(?:日期|时间)：((?:19|20)\d\d)[-./](\d{1,2})[-./](\d{1,2})", words
+        )
+    )
     if iso:
         return _date(iso)
     pattern = (

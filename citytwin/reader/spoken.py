@@ -70,7 +70,11 @@ def spoken(plain: str, start: int, end: int) -> tuple[Responsibility, ...]:
 def _labelled(plain: str, start: int, end: int) -> Responsibility | None:
     """A paragraph that begins with a body and a colon: 市财政局：保障建设资金1亿元。"""
     colon = plain.find("：", start, min(end, start + 60))
-    head = re.sub(r"^(?:[\d（）一二三四五六七八九十]{1,4}[.、．）]?|[-·●■◆—])", "", plain[start:colon]) if colon > start else ""
+    head = (
+        re.sub(r"^(?:[\d（）一二三四五六七八九十]{1,4}[.、．）]?|[-·●■◆—])", "", plain[start:colon])
+        if colon > start
+        else ""
+    )
     named, etc = bodies(head)
     if not named or not all(_BODY.fullmatch(n) for n in named) or _GENERAL.match(named[0]):
         return None

@@ -30,7 +30,10 @@ _ABSOLUTE = re.compile(
     rf"(?P<years>起?(?P<n>[\d一二两三四五六七八九十]{{1,2}})年内)?{_IN_YEAR}(?P<after>期间|相比|的?基础上|水平)?"
 )
 # 2000年底前建成的住宅小区: the date says which ones, not by when.
-_ATTRIBUTIVE = re.compile(r"[^，。；：\d]{0,4}(?:建成|竣工|投用|投产|建造|交付|开工|审批|注册|登记|出生|成立|颁发|签订|入库|立项)(?:使用|投用|投产|入住)?的(?![基目])")
+_ATTRIBUTIVE = re.compile(
+    r"[^，。；：\d]{0,4}(?:建成|竣工|投用|投产|建造|交付|开工|审批|注册|登记|出生|成立|颁发|签订|入库|立项)(?:使用|投用|投产|入住)?的(?![基目])"
+)
+_BREAKDOWN = re.compile(r"(?:其中|包括|包含)[^（）]{2,12}?\d")  # 充电桩6万个（其中公共桩2万个，…）: more promises
 _CITED = re.compile(r"(?:对照|根据|依据|参照|贯彻|落实)$")  # 对照2023年《…》: the year of another paper
 _PERIOD = re.compile(
     r"(?P<before>到|至|较|比|与|同|在|截至)?[“\"]?十(?P<n>[一二三四五六七八九])五[”\"]?(?P<tail>规划期|期间|时期|末期|初期|期末|末|以来|时|期)?"
@@ -39,15 +42,13 @@ _PERIOD = re.compile(
 _RELATIVE = re.compile(
     r"(?P<before>到|至|较|比|同)?(?:(?P<which>今年|本年度|本年|当年|明年|后年|上一年|上年|"
     r"去年)(?:(?P<month>\d{1,2})月份?|(?P<quarter>第?[一二三四]季度|[上下]半年))?"
-    r"(?P<tail>以来|年?[底末]?(?:之前|前)?)|(?P<within>年内|(?<![去上每\d])年[底末](?:之前|前)?|全年)|"
+    r"(?P<tail>以来|年?[底末]?(?:之前|前)?)|(?P<within>(?<![\d一二两三四五六七八九十几])年内|(?<![去上每\d])年[底末](?:之前|前)?|全年)|"
     r"(?P<bare>[上下]半年|第?[一二三四]季度)(?:末|底)?(?P<bare_tail>之?前)?"
-    r"|(?<![\d年])(?P<bare_month>\d{1,2})月(?:份|底)?(?P<month_tail>之?前)"
+    r"|(?<![\d年])(?P<bare_month>\d{1,2})月(?:(?:份|底)?(?P<month_tail>之?前)|底|末|份?(?=开工|竣工|投产|投用|建成|完工|通车|启动|完成|开放|封顶|试?运行))"
     r"|(?<![\d年])(?P<day_month>\d{1,2})月(?P<on_day>\d{1,2})日(?P<day_tail>之?前|以前)?)"
 )
 _SPAN = re.compile(r"(?:未来|今后|力争|用|经过)?(?P<n>[\d一二两三四五六七八九十]{1,2})年(?:左右)?(?:时间|内)")
 _NUMBER = re.compile(r"(?<![\dA-Za-z.第_])\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,8})?(?![\d])")
-_LIST_HEAD = re.compile(r"\d{1,3}[.、．)）]")
-_WORDS = {"一半": 50.0, "半数": 50.0, "过半": 50.0}
 _WORD_QUANTITY = re.compile(
     r"(?P<half>一半|半数|过半)|翻(?P<times>一|两|二|三)番|百分之(?P<pct>[一二三四五六七八九十百]{1,5})(?!之)|"
     r"(?P<fold>[一两二三四五])倍"
@@ -60,7 +61,7 @@ class Moment:
 
     start: int
     end: int
-    role: str  # 'by' a deadline, 'past' a time gone by, 'base' a baseline, 'name' no time at all
+    role: str  # 'by' a deadline, 'past' a time gone by, 'base' a baseline, 'span' years without a first, 'name' no time at all
     when: date | None
     year: int
     relative: bool = False  # 今年, 年内: known only through the document's year
@@ -103,6 +104,8 @@ def masked(text: str) -> str:
             continue
         while blanks and blanks[-1][0] > at:
             blanks.pop()
+        if c == "）" and _BREAKDOWN.match(text, at + 1, i):
+            continue
         blanks.append((at + 1, i))
     parts: list[str] = []
     at = 0
@@ -169,8 +172,11 @@ def moments(text: str, year: int | None, annual: bool, written: int | None = Non
                     taken[near.start : near.end] = b"\x01" * (near.end - near.start)
         for m in _SPAN.finditer(text):
             n = count_of(m.group("n"))
-            if n and not any(taken[m.start() : m.end()]) and re.match(r"未来|今后|用|力争", m.group()):
-                found.append(Moment(m.start(), m.end(), "by", date(year + n, 12, 31), year + n, True))
+            if n and not any(taken[m.start() : m.end()]):
+                # 未来3年内 counts from now; a bare 3年内 from a start that only the document knows
+                role = "by" if re.match(r"未来|今后|用|力争", m.group()) else "span"
+                if role == "by" or m.group().endswith("内"):
+                    found.append(Moment(m.start(), m.end(), role, date(year + n, 12, 31), year + n, True))
     return sorted(found, key=lambda t: t.start)
 
 

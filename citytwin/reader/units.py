@@ -123,7 +123,7 @@ COUNTERS = frozenset(
 _NAMES = re.compile(
     r"部[门委署]|位[一数]|人[民大才均口工]|方[面案式向]|名[称录]|类[别型]|组[织成]|层[次级]|次[级生]|条[件例]|"
     r"片区|场[景地]|克服|块链|列车|"
-    r"G[网基通室信深规产+]|亩产|路[侧由网]|元[旦素]|家庭|项目经理"
+    r"G[网基通室信深规产+-]|亩产|路[侧由网]|元[旦素]|家庭|项目经理"
 )
 _UNIT_WORDS = sorted({*DIMENSIONS, *COUNTERS}, key=len, reverse=True)
 _UNIT = re.compile("|".join(re.escape(u) for u in _UNIT_WORDS))

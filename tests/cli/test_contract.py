@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -35,6 +36,15 @@ def test_help_teaches(command: Command) -> None:
     told = command("--help").stdout
     for word in ("run", "serve", "status", "ingest", "read", "pack"):
         assert f"citytwin {word}" in told or f"\n    {word} " in told
+
+
+def test_chinese_is_printed_where_the_terminal_claims_to_know_none(tmp_path: Path) -> None:
+    (tmp_path / "plan.txt").write_text("到2025年，污水收集率达到70%以上。", "utf-8")
+    environment = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-m", "citytwin", "read", str(tmp_path / "plan.txt"), "--format", "jsonl"]
+    told = subprocess.run(command, capture_output=True, env=environment, check=False, timeout=60)
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout.decode())["subject"] == "污水收集率"
 
 
 def test_the_reference_city_from_a_plans_sentence_to_a_leaf_of_the_log(lingang: Served) -> None:

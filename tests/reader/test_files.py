@@ -215,6 +215,40 @@ def test_tables_keep_cells_apart_and_cells_with_sentences_are_running_text() -> 
     assert [(r["kind"], r["value"]) for r in found] == [("numeric", 45), ("numeric", 600000)]
 
 
+def test_merged_cells_of_a_docx_table_against_reading_by_hand() -> None:
+    def cell(words: str, wide: int = 1, merged: str = "") -> str:
+        span = f'<w:gridSpan w:val="{wide}"/>' if wide > 1 else ""
+        part = {"": "", "restart": '<w:vMerge w:val="restart"/>', "more": "<w:vMerge/>"}[merged]
+        return f"<w:tc><w:tcPr>{span}{part}</w:tcPr>{p_of(words)}</w:tc>"
+
+    def row(*cells: str) -> str:
+        return "<w:tr>" + "".join(cells) + "</w:tr>"
+
+    body = "<w:tbl>"
+    body += row(cell("指标名称"), cell("单位"), cell("规划指标", 2), cell("责任单位"))
+    body += row(cell(""), cell(""), cell("2022年"), cell("2025年"), cell(""))
+    body += row(cell("水务", 5))
+    body += row(cell("污水处理率"), cell("%"), cell("95"), cell("≥98"), cell("市水务局", 1, "restart"))
+    body += row(cell("漏损率"), cell("%"), cell("12"), cell("8"), cell("", 1, "more"))
+    body += row(cell("绿化覆盖率"), cell("%"), cell("41"), cell("45"), cell(""))
+    body += "</w:tbl>"
+    tasks = "<w:tbl>" + row(cell("工作任务"), cell("牵头单位"), cell("完成时限"))
+    tasks += row(cell("改造管网120公里；建成调度平台。"), cell("市水务局"), cell("2024年6月底前")) + "</w:tbl>"
+    reading = read(docx_of(p_of("青岚市供水规划（2023—2025年）") + body + p_of("任务分工如下。") + tasks))
+    found = [
+        (r["subject"], r["comparator"], r["value"], r["baseline_value"], r["deadline"], r["lead"])
+        for r in rows(reading)
+    ]
+    assert found == [
+        ("污水处理率", ">=", 98, 95, "2025-12-31", ["市水务局"]),
+        ("漏损率", "<=", 8, 12, "2025-12-31", ["市水务局"]),
+        ("绿化覆盖率", ">=", 45, 41, "2025-12-31", []),
+        ("管网", "=", 120, None, "2024-06-30", ["市水务局"]),
+        ("调度平台", "done_by", None, None, "2024-06-30", ["市水务局"]),
+    ]
+    assert all(0 < share <= 1 for c in reading.documents[0].commitments for share in c.sure.values())
+
+
 def test_text_boxes_notes_and_page_breaks() -> None:
     box = f"<w:r><w:pict><w:txbxContent>{p_of('框内')}</w:txbxContent></w:pict></w:r>"
     body = f"<w:p>{box}<w:r><w:t>新增绿地</w:t><w:lastRenderedPageBreak/><w:t>5公顷。</w:t><w:footnoteReference w:id='2'/></w:r></w:p>"

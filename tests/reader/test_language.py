@@ -603,3 +603,53 @@ def test_facts_and_rules_are_told_apart_from_promises() -> None:
         (HEAD + "截至2022年底，全市建成充电桩2.6万个。建筑面积3万平方米以上的商场应当安装能耗监测装置。\n").encode()
     ).documents
     assert [(c.kind, c.value, c.unit) for c in document.commitments] == [("fact", 26000, "个"), ("rule", 30000, "m2")]
+
+
+def whole(text: str) -> list[tuple[str, str, str | None]]:
+    """Kind, subject and deadline of everything in a document of its own."""
+    (document,) = read(text.encode()).documents
+    return [(c.kind, c.subject, c.deadline.isoformat() if c.deadline else None) for c in document.commitments]
+
+
+def test_a_regulation_lays_down_rules_unless_it_names_a_date() -> None:
+    text = "清江市节约用水管理办法\n一、用水单位管网漏损率应当控制在10%以内。\n二、2026年底前，用水单位节水器具普及率达到100%。\n"
+    assert whole(text) == [
+        ("rule", "用水单位管网漏损率应当", None),
+        ("numeric", "用水单位节水器具普及率", "2026-12-31"),
+    ]
+
+
+def test_a_year_s_work_plan_delivers_what_it_says_will_be_finished() -> None:
+    text = "清江市水务局2024年工作要点\n一、工程\n建成调度平台，推进管网改造。\n1.完成内涝点整治。由市水务局牵头，会同市城管局落实。\n2.8月底前修订应急预案。\n"
+    assert whole(text) == [
+        ("milestone", "调度平台", "2024-12-31"),
+        ("milestone", "内涝点整治", "2024-12-31"),
+        ("milestone", "应急预案", "2024-08-31"),
+    ]
+    (document,) = read(text.encode()).documents
+    assert [c.lead for c in document.commitments] == [(), ("市水务局",), ()]
+
+
+def test_next_year_in_a_plan_written_the_december_before() -> None:
+    text = (
+        "2024年清江区重点工作安排\n清江区人民政府\n2023年12月20日\n一、园区\n确保东区明年7月建成、西区明年11月建成。\n"
+    )
+    assert whole(text) == [("milestone", "东区", "2024-07-31"), ("milestone", "西区", "2024-11-30")]
+
+
+def test_a_number_broken_down_in_brackets() -> None:
+    found = commitments("到2025年，建成充电桩6万个（其中公共桩2万个，自用桩4万个），换电站30座。")
+    assert [(c.subject, c.value) for c in found] == [
+        ("充电桩", 60000),
+        ("公共桩", 20000),
+        ("自用桩", 40000),
+        ("换电站", 30),
+    ]
+
+
+def test_a_second_figure_takes_over_what_the_first_one_does() -> None:
+    found = commitments("地区生产总值增长6%以上，力争7%。")
+    assert [(c.comparator, c.value, c.subject) for c in found] == [
+        ("increase_by", 6, "地区生产总值"),
+        ("increase_by", 7, "地区生产总值"),
+    ]
