@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ from ..served import Served
 from .conftest import CITY, Visit, _tab
 
 pytestmark = pytest.mark.browser
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 
 WORDS = """\
 {name}绿色照明提升行动方案（2024—2026年）
@@ -186,6 +189,20 @@ def test_from_a_file_to_the_scorecard_by_keyboard(tab: Visit, city: Served) -> N
     assert "社会力量参与运维" in tab.text()
     assert "在居民区新设高亮度广告灯箱" not in tab.text()
     assert "用电核查" in tab.text()  # what was open was accepted
+    assert tab.faults == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_review_shows_the_document_beside_its_records(tab: Visit, city: Served, language: str) -> None:
+    id = draft(city, written("望湖县" if language == "zh" else "云岭县"))
+    found = city.get(f"/api/drafts/{id}")["records"]
+    decide(city, id, "李工", "accept", records=[r["id"] for r in found if r["confidence"] >= 0.9])
+    review(tab, id, f"?lang={language}")
+    tab.page.wait_for_selector(".record.selected")
+    assert tab.page.locator("mark").count() >= len(found)
+    picture = tab.page.screenshot(type="jpeg", quality=82)
+    if os.environ.get("CITYTWIN_IMAGES"):
+        (IMAGES / f"review.{language}.jpg").write_bytes(picture)
     assert tab.faults == []
 
 
