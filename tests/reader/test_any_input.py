@@ -103,8 +103,8 @@ def test_plans_cut_inside_a_character(at: int) -> None:
     ],
 )
 def test_a_megabyte_of_one_thing_is_read_in_seconds(piece: str) -> None:
-    # About one second on a quiet core, two for the worst; the margin is for a busy one.
-    assert seconds(piece, 1_000_000) < 5.0
+    # About one second on a quiet core, two for the worst. What grows faster than the text takes minutes: the margin tells them apart on any machine.
+    assert seconds(piece, 1_000_000) < 30.0
 
 
 def test_what_is_too_large_is_refused_with_the_limit() -> None:
@@ -142,7 +142,7 @@ def test_fifty_megabytes_of_text_are_refused_in_seconds_and_bounded_memory(piece
     )
     took, megabytes, said = done.stdout.split(maxsplit=2)
     assert "more than" in said
-    assert float(took) < 5.0
+    assert float(took) < 30.0  # a second or two on a quiet core
     assert int(megabytes) < 500  # of it 50 for the file and up to 200 for its characters
 
 
@@ -150,10 +150,10 @@ def test_fifty_megabytes_of_text_are_refused_in_seconds_and_bounded_memory(piece
     "piece",
     ["）", "到2025年达到10%以上，", "1、\n", "市局、", "一、甲\n", "来源：某报\n标题某某某\n", "2022年1月1日\n", "《", "10万千瓦/", "一半", "5%、"],
 )  # fmt: skip
-def test_twice_the_text_takes_about_twice_the_time(piece: str) -> None:
+def test_time_grows_with_the_text_and_not_with_its_square(piece: str) -> None:
     seconds(piece, 10_000)  # warm
-    once, twice = seconds(piece, 30_000), seconds(piece, 60_000)
-    assert twice < 4.0 * once + 0.5
+    once, eight = seconds(piece, 30_000), seconds(piece, 240_000)
+    assert eight < 32.0 * once + 1.0  # with its square it would be 64 times
 
 
 def seconds(piece: str, size: int) -> float:
