@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,11 +68,23 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def tiny(serve: Callable[..., Served], tmp_path_factory: pytest.TempPathFactory) -> Served:
-    """A city of the smallest pack, with a day of demo data."""
+    """A city of the smallest pack, with a day of demo data and the first run of its model."""
     folder = tmp_path_factory.mktemp("tiny") / "city"
     folder.mkdir()
     (folder / "city.yaml").write_text(CITY, "utf-8")
-    return serve(folder / "home", "--city", str(folder), "--demo-days", "1")
+    city = serve(folder / "home", "--city", str(folder), "--demo-days", "1")
+    wait_for(lambda: city.get("/api/runs?state=done&limit=1")["items"])  # models begin seconds after the server
+    return city
+
+
+def wait_for(look: Callable[[], Any], limit_s: float = 120.0) -> Any:
+    """What `look` finds, once it finds something: the server works at its own pace."""
+    deadline = time.monotonic() + limit_s
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            pytest.fail("not there in time")
+        time.sleep(0.2)
+    return found
 
 
 def _tab(browser: Any, base: str) -> Iterator[Visit]:

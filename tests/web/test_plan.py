@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -44,6 +47,15 @@ targets:
     lead: [市政公司]
     place: {section: 一/二, start: 30, end: 40}
     not_measured: {zh: 没有台账, en: No ledger}
+  - id: working
+    subject: {zh: 路灯完好率, en: Share of lamps that work}
+    kind: numeric
+    comparator: ">="
+    value: 90
+    unit: "%"
+    deadline: 2027-12-31
+    place: {section: 一/三, start: 40, end: 50}
+    not_measured: {zh: 没有台账, en: No ledger}
   - id: survey
     subject: {zh: 路灯普查报告, en: Survey report}
     kind: milestone
@@ -70,6 +82,24 @@ measures:
     place: {section: 二/三, start: 80, end: 90}
     lead: [财政局]
 """
+OTHER_PLAN = """\
+id: poles
+title: {zh: 灯杆整治方案, en: Pole Plan}
+issuer: [小城管委会]
+document: 2
+issued: 2026-02-10
+measures:
+  - id: paint
+    title: {zh: 灯杆刷漆, en: Paint the poles}
+    place: {section: 一, start: 0, end: 10}
+    lead: [市政公司]
+    deadline: 2099-12-31
+  - id: pay
+    title: {zh: 安排资金, en: Set money aside}
+    place: {section: 二, start: 10, end: 20}
+    lead: [财政局]
+    deadline: 2021-12-31
+"""
 DOCUMENT = """\
 小城路灯节电三年行动方案
 
@@ -95,6 +125,7 @@ def planned(serve: Callable[..., Served], tmp_path_factory: pytest.TempPathFacto
     (folder / "plans").mkdir(parents=True)
     (folder / "city.yaml").write_text(CITY, "utf-8")
     (folder / "plans" / "lamps.yaml").write_text(PLAN, "utf-8")
+    (folder / "plans" / "poles.yaml").write_text(OTHER_PLAN, "utf-8")
     return serve(folder / "home", "--city", str(folder), "--demo-days", "1")
 
 
@@ -122,6 +153,8 @@ PAGES = {
     "measures": "/plans/lamps?view=measures",
     "bodies": "/plans/lamps?view=measures&by=lead&part=1",
     "changes": "/plans/lamps?view=changes",
+    "versions": "/plans/lamps?view=versions",
+    "tasks": "/measures?part=1",
     "measure": "/measures/lamps.renew",
     "target": "/targets/lamps.replaced",
     "milestone": "/targets/lamps.survey",
@@ -137,9 +170,13 @@ def test_every_page_of_a_plan_is_drawn_in_both_languages_and_themes(
     path = PAGES[name]
     tab.go(f"{path}{'&' if '?' in path else '?'}lang={language}")
     text = tab.text()
-    head = {"measure": ("分批更换老旧路灯", "Renew old lamps"), "target": ("更换路灯", "Lamps replaced")}.get(
-        name, ("路灯普查报告", "Survey report") if name == "milestone" else ("路灯节电行动方案", "Lamp Plan")
-    )
+    heads = {
+        "measure": ("分批更换老旧路灯", "Renew old lamps"),
+        "target": ("更换路灯", "Lamps replaced"),
+        "milestone": ("路灯普查报告", "Survey report"),
+        "tasks": ("任务清单", "Task list"),
+    }
+    head = heads.get(name, ("路灯节电行动方案", "Lamp Plan"))
     assert tab.page.inner_text("h1") == head[language == "en"]
     assert tab.see("failure").count() == 0
     for word in ("undefined", "NaN", "[object", "null"):
@@ -224,6 +261,92 @@ def test_work_is_reported_done_only_with_a_proof_and_the_proof_is_kept(
     tab.go("/plans/lamps?view=changes")
     told = tab.see("decision").first.inner_text()
     assert all(word in told for word in ("填报", "形成普查报告", "李工", "未启动", "已完成", "普查报告.bin"))
+    assert tab.faults == []
+
+
+def test_what_is_done_was_done_on_a_day_not_after_today(tab: Visit, planned: Served) -> None:
+    _named(tab, "李工")
+    tab.go("/measures/poles.paint")
+    assert tab.see("completed-on").count() == 0
+    tab.see("report-state").locator("[data-value=done]").click()
+    before = datetime.now(ZoneInfo("Asia/Shanghai")).date().isoformat()
+    today = tab.see("completed-on").input_value()
+    assert before <= today <= datetime.now(ZoneInfo("Asia/Shanghai")).date().isoformat()
+    tab.see("note").fill("验收完毕")
+    tab.see("completed-on").fill("2098-01-01")
+    tab.see("report").click()
+    assert "不能晚于今天" in tab.see("refusal").inner_text()
+    assert planned.get("/api/plans/poles/measures/paint")["state"] == "not_started"
+    tab.see("completed-on").fill("2026-03-15")
+    tab.see("report").click()
+    _wait(tab, "[data-testid=saved]")
+    _wait(tab, "[data-testid=reports] [data-state=done]")
+    assert planned.get("/api/plans/poles/measures/paint")["on"] == "2026-03-15"
+    assert "2026-03-15 完成" in tab.see("reports").inner_text()
+    assert re.search(r"完成日期\s*2026-03-15", tab.see("measure-facts").inner_text())
+    assert tab.see("completed-on").input_value() == "2026-03-15"  # what is added later leaves the day as it is
+    tab.see("report-state").locator("[data-value=delayed]").click()
+    assert tab.see("completed-on").count() == 0
+    tab.see("report").click()
+    _wait(tab, "[data-testid=reports] [data-state=delayed]")
+    told = planned.get("/api/plans/poles/measures/paint")
+    assert (told["on"], told["history"][1]["on"]) == (None, "2026-03-15")
+    tab.go("/plans/poles?view=changes&lang=en")
+    assert "2026-03-15" in tab.see("decision").nth(1).inner_text()
+    assert "Completed on" in tab.see("decision").nth(1).inner_text()
+    assert tab.faults == []
+
+
+def test_the_tasks_of_all_plans_are_listed_by_body(tab: Visit, planned: Served) -> None:
+    tab.go("/measures")
+    assert tab.see("nav-tasks").get_attribute("aria-current") == "page"
+
+    def lists() -> dict[str, list[str]]:
+        """What each body's list holds."""
+        return {
+            str(card.locator("h2").inner_text()).split(" · ")[0]: [
+                str(row.get_attribute("data-id")) for row in card.locator("tbody tr").all()
+            ]
+            for card in tab.see("tasks-of").all()
+        }
+
+    assert lists() == {
+        "市政公司": ["lamps.renew", "lamps.write_survey", "poles.paint"],
+        "财政局": ["lamps.train", "poles.pay"],
+        "供电公司": ["lamps.renew"],
+    }
+    tab.see("filter-lead").select_option("财政局")
+    tab.page.wait_for_function("document.querySelectorAll('[data-testid=tasks-of]').length === 1")
+    tab.see("with-participation").check()
+    _wait(tab, "tr[data-id='lamps.renew']")
+    tab.see("filter-state").select_option("overdue")
+    tab.page.wait_for_selector("tr[data-id='lamps.train']", state="detached")
+    assert lists() == {"财政局": ["poles.pay", "lamps.renew"]}  # what it leads comes first
+    with tab.page.expect_download() as download:
+        tab.see("measures-csv").click()
+    assert download.value.suggested_filename == "tasks.财政局.csv"
+    lines = Path(download.value.path()).read_text("utf-8-sig").splitlines()
+    assert [line.split(",")[:2] for line in lines] == [
+        ["规划文件", "编号"],
+        ["路灯节电行动方案", "lamps.renew"],
+        ["灯杆整治方案", "poles.pay"],
+    ]
+    tab.go("/measures?q=刷漆")
+    assert lists() == {"市政公司": ["poles.paint"]}
+    tab.go("/measures")
+    tab.see("measure-arrangement").locator("[data-value=plan]").click()
+    tab.page.wait_for_url("**by=plan*")
+    assert {name: len(ids) for name, ids in lists().items()} == {"路灯节电行动方案": 3, "灯杆整治方案": 2}
+    tab.page.emulate_media(media="print")
+    assert not tab.see("measure-arrangement").is_visible()
+    assert tab.see("tasks-of").first.is_visible()
+    tab.page.emulate_media(media="screen")
+    tab.see("tasks-of").nth(1).locator("tbody a").first.click()
+    tab.page.wait_for_url("**/measures/poles.paint")
+    tab.ready()
+    assert tab.see("page-measure").count() == 1
+    assert tab.see("nav-tasks").get_attribute("aria-current") == "page"
+    assert tab.see("nav-plans").get_attribute("aria-current") is None
     assert tab.faults == []
 
 
@@ -369,6 +492,74 @@ def test_a_target_is_divided_among_the_assets_that_take_part(tab: Visit, planned
     assert tab.faults == []
 
 
+def test_weights_of_the_parts_are_kept_and_a_new_division_begins_with_them(tab: Visit, planned: Served) -> None:
+    _named(tab, "钱工")
+    tab.go("/targets/lamps.working")
+    tab.see("divide-open").click()
+    tab.see("among-kind").locator("[data-value=names]").click()
+    tab.see("names").fill("东区 100\n西区 300")
+    tab.see("division-by").locator("[data-value=column]").click()
+    tab.see("preview").click()
+    _wait(tab, "[data-testid=edit-parts]")
+    assert [box.input_value() for box in tab.see("part-weight").all()] == ["100", "300"]
+    tab.see("part-value").first.fill("78")
+    _wait(tab, "[data-testid=sum][data-off=true]")
+    assert "87%" in tab.see("sum").inner_text()  # (100 × 78 + 300 × 90) / 400
+    tab.see("part-value").nth(1).fill("94")
+    _wait(tab, "[data-testid=sum][data-off=false]")
+    tab.see("save-division").click()
+    _wait(tab, "[data-testid=target-parts] [data-off=false]")
+    told = planned.get("/api/targets/lamps.working")
+    assert [(part["value"], part["weight"], part["asset"]) for part in told["parts"]] == [(78, 100, ""), (94, 300, "")]
+    assert (told["share"]["rule"], told["share"]["sum"]) == ("mean", 90)
+    tab.see("divide-again").click()
+    assert tab.see("names").input_value() == "东区 100\n西区 300"
+    assert tab.see("division-by").locator("[aria-pressed=true]").get_attribute("data-value") == "column"
+    assert tab.see("sum").get_attribute("data-off") == "false"
+    tab.see("part-weight").first.fill("300")
+    _wait(tab, "[data-testid=sum][data-off=true]")
+    assert "86%" in tab.see("sum").inner_text()
+    assert tab.faults == []
+
+
+def test_a_new_division_begins_with_the_assets_that_have_a_part(tab: Visit, planned: Served) -> None:
+    _named(tab, "钱工")
+    tab.go("/targets/lamps.replaced")
+    tab.see("divide-open").click()
+    tab.see("among-type").select_option("hello.lamp")
+    _wait(tab, "[data-testid=pick-assets] input[value]")
+    tab.see("pick-none").click()
+    for lamp in ("lamp-02", "lamp-05", "lamp-09"):
+        tab.see("pick-assets").locator(f"input[value={lamp}]").check()
+    tab.see("preview").click()
+    _wait(tab, "[data-testid=edit-parts]")
+    tab.see("save-division").click()
+    _wait(tab, "[data-testid=target-parts]")
+    parts = planned.get("/api/targets/lamps.replaced")["parts"]
+    assert [(part["asset"], part["value"]) for part in parts] == [("lamp-02", 30), ("lamp-05", 30), ("lamp-09", 30)]
+    tab.go("/targets/lamps.replaced")
+    tab.see("divide-again").click()
+    _wait(tab, "[data-testid=pick-assets] input[value]")
+    assert tab.see("among-type").input_value() == "hello.lamp"
+    picked = tab.see("pick-assets").locator("input[value]:checked").all()
+    assert [box.get_attribute("value") for box in picked] == ["lamp-02", "lamp-05", "lamp-09"]
+    tab.see("pick-assets").locator("input[value=lamp-01]").check()
+    tab.see("pick-assets").locator("input[value=lamp-09]").uncheck()
+    tab.see("preview").click()
+    tab.page.wait_for_selector("[data-testid=edit-parts] [title=lamp-01]")
+    assert [one.get_attribute("title") for one in tab.see("edit-parts").locator("td [title]").all()] == [
+        "lamp-01", "lamp-02", "lamp-05",
+    ]  # fmt: skip
+    tab.see("save-division").click()
+    _wait(tab, "[data-testid=target-parts]")
+    parts = planned.get("/api/targets/lamps.replaced")["parts"]
+    assert [part["asset"] for part in parts] == ["lamp-01", "lamp-02", "lamp-05"]
+    tab.see("undivide").click()
+    tab.see("undivide-ask").locator("[data-testid=confirm-yes]").click()
+    _wait(tab, "[data-testid=divide-open]")
+    assert tab.faults == []
+
+
 def test_the_report_is_opened_and_saved_as_of_a_day(tab: Visit) -> None:
     tab.go("/plans/lamps?lang=en&as_of=2026-06-30")
     link = str(tab.see("report-html").get_attribute("href"))
@@ -395,7 +586,8 @@ def test_a_published_plan_says_who_published_it_and_is_withdrawn_after_a_questio
     tab.go(f"/plans/{plan['id']}?lang=en")
     assert "version 1 · published by 赵工" in tab.see("in-force").inner_text()
     assert str(tab.see("in-force").locator("a").get_attribute("href")).endswith(f"/drafts/{draft}")
-    assert f"/drafts/{draft}" in str(tab.see("plan-compare").get_attribute("href"))
+    assert tab.see("plan-compare").is_disabled()
+    assert "one version only" in str(tab.see("plan-compare").get_attribute("title"))
     tab.go(f"/measures/{plan['id']}.{plan['measures'][0]['id']}")
     assert "2027年底前，市政公司完成更换路灯90盏" in tab.see("wording").inner_text()
     tab.go(f"/plans/{plan['id']}?lang=zh")
@@ -412,4 +604,54 @@ def test_a_published_plan_says_who_published_it_and_is_withdrawn_after_a_questio
     tab.page.wait_for_url("**/plans")
     tab.page.wait_for_selector(f"[data-testid=plan-{plan['id']}]", state="detached")
     assert all(one["id"] != plan["id"] for one in planned.get("/api/plans")["items"])
+    assert tab.faults == []
+
+
+def test_versions_of_a_plan_are_compared(tab: Visit, planned: Served) -> None:
+    def publish(words: str, by: str, of: str = "") -> str:
+        address = f"/api/drafts?name={quote('方案.txt')}&by={quote(by)}" + (f"&of={of}" if of else "")
+        status, read = planned.post(address, words.encode(), "text/plain")
+        assert status == 201, read
+        draft = str(read["items"][0]["id"])
+        body = json.dumps({"by": by, "note": "", "open": "accept"}).encode()
+        status, plan = planned.post(f"/api/drafts/{draft}/publish", body)
+        assert status == 200, plan
+        made.append(plan["id"])
+        return draft
+
+    made: list[str] = []
+    words = DOCUMENT.replace("9号", "12号").replace("三年行动方案", "提升方案")
+    first = publish(words, "赵工")
+    plan = made[0]
+    tab.go(f"/plans/{plan}?view=versions")
+    assert "只有一个版本" in tab.see("versions").inner_text()
+    looser = words.replace("900千瓦时", "950千瓦时").replace("2027年底前", "2028年底前")
+    second = publish(looser, "孙工", first)
+    publish(looser.replace("90盏", "120盏"), "周工", second)
+    assert made == [plan] * 3
+    tab.go(f"/plans/{plan}")
+    tab.see("plan-compare").click()
+    tab.page.wait_for_url("**view=versions*")
+    _wait(tab, "[data-testid=group-tightened]")
+    assert (tab.see("version-old").input_value(), tab.see("version-new").input_value()) == ("2", "3")
+    newest = tab.see("version-new").locator("option").first.inner_text()
+    assert all(word in newest for word in ("第3版", "现行", "周工"))
+    assert "90 → 120" in " ".join(tab.see("group-tightened").inner_text().split())
+    assert tab.see("group-loosened").count() == 0
+    tab.see("version-old").select_option("1")
+    _wait(tab, "[data-testid=group-loosened]")
+    assert "900 → 950" in " ".join(tab.see("group-loosened").inner_text().split())
+    tab.see("version-new").select_option("1")  # the same on both sides: they change sides
+    tab.page.wait_for_url("**old=3&new=1*")
+    _wait(tab, "[data-testid=group-tightened]:has-text('950')")
+    assert tab.see("compared-versions").inner_text().rstrip().endswith("第1版")
+    assert tab.see("group-tightened").locator("a").count() == 0  # what is no longer in force leads nowhere
+    tab.page.reload()
+    tab.ready()
+    assert (tab.see("version-old").input_value(), tab.see("version-new").input_value()) == ("3", "1")
+    tab.go(f"/plans/{plan}?view=versions&old=1")
+    tab.see("group-loosened").locator("a").first.click()
+    tab.page.wait_for_url(f"**/targets/{plan}.*")
+    tab.ready()
+    assert tab.see("page-target").count() == 1
     assert tab.faults == []

@@ -266,6 +266,10 @@ export interface TargetItem {
   baseline: number | null;
   baseline_value: number | null;
   part_of: string;
+  /** Whose share of a divided target it is, where that is an asset. */
+  asset: string;
+  /** What the share counts in the mean of a ratio. */
+  weight: number | null;
   deadline: string | null;
   lead: string[];
   participants: string[];
@@ -284,7 +288,7 @@ export interface PlanRef {
   issued: string | null;
 }
 
-export interface Target extends TargetItem, Divided {
+export interface Target extends Omit<TargetItem, "asset">, Divided {
   plan: PlanRef;
   indicator: { id: string; title: Title; unit: string; source: Title; every: string; better: string } | null;
   asset: { id: string; title: Title } | null;

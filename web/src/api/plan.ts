@@ -26,6 +26,8 @@ export interface Report {
   by: string;
   note: string;
   attachments: Attachment[];
+  /** The day on which it was done, where that was said. */
+  on: string | null;
 }
 
 export interface MeasureItem extends Report {
@@ -40,10 +42,25 @@ export interface MeasureItem extends Report {
   overdue: boolean;
 }
 
-export interface Measure extends MeasureItem {
+/** A measure among those of other plans. */
+export interface Task extends MeasureItem {
   plan: string;
   plan_title: Title;
+}
+
+export interface Measure extends Task {
   history: Report[];
+}
+
+/** A version of a plan; 0 is that of the city's folder. */
+export interface PlanVersion {
+  version: number;
+  title: Title;
+  label: Title;
+  recorded: string | null;
+  by: string;
+  draft: string;
+  in_force: boolean;
 }
 
 /** A binding that would fit, and why. */
@@ -90,6 +107,8 @@ export interface Part {
   baseline_value: number | null;
   lead: string[];
   deadline: string | null;
+  /** What it counts in the mean of a ratio. */
+  weight: number | null;
 }
 
 export interface PartsPreview extends Share {

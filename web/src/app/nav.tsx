@@ -22,6 +22,7 @@ const groups: [Word, [Word & IconName, string][]][] = [
     [
       ["plans", "/plans"],
       ["drafts", "/drafts"],
+      ["tasks", "/measures"],
       ["indicators", "/indicators"],
     ],
   ],
@@ -42,7 +43,7 @@ const groups: [Word, [Word & IconName, string][]][] = [
   ],
 ];
 
-const within = (path: string, to: string): boolean => path === to || (to !== "/" && path.startsWith(`${to}/`)) || (to === "/plans" && /^\/(targets|measures)\//.test(path));
+const within = (path: string, to: string): boolean => path === to || (to !== "/" && path.startsWith(`${to}/`)) || (to === "/plans" && /^\/targets\//.test(path));
 
 export function Nav() {
   const summary = useResource<Summary>("/summary", "live").data;

@@ -25,6 +25,7 @@ import { StreamPage } from "./pages/stream";
 import { Streams } from "./pages/streams";
 import { Systems } from "./pages/systems";
 import { TargetPage } from "./pages/target";
+import { Tasks } from "./pages/tasks";
 
 export type PageOf = FunctionComponent<{ id: string }>;
 
@@ -33,6 +34,7 @@ const lists: Record<string, PageOf> = {
   map: MapPage,
   plans: Plans,
   drafts: Drafts,
+  measures: Tasks,
   streams: Streams,
   alarms: Alarms,
   assets: Assets,

@@ -2,10 +2,10 @@
 
 import type { MeasureItem } from "../api/plan";
 
-export interface Body {
+export interface Body<M extends MeasureItem> {
   /** "" where the plan names none. */
   name: string;
-  measures: MeasureItem[];
+  measures: M[];
 }
 
 export interface Choice {
@@ -19,9 +19,9 @@ export interface Choice {
 export const partOf = (measure: MeasureItem, body: string): "lead" | "helper" => (measure.lead.includes(body) ? "lead" : "helper");
 
 /** Each body with what it leads (and, where wanted, what it takes part in); the busiest first, what nobody leads last. */
-export function bodies(measures: MeasureItem[], participates: boolean): Body[] {
-  const found = new Map<string, MeasureItem[]>();
-  const put = (name: string, measure: MeasureItem): void => {
+export function bodies<M extends MeasureItem>(measures: M[], participates: boolean): Body<M>[] {
+  const found = new Map<string, M[]>();
+  const put = (name: string, measure: M): void => {
     const mine = found.get(name);
     if (!mine) found.set(name, [measure]);
     else if (!mine.includes(measure)) mine.push(measure);
@@ -33,7 +33,7 @@ export function bodies(measures: MeasureItem[], participates: boolean): Body[] {
 }
 
 /** The measures that agree with the choice. */
-export function chosen(measures: MeasureItem[], { lead, state, q, participates }: Choice): MeasureItem[] {
+export function chosen<M extends MeasureItem>(measures: M[], { lead, state, q, participates }: Choice): M[] {
   const text = q.trim().toLowerCase();
   return measures.filter(
     (m) =>

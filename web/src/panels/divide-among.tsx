@@ -1,9 +1,9 @@
 /** Among whom, and by what: the question that a division begins with. */
 
 import { useMemo, useState } from "preact/hooks";
-import { path } from "../api/client";
+import { path, segment } from "../api/client";
 import type { AssetItem, AssetType, List } from "../api/contract";
-import type { Division } from "../api/plan";
+import type { Division, Part } from "../api/plan";
 import { useTypes } from "../state/city";
 import { inWords } from "../state/language";
 import { useResource } from "../state/resource";
@@ -13,17 +13,13 @@ import { unit } from "../ui/format";
 import { say } from "../ui/text";
 import { typed } from "./typed";
 
-export interface Asked {
-  division: Division;
-  /** What each part weighs, in their order, where that is known here. */
-  weights: number[] | null;
-}
-
 interface Props {
   /** There are parts already: asking again replaces them. */
   again: boolean;
+  /** Those it is divided among now: the question begins with them. */
+  present: Part[];
   busy: boolean;
-  onAsk: (asked: Asked) => void;
+  onAsk: (division: Division) => void;
   onFault: (why: Refusal) => void;
 }
 
@@ -74,17 +70,33 @@ function Pick({ assets, out, onChange }: PickProps) {
   );
 }
 
-export function Among({ again, busy, onAsk, onFault }: Props) {
+/** Of which type the assets are that have a part now; "" while that is not known, or none has. */
+function useTypeOf(present: Part[]): string {
+  const first = present.find((part) => part.asset !== "")?.asset ?? "";
+  return useResource<AssetItem>(first ? `/assets/${segment(first)}` : null, "once").data?.type ?? "";
+}
+
+const weighed = (present: Part[]): boolean => present.length > 0 && present.every((part) => part.weight !== null);
+
+export function Among({ again, present, busy, onAsk, onFault }: Props) {
   const types = useTypes().data?.items.filter((type) => (type.count ?? 0) > 0) ?? [];
-  const [named, setNamed] = useState(false);
-  const [type, setType] = useState("");
-  const [out, setOut] = useState<Set<string>>(new Set());
-  const [text, setText] = useState("");
-  const [by, setBy] = useState<Way>("equal");
+  const among = useMemo(() => new Set(present.flatMap((part) => part.asset || [])), [present]);
+  const typeNow = useTypeOf(present);
+  const byName = present.length > 0 && among.size === 0;
+  const [named, setNamed] = useState(byName);
+  const [typeAsked, setType] = useState<string | null>(null);
+  const [outAsked, setOut] = useState<Set<string> | null>(null);
+  const [text, setText] = useState(() => (byName ? present.map((part) => [inWords(part.title), part.weight ?? ""].join(" ").trim()).join("\n") : ""));
+  const [by, setBy] = useState<Way>(byName && weighed(present) ? "column" : "equal");
   const [column, setColumn] = useState("");
+  const type = typeAsked ?? typeNow;
   const chosen = types.find((one) => one.id === type);
   const assets = useResource<List<AssetItem>>(!named && type && (chosen?.count ?? 0) <= most ? path("/assets", { type, limit: most }) : null, "once").data?.items ?? [];
   const columns = numeric(chosen);
+  const out = useMemo(
+    () => outAsked ?? new Set(typeAsked === null && among.size > 0 ? assets.flatMap((one) => (among.has(one.id) ? [] : one.id)) : []),
+    [outAsked, typeAsked, among, assets],
+  );
   const left = assets.filter((one) => !out.has(one.id));
   /** Those that the column says nothing of cannot be weighed. */
   const lacking = named || by === "equal" || !column ? [] : left.filter((one) => !(Number(one.attributes[column]) > 0));
@@ -95,16 +107,14 @@ export function Among({ again, busy, onAsk, onFault }: Props) {
       const given = weights.every((weight) => weight !== null) ? (weights as number[]) : null;
       if (names.length < 2) onFault(say("names_needed"));
       else if (by !== "equal" && !given) onFault(say("weights_needed"));
-      else onAsk({ division: { among: "", names, by, ...(by !== "equal" && given ? { weights: given } : {}) }, weights: by === "equal" ? null : given });
+      else onAsk({ among: "", names, by, ...(by !== "equal" && given ? { weights: given } : {}) });
       return;
     }
     if (!type) {
       onFault(say("type_needed"));
       return;
     }
-    const weights = column ? left.map((one) => Number(one.attributes[column])) : null;
-    const with_column = by !== "equal" && column ? { column } : {};
-    onAsk({ division: { among: type, ...(out.size > 0 ? { assets: left.map((one) => one.id) } : {}), by, ...with_column }, weights: by === "equal" ? null : weights });
+    onAsk({ among: type, ...(out.size > 0 ? { assets: left.map((one) => one.id) } : {}), by, ...(by !== "equal" && column ? { column } : {}) });
   };
 
   return (

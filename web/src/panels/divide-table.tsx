@@ -10,10 +10,12 @@ import { say } from "../ui/text";
 interface Props {
   parts: Part[];
   unit: string;
+  /** What the parts come to is a mean: the weight of each counts in it. */
+  weighs: boolean;
   onChange: (parts: Part[]) => void;
 }
 
-const empty: Part = { title: { zh: "", en: "" }, asset: "", value: null, baseline_value: null, lead: [], deadline: null };
+const empty: Part = { title: { zh: "", en: "" }, asset: "", value: null, baseline_value: null, lead: [], deadline: null, weight: null };
 const bodies = (text: string): string[] => text.split(/[、,，;；]/).map((one) => one.trim()).filter((one) => one !== "");
 
 /** Bodies with a separator between them; what is typed stays as typed while it says the same. */
@@ -34,9 +36,11 @@ function Lead({ of, onChange }: { of: Part; onChange: (lead: string[]) => void }
   );
 }
 
-export function PartsTable({ parts, unit, onChange }: Props) {
+export function PartsTable({ parts, unit, weighs, onChange }: Props) {
   const put = (index: number, change: Partial<Part>) => onChange(parts.map((part, i) => (i === index ? { ...part, ...change } : part)));
   const suffix = written(unit);
+  const weighed = parts.some((part) => part.weight !== null);
+  const figure = (text: string, value: number): number | null => (text.trim() === "" ? null : value);
   return (
     <div class="stack tight">
       <div class="table-wrap edit-wrap">
@@ -50,6 +54,11 @@ export function PartsTable({ parts, unit, onChange }: Props) {
               <th scope="col" class="end">
                 {say("baseline")}
               </th>
+              {weighed && (
+                <th scope="col" class="end">
+                  {say("weight")}
+                </th>
+              )}
               <th scope="col">{say("lead")}</th>
               <th scope="col">{say("deadline")}</th>
               <th scope="col">
@@ -83,10 +92,27 @@ export function PartsTable({ parts, unit, onChange }: Props) {
                     value={part.value ?? ""}
                     aria-label={`${say("goal")} ${inWords(part.title)}`}
                     data-testid="part-value"
-                    onInput={(event) => put(i, { value: event.currentTarget.value.trim() === "" ? null : event.currentTarget.valueAsNumber })}
+                    onInput={(event) => put(i, { value: figure(event.currentTarget.value, event.currentTarget.valueAsNumber) })}
                   />
                 </td>
                 <td class="end num soft">{number(part.baseline_value)}</td>
+                {weighed && (
+                  <td class="end num soft">
+                    {weighs ? (
+                      <input
+                        type="number"
+                        step="any"
+                        class="end num"
+                        value={part.weight ?? ""}
+                        aria-label={`${say("weight")} ${inWords(part.title)}`}
+                        data-testid="part-weight"
+                        onInput={(event) => put(i, { weight: figure(event.currentTarget.value, event.currentTarget.valueAsNumber) })}
+                      />
+                    ) : (
+                      number(part.weight)
+                    )}
+                  </td>
+                )}
                 <td>
                   <Lead of={part} onChange={(lead) => put(i, { lead })} />
                 </td>

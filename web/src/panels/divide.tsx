@@ -8,49 +8,40 @@ import { invalidate } from "../state/resource";
 import { Refused, refusalOf, useAct } from "../ui/act";
 import { Card } from "../ui/card";
 import { PersonField } from "../ui/person";
-import { isOff, mean, shareOf } from "../ui/share";
+import { isOff, isRate, scaleOf, shareOf, weightsBy } from "../ui/share";
 import { SumLine } from "../ui/sum";
 import { say } from "../ui/text";
-import { Among, type Asked } from "./divide-among";
+import { Among } from "./divide-among";
 import { PartsTable } from "./divide-table";
 
 /** The parts that there are, to go on from. */
 function present(target: Target): Part[] {
   return target.parts.map((t) => {
     const english = t.subject.en.startsWith(`${target.subject.en} (`) ? t.subject.en.slice(target.subject.en.length + 2, -1) : t.scope;
-    return { title: { zh: t.scope || t.subject.zh, en: english || t.scope }, asset: t.measured_by?.asset ?? "", value: t.value, baseline_value: t.baseline_value, lead: t.lead, deadline: t.deadline };
+    return { title: { zh: t.scope || t.subject.zh, en: english || t.scope }, asset: t.asset, value: t.value, baseline_value: t.baseline_value, lead: t.lead, deadline: t.deadline, weight: t.weight };
   });
-}
-
-/** What each part weighs in the mean that the server came to: its denominator, its baseline, or both. */
-function scaleOf(found: PartsPreview, given: number[] | null): number[] | null {
-  if (found.rule !== "mean" || found.sum === null) return null;
-  const values = found.parts.map((part) => part.value ?? Number.NaN);
-  const stood = found.parts.every((part) => part.baseline_value !== null) ? found.parts.map((part) => part.baseline_value ?? 0) : null;
-  const both = stood && given ? stood.map((value, i) => value * (given[i] ?? 0)) : null;
-  const { sum } = found;
-  return [both, stood, given].find((weights) => weights !== null && Math.abs(mean(values, weights) - sum) <= 1e-9 * Math.max(1, Math.abs(sum))) ?? null;
 }
 
 const named = (part: Part): boolean => part.title.zh.trim() !== "";
 
 export function Divide({ target, onDone }: { target: Target; onDone: () => void }) {
-  const [parts, setParts] = useState<Part[]>(() => present(target));
+  const [held] = useState<Part[]>(() => present(target));
+  const [parts, setParts] = useState<Part[]>(held);
   const [rule, setRule] = useState(target.share?.rule ?? "sum");
-  const [weights, setWeights] = useState<number[] | null>(null);
+  const [scale, setScale] = useState(() => target.share && scaleOf(held, target.share, isRate(target)));
   const [note, setNote] = useState("");
   const { busy, refusal, refuse, act } = useAct();
   const at = `/targets/${segment(target.id)}/parts`;
-  const share = shareOf(parts, rule, target.value, target.comparator, weights);
+  const share = shareOf(parts, rule, target.value, target.comparator, weightsBy(parts, scale));
   const off = share !== null && isOff(share, target.comparator);
 
-  const preview = async ({ division, weights: given }: Asked) => {
+  const preview = async (division: Division) => {
     refuse(null);
     try {
-      const found = await post<PartsPreview>(`${at}/preview`, division satisfies Division);
+      const found = await post<PartsPreview>(`${at}/preview`, division);
       setParts(found.parts);
       setRule(found.rule);
-      setWeights(scaleOf(found, given));
+      setScale(scaleOf(found.parts, found, isRate(target)));
     } catch (error) {
       refuse(refusalOf(error));
     }
@@ -82,17 +73,10 @@ export function Divide({ target, onDone }: { target: Target; onDone: () => void 
       }
     >
       <div class="stack">
-        <Among again={parts.length > 0} busy={busy} onAsk={(asked) => void preview(asked)} onFault={refuse} />
+        <Among again={parts.length > 0} present={held} busy={busy} onAsk={(asked) => void preview(asked)} onFault={refuse} />
         {parts.length > 0 && (
           <>
-            <PartsTable
-              parts={parts}
-              unit={target.stated_unit}
-              onChange={(next) => {
-                if (next.length !== parts.length) setWeights(null);
-                setParts(next);
-              }}
-            />
+            <PartsTable parts={parts} unit={target.stated_unit} weighs={rule === "mean"} onChange={setParts} />
             {share && <SumLine share={share} unit={target.stated_unit} comparator={target.comparator} />}
             <div class="columns even">
               <label class="field tall">

@@ -1,8 +1,8 @@
-/** The work that a plan gives out: what is asked, of whom, by when, and how far it is. */
+/** The work that plans give out: what is asked, of whom, by when, and how far it is. */
 
+import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
-import type { MeasureItem, MeasureState } from "../api/plan";
-import { measureStates } from "../api/plan";
+import { measureStates, type MeasureState, type Task } from "../api/plan";
 import { inWords, language } from "../state/language";
 import { queried, setQuery } from "../state/route";
 import { to } from "../ui/address";
@@ -17,16 +17,17 @@ import { Empty } from "../ui/show";
 import { Table, type Column } from "../ui/table";
 import { say } from "../ui/text";
 import { moment } from "../ui/time";
-import { bodies, chosen, partOf, type Body } from "./bodies";
+import { bodies, chosen, partOf } from "./bodies";
 
 interface Place {
-  plan: string;
   /** The body whose list this is: then each row says whether it leads or takes part. */
   body?: string;
+  /** The measures are those of several plans: then each row says of which. */
+  across?: boolean;
 }
 
-function columns({ plan, body }: Place): Column<MeasureItem>[] {
-  const all: (Column<MeasureItem> | false)[] = [
+function columns({ body, across }: Place): Column<Task>[] {
+  const all: (Column<Task> | false)[] = [
     {
       key: "state",
       title: say("state"),
@@ -46,7 +47,14 @@ function columns({ plan, body }: Place): Column<MeasureItem>[] {
       sort: (m) => inWords(m.title),
       cell: (m) => (
         <div class="wide-cell">
-          <a href={to.measure(plan, m.id)}>{inWords(m.title)}</a>
+          <a href={to.measure(m.plan, m.id)}>{inWords(m.title)}</a>
+          {across && (
+            <div class="small">
+              <a class="soft" href={`${to.plan(m.plan)}?view=measures`}>
+                {inWords(m.plan_title)}
+              </a>
+            </div>
+          )}
           {m.target && (
             <div class="small">
               <a href={to.target(m.target)}>{say("fulfils_target")} →</a>
@@ -75,6 +83,7 @@ function columns({ plan, body }: Place): Column<MeasureItem>[] {
           <span class="small faint">{say("never_reported")}</span>
         ) : (
           <div class="small note-cell">
+            {m.on && <div class="num">{say("done_on", { date: m.on })}</div>}
             {m.note && <div>{m.note}</div>}
             <span class="faint">
               {m.by} <When at={m.time} />
@@ -87,33 +96,54 @@ function columns({ plan, body }: Place): Column<MeasureItem>[] {
   return all.filter((column) => column !== false);
 }
 
-const MeasureTable = ({ measures, ...place }: Place & { measures: MeasureItem[] }) => (
-  <Table columns={columns(place)} rows={measures} id={(m) => m.id} label={say("measures")} testid="measures" />
+const MeasureTable = ({ measures, ...place }: Place & { measures: Task[] }) => (
+  <Table columns={columns(place)} rows={measures} id={(m) => (place.across ? `${m.plan}.${m.id}` : m.id)} label={say("measures")} testid="measures" />
 );
 
-function save(plan: string, measures: MeasureItem[]): void {
-  const header = [say("id"), say("section"), say("measure"), say("lead"), say("participants"), say("deadline"), say("state"), say("overdue"), say("last_note"), say("your_name"), say("time"), say("evidence_needed")];
+function save(name: string, measures: Task[], across: boolean): void {
+  const header = [
+    ...(across ? [say("plan")] : []), say("id"), say("section"), say("measure"), say("lead"), say("participants"), say("deadline"), say("state"), say("overdue"),
+    say("completed_on"), say("last_note"), say("your_name"), say("time"), say("evidence_needed"),
+  ];
   const rows = measures.map((m) => [
-    m.id, m.place.section, inWords(m.title), m.lead.join("、"), m.participants.join("、"), m.deadline, stateTitle(m.state), say(m.overdue ? "yes" : "no"),
-    m.note, m.by, m.time === null ? "" : moment(m.time), inWords(m.evidence),
+    ...(across ? [inWords(m.plan_title)] : []), across ? `${m.plan}.${m.id}` : m.id, m.place.section, inWords(m.title), m.lead.join("、"), m.participants.join("、"), m.deadline,
+    stateTitle(m.state), say(m.overdue ? "yes" : "no"), m.on, m.note, m.by, m.time === null ? "" : moment(m.time), inWords(m.evidence),
   ]);
-  saveCsv(`${plan}.${queried("lead") || "measures"}.csv`, header, rows);
+  saveCsv(`${name}.${queried("lead") || "measures"}.csv`, header, rows);
 }
 
-function Filters({ plan, all, shown }: { plan: string; all: MeasureItem[]; shown: MeasureItem[] }) {
+interface Props {
+  of: Task[];
+  /** What the file is called that the list is saved as. */
+  name: string;
+  /** They are those of several plans. */
+  across?: boolean;
+}
+
+/** How the list is arranged: as it stands, by body, or by plan. What comes first needs no word in the address. */
+const arrangements = (across: boolean): readonly [Arrangement, ...Arrangement[]] => (across ? ["lead", "plan"] : ["section", "lead"]);
+type Arrangement = "section" | "lead" | "plan";
+const arrangementWords = { section: "as_list", lead: "by_lead", plan: "by_plan" } as const;
+
+function arranged(across: boolean): Arrangement {
+  const ways = arrangements(across);
+  const asked = ways.find((way) => way === queried("by")) ?? ways[0];
+  return asked === "section" && queried("lead") !== "" ? "lead" : asked;
+}
+
+function Filters({ of: all, name, across = false, shown }: Props & { shown: Task[] }) {
   const leads = bodies(all, queried("part") === "1").filter((body) => body.name !== "");
   const states: { value: string; title: string }[] = [{ value: "overdue", title: say("overdue") }, ...measureStates.map((state: MeasureState) => ({ value: state, title: stateTitle(state) }))];
+  const ways = arrangements(across);
+  const way = arranged(across);
   return (
     <div class="filters no-print">
       <Segments
         label={say("arrangement")}
-        value={queried("by") === "lead" ? "lead" : "section"}
+        value={way}
         testid="measure-arrangement"
-        onChange={(by) => setQuery({ by: by === "lead" ? by : "" })}
-        options={[
-          { value: "section", title: say("as_list") },
-          { value: "lead", title: say("by_lead") },
-        ]}
+        onChange={(by) => setQuery({ by: by === ways[0] ? "" : by, ...(by === "section" ? { lead: "" } : {}) })}
+        options={ways.map((one) => ({ value: one, title: say(arrangementWords[one]) }))}
       />
       <Select
         label={say("lead")}
@@ -124,7 +154,7 @@ function Filters({ plan, all, shown }: { plan: string; all: MeasureItem[]; shown
       />
       <Select label={say("state")} value={queried("state")} testid="filter-state" onChange={(state) => setQuery({ state })} options={[{ value: "", title: say("all_states") }, ...states]} />
       <Search value={queried("q")} onChange={(q) => setQuery({ q })} />
-      {(queried("by") === "lead" || queried("lead") !== "") && (
+      {(way === "lead" || queried("lead") !== "") && (
         <label class="row">
           <input type="checkbox" checked={queried("part") === "1"} data-testid="with-participation" onChange={(event) => setQuery({ part: event.currentTarget.checked ? "1" : "" })} />
           {say("with_participation")}
@@ -132,7 +162,7 @@ function Filters({ plan, all, shown }: { plan: string; all: MeasureItem[]; shown
       )}
       <span class="grow" />
       <span class="row">
-        <button type="button" class="button" onClick={() => save(plan, shown)} data-testid="measures-csv">
+        <button type="button" class="button" onClick={() => save(name, shown, across)} data-testid="measures-csv">
           <Icon name="download" />
           {say("save_csv")}
         </button>
@@ -144,14 +174,22 @@ function Filters({ plan, all, shown }: { plan: string; all: MeasureItem[]; shown
   );
 }
 
-/** The task list of one body. */
-function TasksOf({ body, plan }: { body: Body; plan: string }) {
-  const counts = countsOf(body.measures);
+interface Group {
+  key: string;
+  title: ComponentChildren;
+  measures: Task[];
+  /** The body whose list it is. */
+  body?: string;
+}
+
+/** The task list of one body, or what one plan gives out. */
+function TasksOf({ group, across }: { group: Group; across: boolean }) {
+  const counts = countsOf(group.measures);
   return (
     <Card
       flush
       testid="tasks-of"
-      title={body.name ? say("tasks_of", { name: body.name }) : say("no_lead")}
+      title={group.title}
       end={
         <>
           {counts.overdue > 0 && <Tag tone="missed">{say("overdue_count", { n: counts.overdue })}</Tag>}
@@ -159,30 +197,42 @@ function TasksOf({ body, plan }: { body: Body; plan: string }) {
         </>
       }
     >
-      <MeasureTable measures={body.measures} plan={plan} body={body.name} />
+      <MeasureTable measures={group.measures} across={across && group.body !== undefined} {...(group.body === undefined ? {} : { body: group.body })} />
     </Card>
   );
 }
 
-export function Measures({ plan, all }: { plan: string; all: MeasureItem[] }) {
-  const [lead, state, q, by, part] = ["lead", "state", "q", "by", "part"].map(queried) as [string, string, string, string, string];
+/** Of the bodies chosen, each with its list; or each plan with what it gives out. */
+function groupsOf(shown: Task[], way: Arrangement): Group[] {
+  if (way === "section") return [];
+  if (way === "plan")
+    return [...Map.groupBy(shown, (m) => m.plan)].map(([plan, measures]) => ({ key: plan, title: <a href={to.plan(plan)}>{inWords(measures[0]?.plan_title)}</a>, measures }));
+  const lead = queried("lead");
+  return bodies(shown, queried("part") === "1")
+    .filter((body) => lead === "" || body.name === lead)
+    .map(({ name, measures }) => ({ key: name, title: name ? say("tasks_of", { name }) : say("no_lead"), measures, body: name }));
+}
+
+export function Measures({ of: all, name, across = false }: Props) {
+  const [lead, state, q, part] = ["lead", "state", "q", "part"].map(queried) as [string, string, string, string];
+  const way = arranged(across);
   const shown = useMemo(() => chosen(all, { lead, state, q, participates: part === "1" }), [all, lead, state, q, part, language.value]);
-  if (all.length === 0) return <Empty>{say("no_measures")}</Empty>;
-  const groups = by === "lead" || lead !== "" ? bodies(shown, part === "1").filter((body) => lead === "" || body.name === lead) : null;
+  if (all.length === 0) return <Empty>{say(across ? "no_tasks" : "no_measures")}</Empty>;
+  const groups = groupsOf(shown, way);
   return (
     <div class="stack">
-      <Filters plan={plan} all={all} shown={shown} />
-      {shown.length < all.length && shown.length > 0 && (
+      <Filters of={all} name={name} across={across} shown={shown} />
+      {(across || shown.length < all.length) && shown.length > 0 && (
         <Card>
           <MeasureBar counts={countsOf(shown)} />
         </Card>
       )}
-      {groups === null || groups.length === 0 ? (
+      {groups.length === 0 ? (
         <Card flush title={say("measures")} end={<span class="faint small num">{say("shown", { n: shown.length, total: all.length })}</span>}>
-          <MeasureTable measures={shown} plan={plan} />
+          <MeasureTable measures={shown} across={across} />
         </Card>
       ) : (
-        groups.map((body) => <TasksOf key={body.name} body={body} plan={plan} />)
+        groups.map((group) => <TasksOf key={group.key} group={group} across={across} />)
       )}
     </div>
   );

@@ -12,6 +12,7 @@ import { Icon } from "../ui/icon";
 import { say } from "../ui/text";
 import { dayOf } from "../ui/time";
 import { lately } from "../state/clock";
+import { useVersions } from "./versions";
 
 function Withdraw({ plan }: { plan: Plan }) {
   const [asked, setAsked] = useState(false);
@@ -34,6 +35,21 @@ function Withdraw({ plan }: { plan: Plan }) {
   );
 }
 
+/** Leads to what the version in force changed, where there is another. */
+function CompareVersions({ plan }: { plan: Plan }) {
+  const versions = useVersions(plan.id).data;
+  if (!versions) return null;
+  return versions.total > 1 ? (
+    <a class="button" href={`${to.plan(plan.id)}?view=versions`} title={say("compare_versions")} data-testid="plan-compare">
+      {say("compare")}
+    </a>
+  ) : (
+    <button type="button" class="button" disabled title={say("one_version")} data-testid="plan-compare">
+      {say("compare")}
+    </button>
+  );
+}
+
 export function PlanActions({ plan }: { plan: Plan }) {
   const asked = { as_of: queried("as_of"), lang: language.value };
   const hint = say("report_hint", { day: queried("as_of") || dayOf(lately.value) });
@@ -47,11 +63,7 @@ export function PlanActions({ plan }: { plan: Plan }) {
         <Icon name="download" />
         {say("report_docx")}
       </a>
-      {plan.draft && (
-        <a class="button" href={`${to.draft(plan.draft)}?view=compare`} title={say("compare_versions")} data-testid="plan-compare">
-          {say("compare")}
-        </a>
-      )}
+      <CompareVersions plan={plan} />
       {plan.version > 0 && <Withdraw plan={plan} />}
     </>
   );

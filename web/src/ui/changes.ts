@@ -25,7 +25,7 @@ type Thing = Record<string, unknown>;
 const fields: Record<string, Word> = {
   subject: "field_subject", subject_en: "field_subject_en", comparator: "field_comparator", value_max: "field_value_max", baseline: "field_baseline",
   baseline_value: "field_baseline_value", modality: "field_modality", force: "field_force", quote: "field_quote", standing: "field_standing", title: "field_title",
-  number: "field_number", issuer: "issued_by", records: "field_records", targets: "field_targets", indicator: "field_indicator", draft: "field_draft", parts: "field_parts", measured_by: "measured_by",
+  number: "field_number", issuer: "issued_by", records: "field_records", targets: "field_targets", indicator: "field_indicator", draft: "field_draft", parts: "field_parts", measured_by: "measured_by", on: "completed_on",
 };
 /** Where a record stands and how sure the reader was: true, but nothing that anybody decided. */
 const unsaid = new Set(["id", "start", "end", "raw_start", "raw_end", "page", "place", "sources", "sure", "confidence", "kind_of", "section_title", "earlier", "file", "recorded", "decisions", "target", "measure", "time", "by", "draft_id"]);

@@ -71,13 +71,15 @@ interface DateProps {
   value: string;
   onChange: (value: string) => void;
   testid?: string;
+  /** The last day that may be given. */
+  max?: string;
 }
 
-export function DateField({ label, value, onChange, testid }: DateProps) {
+export function DateField({ label, value, onChange, testid, max }: DateProps) {
   return (
     <label class="field">
       {label}
-      <input type="date" value={value} data-testid={testid} onChange={(event) => onChange(event.currentTarget.value)} />
+      <input type="date" value={value} max={max} data-testid={testid} onChange={(event) => onChange(event.currentTarget.value)} />
     </label>
   );
 }

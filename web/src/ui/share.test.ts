@@ -7,7 +7,7 @@ import { typed } from "../panels/typed";
 import { language } from "../state/language";
 import { bytes } from "./bytes";
 import { aboutOf, changesOf, shownActs } from "./changes";
-import { isOff, shareOf } from "./share";
+import { isOff, scaleOf, shareOf, weightsBy } from "./share";
 
 afterEach(() => {
   language.value = "zh";
@@ -27,6 +27,16 @@ describe("parts", () => {
     expect(shareOf(parts(50, 80), "mean", 70, ">=", null)).toMatchObject({ sum: 50, difference: -20, rule: "each" });
     expect(shareOf(parts(50, 80), "each", 70, "<=", null)).toMatchObject({ sum: 80, difference: 10 });
     expect(shareOf(parts(50, 80), "each", 70, "=", null)).toMatchObject({ sum: 50, difference: -20 });
+  });
+
+  it("weigh by what was given, or by where each stood, as the server did", () => {
+    const weighed = [[50, 1, 10], [80, 2, 10]].map(([value, weight, baseline_value]) => ({ value, weight, baseline_value }) as Part);
+    expect(scaleOf(weighed, { rule: "mean", sum: 70 }, false)).toBe("weight");
+    expect(scaleOf(weighed, { rule: "mean", sum: 65 }, true)).toBe("baseline");
+    expect(scaleOf(weighed, { rule: "mean", sum: 70 }, true)).toBe("both");
+    expect(scaleOf(weighed, { rule: "each", sum: 50 }, false)).toBeNull();
+    expect(weightsBy(weighed, "both")).toEqual([10, 20]);
+    expect(weightsBy([...weighed, { value: 1, weight: null, baseline_value: 1 } as Part], "weight")).toBeNull();
   });
 
   it("are off where the promise is not kept", () => {

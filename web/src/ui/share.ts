@@ -22,6 +22,35 @@ export const mean = (values: number[], weights: number[]): number => {
   return values.reduce((sum, value, i) => sum + (value * (weights[i] ?? 0)) / whole, 0);
 };
 
+/** What weighs the parts of a mean: what was given for each, where each stood, or both together. */
+export type Scale = "weight" | "baseline" | "both";
+
+const scales: Record<Scale, (part: Part) => number | null> = {
+  weight: (part) => part.weight,
+  baseline: (part) => part.baseline_value,
+  both: (part) => (part.weight === null || part.baseline_value === null ? null : part.weight * part.baseline_value),
+};
+
+/** The weights of the parts; null where one of them has none. */
+export function weightsBy(parts: Part[], scale: Scale | null): number[] | null {
+  const weights = scale ? parts.flatMap((part) => scales[scale](part) ?? []) : [];
+  return weights.length === parts.length && weights.every((weight) => weight > 0) ? weights : null;
+}
+
+/** A change in percent of where each stood. */
+export const isRate = ({ comparator, stated_unit }: { comparator: Sign; stated_unit: string }): boolean => stated_unit === "%" && (comparator === "increase_by" || comparator === "reduce_by");
+
+/** By which of them the server came to its mean: rates weigh by where each stood, alone or with what was given, all else by what was given. */
+export function scaleOf(parts: Part[], { rule, sum }: Pick<Share, "rule" | "sum">, rate: boolean): Scale | null {
+  if (rule !== "mean" || sum === null) return null;
+  const values = parts.map((part) => part.value ?? Number.NaN);
+  const agrees = (scale: Scale): boolean => {
+    const weights = weightsBy(parts, scale);
+    return weights !== null && Math.abs(mean(values, weights) - sum) <= 1e-9 * Math.max(1, Math.abs(sum));
+  };
+  return (rate ? (["both", "baseline"] as const) : (["weight"] as const)).find(agrees) ?? null;
+}
+
 function comeTo(values: number[], rule: Share["rule"], goal: number, comparator: Sign, weights: number[] | null): number {
   if (rule === "sum") return values.reduce((a, b) => a + b, 0);
   if (rule === "mean" && weights?.length === values.length) return mean(values, weights);

@@ -95,7 +95,7 @@ describe("promises", () => {
   });
 
   it("are said in the unit of the plan, not in that of the figures", () => {
-    expect(promise({ ...target({ comparator: "reduce_by", value: 3, unit: "kgce/m2", baseline: 2020 }), stated_unit: "%" } as Target)).toBe("降低 3% (较 2020 年)");
+    expect(promise({ ...target({ comparator: "reduce_by", value: 3, unit: "kgce/m2", baseline: 2020 }), stated_unit: "%" } as unknown as Target)).toBe("降低 3% (较 2020 年)");
   });
 
   it("are measured along the way from baseline to goal, up or down", () => {

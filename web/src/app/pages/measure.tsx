@@ -5,6 +5,7 @@ import { post, segment } from "../../api/client";
 import type { Plan } from "../../api/contract";
 import { measureStates, type Measure, type MeasureState } from "../../api/plan";
 import { Wording } from "../../panels/wording";
+import { lately } from "../../state/clock";
 import { inWords } from "../../state/language";
 import { person } from "../../state/person";
 import { invalidate, useResource } from "../../state/resource";
@@ -14,20 +15,25 @@ import { When } from "../../ui/age";
 import { Card } from "../../ui/card";
 import { Tag } from "../../ui/chip";
 import { Facts } from "../../ui/facts";
-import { Segments } from "../../ui/field";
+import { DateField, Segments } from "../../ui/field";
 import { AttachmentLink, FileDrop, stored, type Chosen } from "../../ui/files";
 import { MeasureChip, stateTitle } from "../../ui/measure";
 import { Page } from "../../ui/page";
 import { PersonField } from "../../ui/person";
 import { Show } from "../../ui/show";
 import { say } from "../../ui/text";
+import { date, dayOf } from "../../ui/time";
 
 function ReportForm({ item, at }: { item: Measure; at: string }) {
   const [state, setState] = useState<MeasureState>(item.state === "not_started" ? "under_way" : item.state);
   const [note, setNote] = useState("");
   const [files, setFiles] = useState<Chosen[]>([]);
+  const [day, setDay] = useState<string | null>(null);
   const [saved, setSaved] = useState(false);
   const { busy, refusal, refuse, act } = useAct();
+  const today = dayOf(lately.value);
+  const held = item.state === "done" && item.time !== null ? (item.on ?? date(item.time)) : today;
+  const on = day ?? held;
   const add = async (chosen: File[]) => {
     const all = [...files, ...chosen.map((file) => ({ file, stored: null }))];
     setSaved(false);
@@ -40,22 +46,29 @@ function ReportForm({ item, at }: { item: Measure; at: string }) {
       refuse(say("done_needs"));
       return;
     }
+    if (state === "done" && on > today) {
+      refuse(say("not_after_today", { date: today }));
+      return;
+    }
     const good = await act(async (by) => {
       const kept = await stored(files, by);
       setFiles(kept);
-      await post<Measure>(at, { by, state, note: note.trim(), attachments: kept.flatMap((one) => (one.stored ? [one.stored.sha256] : [])) });
+      const attachments = kept.flatMap((one) => (one.stored ? [one.stored.sha256] : []));
+      await post<Measure>(at, { by, state, note: note.trim(), attachments, on: state === "done" && on ? on : null });
     });
     if (!good) return;
     setNote("");
     setFiles([]);
+    setDay(null);
     setSaved(true);
-    invalidate("/plans", "/targets");
+    invalidate("/plans", "/targets", "/measures");
   };
   return (
     <Card title={say("report_progress")} testid="report-form">
       <div class="stack">
         <PersonField tall />
         <Segments label={say("state")} value={state} testid="report-state" onChange={(next) => setState(next as MeasureState)} options={measureStates.map((one) => ({ value: one, title: stateTitle(one) }))} />
+        {state === "done" && <DateField label={say("completed_on")} value={on} max={today} onChange={setDay} testid="completed-on" />}
         <label class="field tall">
           {say("note")}
           <textarea rows={4} value={note} data-testid="note" onInput={(event) => setNote(event.currentTarget.value)} />
@@ -90,6 +103,7 @@ function History({ item }: { item: Measure }) {
             <li key={`${entry.time} ${entry.by}`}>
               <div class="row wrap">
                 <MeasureChip state={entry.state} />
+                {entry.on && <span class="num">{say("done_on", { date: entry.on })}</span>}
                 <b>{entry.by}</b>
                 <span class="faint small">
                   <When at={entry.time} />
@@ -121,6 +135,7 @@ function Asked({ item, plan }: { item: Measure; plan: Plan | undefined }) {
           [say("lead"), item.lead.length > 0 ? item.lead.join("、") : say("no_lead")],
           [say("participants"), item.participants.join("、") || say("dash")],
           [say("deadline"), item.deadline ?? say("no_deadline")],
+          item.on !== null && [say("completed_on"), <span class="num">{item.on}</span>],
           [say("evidence_needed"), inWords(item.evidence) || say("dash")],
           item.target !== "" && [say("fulfils_target"), <a href={to.target(item.target)}>{inWords(target?.subject) || item.target}</a>],
           [say("section"), item.place.section || say("dash")],

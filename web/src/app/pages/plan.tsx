@@ -1,5 +1,6 @@
 /** One plan: who put it in force, how its targets stand, the work it gives out, and who changed what. */
 
+import { useMemo } from "preact/hooks";
 import { path, segment } from "../../api/client";
 import type { Plan } from "../../api/contract";
 import { Decisions } from "../../panels/decisions";
@@ -7,6 +8,7 @@ import { useNaming } from "../../panels/naming";
 import { Measures } from "../../panels/measures";
 import { PlanActions } from "../../panels/plan-actions";
 import { CountsBar, TargetTable } from "../../panels/scorecard";
+import { Versions } from "../../panels/versions";
 import { inWords } from "../../state/language";
 import { useResource } from "../../state/resource";
 import { queried, setQuery } from "../../state/route";
@@ -22,7 +24,7 @@ import { say } from "../../ui/text";
 import { date } from "../../ui/time";
 import { AsOf, TargetFilters, useFiltered } from "./plans";
 
-const views = ["targets", "measures", "changes"] as const;
+const views = ["targets", "measures", "versions", "changes"] as const;
 type View = (typeof views)[number];
 
 const viewed = (): View => views.find((view) => view === queried("view")) ?? "targets";
@@ -49,7 +51,7 @@ function Head({ plan }: { plan: Plan }) {
       <div class="columns even">
         <Facts
           of={[
-            [say("issued_by"), plan.issuer.join("、")],
+            [say("issued_by"), plan.issuer.join("、") || say("dash")],
             [say("issued"), date(plan.issued)],
             [say("version"), <InForce plan={plan} />],
           ]}
@@ -91,8 +93,9 @@ function Changes({ plan }: { plan: Plan }) {
   );
 }
 
-function Inside({ plan, id }: { plan: Plan; id: string }) {
+function Inside({ plan }: { plan: Plan }) {
   const view = viewed();
+  const tasks = useMemo(() => plan.measures.map((measure) => ({ ...measure, plan: plan.id, plan_title: plan.title })), [plan]);
   return (
     <>
       <Head plan={plan} />
@@ -100,15 +103,17 @@ function Inside({ plan, id }: { plan: Plan; id: string }) {
         label={say("sections_of_plan")}
         value={view}
         testid="plan-view"
-        onChange={(next) => setQuery({ view: next === "targets" ? "" : next, status: "", state: "", lead: "", q: "", by: "", part: "" })}
+        onChange={(next) => setQuery({ view: next === "targets" ? "" : next, status: "", state: "", lead: "", q: "", by: "", part: "", old: "", new: "" })}
         options={[
           { value: "targets", title: `${say("targets")} ${plan.counts.total}` },
           { value: "measures", title: `${say("measures")} ${plan.measures.length}` },
+          { value: "versions", title: say("versions") },
           { value: "changes", title: say("changes") },
         ]}
       />
       {view === "targets" && <Targets plan={plan} />}
-      {view === "measures" && <Measures plan={id} all={plan.measures} />}
+      {view === "measures" && <Measures of={tasks} name={plan.id} />}
+      {view === "versions" && <Versions plan={plan} />}
       {view === "changes" && <Changes plan={plan} />}
     </>
   );
@@ -130,7 +135,7 @@ export function PlanPage({ id }: { id: string }) {
         </>
       }
     >
-      <Show of={plan}>{(found) => <Inside plan={found} id={id} />}</Show>
+      <Show of={plan}>{(found) => <Inside plan={found} />}</Show>
     </Page>
   );
 }
