@@ -17,21 +17,23 @@ class StaError(CityTwinError):
         self.position = position
         self.found = found if len(found) <= SHOWN else f"{found[:SHOWN]}…"
         self.expected = expected
-        told = message or f"expected {expected}, found {self.found or 'the end'}"
+        told = message or f"found {self.found or 'the end'}"
+        if expected:
+            told = f"{told}; expected {expected}"
         super().__init__(told, hint, f"character {position}")
 
 
-class Malformed(StaError, BadRequest):
+class Malformed(StaError, BadRequest):  # noqa: N818 - read as a state
     """The text is none of the language, or says what makes no sense here."""
 
 
-class Absent(StaError, NotFound):
+class Absent(StaError, NotFound):  # noqa: N818
     """The path is well formed and leads to nothing."""
 
     status = 404
 
 
-class Unserved(StaError, BadRequest):
+class Unserved(StaError, BadRequest):  # noqa: N818
     """The standard knows it, this place does not offer it."""
 
     status = 501

@@ -21,7 +21,9 @@ _STRAY = re.compile("%(?![0-9A-Fa-f]{2})")
 def decoded(raw: str, start: int = 0, plus: bool = True) -> tuple[str, Places]:
     """`raw`, which begins at `start` of the URL, without percent-encoding. `plus`: a plus sign stands for a blank, as forms send it."""
     if stray := _STRAY.search(raw):
-        raise Malformed("", start + stray.start(), raw[stray.start() : stray.start() + 3], "two hexadecimal digits after %")
+        raise Malformed(
+            "", start + stray.start(), raw[stray.start() : stray.start() + 3], "two hexadecimal digits after %"
+        )
     pieces: list[str] = []
     offsets: list[int] = []
     for piece, at, width in _pieces(raw, start):
@@ -29,7 +31,7 @@ def decoded(raw: str, start: int = 0, plus: bool = True) -> tuple[str, Places]:
         offsets.extend(range(at, at + len(piece)) if width == 0 else (at + n for n in _widths(piece)))
     text = "".join(pieces)
     for n, letter in enumerate(text):
-        if letter < " " and letter not in "\t\n\r" or "\ud800" <= letter <= "\udfff":
+        if (letter < " " and letter not in "\t\n\r") or "\ud800" <= letter <= "\udfff":
             raise Malformed("", offsets[n], f"U+{ord(letter):04X}", "text")
     end = start + len(raw)
     return text, lambda n: offsets[n] if n < len(offsets) else end
@@ -112,7 +114,7 @@ def _unread(text: str, pos: int, place: Places) -> Malformed:
     rest = text[pos : pos + 50]
     if rest[0] == "'":
         return Malformed("", place(pos), rest, "a closing quotation mark", "a quotation mark in a text is doubled: ''")
-    if rest[0] in "‘’“”\"":
+    if rest[0] in '‘’“”"':
         return Malformed("", place(pos), rest[0], "a straight single quotation mark '")
     return Malformed("", place(pos), rest.split(" ")[0], "a name, a value or an operator")
 
@@ -154,7 +156,9 @@ def _number(text: str) -> int | float:
 
 def _typed(text: str, at: int, limits: Limits) -> tuple[str, Plain]:
     kind, _, inner = text[:-1].partition("'")
-    return ("duration", duration(inner)) if kind.lower() == "duration" else ("geometry", wkt.geometry(inner, at, limits))
+    return (
+        ("duration", duration(inner)) if kind.lower() == "duration" else ("geometry", wkt.geometry(inner, at, limits))
+    )
 
 
 def _microseconds(text: str) -> str:

@@ -19,6 +19,7 @@ class Limits:
     expands: int = 20
     levels: int = 6
     ids: int = 12
+    joins: int = 60
     vertices: int = 1000
 
 

@@ -1,0 +1,200 @@
+"""Which statements answer a request? One for the page, one for its count, and one for each expanded property, however many entities are on the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from citytwin.api.sta import cursor, write
+from citytwin.api.sta.cursor import Key
+from citytwin.api.sta.error import Malformed, Unserved
+from citytwin.api.sta.path import Resource
+from citytwin.api.sta.schema import Entity, Property, Schema, Tie, near, synonym
+from citytwin.api.sta.scope import Row, Scope, join
+from citytwin.api.sta.sql import Translator
+from citytwin.api.sta.tree import Expand, Limits, Query
+from citytwin.api.sta.value import TYPES, Mixed, Scalar, Span
+
+PARENT, NUMBER, TOTAL = "#parent", "#n", "#total"
+"""Columns of a level beside those of its entities: the near entity's id, the place among its far ones, and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL and its parameters.
+
+    `keys` are the order of its rows, which have their values in columns `#0`, `#1` and so on; `order` is that order as text.
+    """
+
+    sql: str
+    parameters: dict[str, Any]
+    keys: tuple[Key, ...] = ()
+    order: str = ""
+
+
+class Levels:
+    """Makes the statements of one request; `now` is what `now()` means in all of them."""
+
+    def __init__(self, schema: Schema, now: datetime, limits: Limits | None = None) -> None:
+        self.schema, self.now, self.limits = schema, now, limits or Limits()
+
+    def page(self, resource: Resource, query: Query, top: int) -> Statement:
+        """A page of a set, and the first row behind it; or the one entity that the path leads to."""
+        t, scope, row = self._start(resource)
+        if not resource.steps[-1].one:
+            conditions = [t.truth(query.filter, scope)] if query.filter else []
+            keys = self._keys(t, query, scope, row)
+            order = _order(query)
+            if query.skiptoken is not None:
+                conditions.append(cursor.behind(keys, cursor.read(query.skiptoken, order, keys), t.parameters))
+            columns = _columns(row, query, keys)
+            sql = f"SELECT {columns} FROM {scope.sources()}{scope.conditions(*conditions)}"
+            sql += f" ORDER BY {', '.join(k.clause for k in keys)} LIMIT {t.parameters.bare(top + 1)}"
+            if query.skip and query.skiptoken is None:
+                sql += f" OFFSET {t.parameters.bare(query.skip)}"
+            return _made(sql, t, keys, order)
+        for name in ("filter", "orderby", "top", "skip", "count", "skiptoken"):
+            if getattr(query, name) not in (None, ()):
+                raise Malformed(f"the path leads to one entity, of which ${name} asks nothing", 0, f"${name}")
+        columns = _columns(row, query, ())
+        return _made(f"SELECT {columns} FROM {scope.sources()}{scope.conditions()}", t)
+
+    def count(self, resource: Resource, query: Query) -> Statement:
+        """How many entities of a set there are; pages and what is expanded make no difference."""
+        t, scope, _ = self._start(resource)
+        conditions = [t.truth(query.filter, scope)] if query.filter else []
+        return _made(f"SELECT count(*) AS n FROM {scope.sources()}{scope.conditions(*conditions)}", t)
+
+    def parent(self, resource: Resource) -> Statement | None:
+        """Whether there is the entity whose set a path leads to; None where the path has no such entity."""
+        if len(resource.steps) < 2:
+            return None
+        t, scope, _ = self._start(Resource("entity", resource.steps[:-1]))
+        return _made(f"SELECT 1 AS n FROM {scope.sources()}{scope.conditions()}", t)
+
+    def expand(self, entity: Entity, expand: Expand, ids: Sequence[str | int], top: int) -> Statement:
+        """The far entities of all near ones in `ids`: of each at most `top`, and the first behind them."""
+        tie, query = tied(entity, expand), expand.query
+        if query.distinct:
+            raise Unserved("distinct values are not offered here", expand.at)
+        t = Translator(self.schema, self.now, self.limits)
+        start = t.rows.alias()
+        far = Row(t.rows.alias(), self.schema.entities[tie.target])
+        scope = Scope(rows={("", ()): far}, joins=[(entity.table, start, "")])
+        join(scope, tie, start, far, t.rows.alias() if tie.link else "")
+        conditions = [t.truth(query.filter, scope)] if query.filter else []
+        keys = self._keys(t, query, scope, far)
+        near_id = entity.properties["id"]
+        listed = t.parameters.bare(list(ids))
+        parent = near_id.sql.replace("{t}", start)
+        conditions.insert(0, f"{parent} IN (SELECT unnest(CAST({listed} AS {TYPES[near_id.kind]}[])))")
+        window = f"row_number() OVER (PARTITION BY {parent} ORDER BY {', '.join(k.clause for k in keys)})"
+        columns = f'{parent} AS "{PARENT}", {window} AS "{NUMBER}", {_columns(far, query, keys)}'
+        if query.count:
+            columns += f', count(*) OVER (PARTITION BY {parent}) AS "{TOTAL}"'
+        inner = f"SELECT {columns} FROM {scope.sources()}{scope.conditions(*conditions)}"
+        skip = query.skip or 0
+        after, last = t.parameters.bare(skip), t.parameters.bare(skip + top + 1)
+        wanted = f'"{NUMBER}" > {after} AND "{NUMBER}" <= {last}'
+        if query.count:
+            wanted = f'({wanted}) OR "{NUMBER}" = 1'  # the first row tells the total, also where it is skipped
+        sql = f'SELECT * FROM ({inner}) AS level WHERE {wanted} ORDER BY "{PARENT}", "{NUMBER}"'
+        return _made(sql, t, keys, _order(query))
+
+    def _start(self, resource: Resource) -> tuple[Translator, Scope, Row]:
+        """The rows that a path leads to. Every step but the last leads to one entity, so none comes twice."""
+        t = Translator(self.schema, self.now, self.limits)
+        scope: Scope | None = None
+        row: Row | None = None
+        for step in resource.steps:
+            entity = self.schema.entities[step.entity]
+            made = Row(t.rows.alias(), entity)
+            if scope is None or row is None:
+                scope = Scope(joins=[(entity.table, made.alias, "")])
+            else:
+                tie = row.entity.ties[step.name]
+                join(scope, tie, row.alias, made, t.rows.alias() if tie.link else "")
+            if step.id is not None:
+                known = entity.properties["id"]
+                scope.where.append(f"{known.sql.replace('{t}', made.alias)} = {t.parameters.bind(step.id, known.kind)}")
+            row = made
+        assert scope is not None
+        assert row is not None
+        scope.rows[("", ())] = row
+        return t, scope, row
+
+    def _keys(self, t: Translator, query: Query, scope: Scope, row: Row) -> tuple[Key, ...]:
+        """The keys of an order in which no two rows are equal: what was asked for, then the id."""
+        if query.distinct:
+            raise Unserved("distinct values are not offered here", query.select[0].at if query.select else 0)
+        keys: list[Key] = []
+        for order in query.orderby:
+            value = t.value(order.by, scope)
+            match value:
+                case Span(start=start, end=end):
+                    parts = [("datetime", start), ("datetime", end)]
+                case Mixed(number=number, string=string, boolean=boolean):
+                    parts = [("number", number), ("string", string), ("boolean", boolean)]
+                case Scalar(kind="null" | "geometry" as kind):
+                    raise Malformed(f"a {kind} has no order", order.by.at)
+                case Scalar(kind=kind, sql=sql):
+                    parts = [(kind, sql)]
+            keys.extend(Key(sql, kind, order.descending) for kind, sql in parts)
+        known = row.entity.properties["id"]
+        kind = "string" if known.kind == "string" else "number"
+        return (*keys, Key(known.sql.replace("{t}", row.alias), kind))
+
+
+def _made(sql: str, t: Translator, keys: tuple[Key, ...] = (), order: str = "") -> Statement:
+    """A statement with the parameters that it names; stores refuse others."""
+    named = set(re.findall(r"\$(p[0-9]+)", sql))
+    return Statement(sql, {n: v for n, v in t.parameters.values.items() if n in named}, keys, order)
+
+
+def _order(query: Query) -> str:
+    return write.query(Query(orderby=query.orderby))
+
+
+def tied(entity: Entity, expand: Expand) -> Tie:
+    """The tie that is expanded. Raises Malformed where there is none of that name."""
+    if expand.name not in entity.ties:
+        hint = near(expand.name, entity.ties)
+        raise Malformed(f"{entity.name} has no navigation property '{expand.name}'", expand.at, expand.name, "", hint)
+    return entity.ties[expand.name]
+
+
+def selected(entity: Entity, query: Query) -> dict[str, Property]:
+    """The properties that are asked for, always with the id. Raises Malformed where there is none of a name."""
+    if query.select is None:
+        return dict(entity.properties)
+    found = {"id": entity.properties["id"]}
+    for path in query.select:
+        name = synonym(path.steps[0])
+        parts = {n: p for n, p in entity.properties.items() if n == name or n.startswith(f"{name}/")}
+        if not parts and name not in entity.ties:
+            hint = near(name, {**entity.properties, **entity.ties})
+            raise Malformed(f"{entity.name} has no '{name}'", path.at, name, "", hint)
+        found |= parts
+    return found
+
+
+def _columns(row: Row, query: Query, keys: tuple[Key, ...]) -> str:
+    """What a statement selects: an interval as `name/start` and `name/end`, a value of any type as one column for each type."""
+    found: list[str] = []
+    for name, property in selected(row.entity, query).items():
+        match property.kind:
+            case "interval":
+                parts = {f"{name}/start": property.sql, f"{name}/end": property.end}
+            case "any":
+                parts = {f"{name}/{k}": _shown(k, s) for k, s in property.parts.items()}
+            case kind:
+                parts = {name: _shown(kind, property.shown or property.sql)}
+        found.extend(f'{sql.replace("{t}", row.alias)} AS "{part}"' for part, sql in parts.items())
+    return ", ".join((*found, *(f'{k.sql} AS "#{n}"' for n, k in enumerate(keys))))
+
+
+def _shown(kind: str, sql: str) -> str:
+    return f"CAST({sql} AS VARCHAR)" if kind == "object" else sql

@@ -1,0 +1,113 @@
+"""What can be asked for? Entity sets, their properties and their ties to each other, each with the SQL that stands behind it.
+
+SQL here is written by us, never by a client. `{t}` in it is the alias of the entity's row, in ties `{a}`, `{v}` and `{b}` those of the near, the link
+and the far row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Literal
+
+PropertyKind = Literal[
+    "string", "integer", "number", "boolean", "datetime", "date", "interval", "geometry", "object", "any"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property and its SQL. An `interval` has its `end` too; an `object` is of SQL type JSON.
+
+    `any` may be of several types: `parts` has an expression for `number`, `string`, `boolean` and `object` (JSON), as far as there can be one, each null
+    where the value is of another type; `sql` is not used. `shown` is what is sent where that differs from what is compared, as it does for a `geometry`.
+    """
+
+    kind: PropertyKind
+    sql: str = ""
+    end: str = ""
+    shown: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A navigation property: where it leads, whether to many, and when a far row belongs to a near one.
+
+    `link` is a table between the two, which only ties to many may have; `near` joins it to the near row, `on` to the far one.
+    """
+
+    target: str
+    many: bool
+    on: str
+    link: str = ""
+    near: str = ""
+
+    def __post_init__(self) -> None:
+        assert self.many or not self.link, "a tie to one needs no link table"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A kind of entity: `table` is a table, a view or a query in parentheses.
+
+    `properties` holds `id`. The name of a part of a complex property is a path, such as `unitOfMeasurement/symbol`.
+    """
+
+    name: str
+    table: str
+    properties: Mapping[str, Property]
+    ties: Mapping[str, Tie] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Entity sets by name, and the functions that the store knows beyond the SQL that all stores share.
+
+    `sets` and the targets of ties name `entities`. `functions` has, by the name that the standard gives it, the SQL of each function with `{0}`, `{1}`,
+    `{2}` for its arguments; under `geometry` that of a geometry written as well-known text, under `in` whether a JSON list has a JSON value.
+    """
+
+    entities: Mapping[str, Entity]
+    sets: Mapping[str, str]
+    functions: Mapping[str, str] = field(default_factory=dict)
+
+
+POSTGIS: Mapping[str, str] = {
+    "in": "CAST({0} AS JSONB) @> CAST({1} AS JSONB)",
+    "geometry": "ST_GeomFromText({0}, 4326)",
+    "geo.distance": "ST_Distance({0}, {1})",
+    "geo.length": "ST_Length({0})",
+    "geo.intersects": "ST_Intersects({0}, {1})",
+    **{
+        f"st_{name}": f"ST_{name.title()}({{0}}, {{1}})"
+        for name in ("equals", "disjoint", "touches", "within", "overlaps", "crosses", "intersects", "contains")
+    },
+    "st_relate": "ST_Relate({0}, {1}, {2})",
+}
+"""What PostgreSQL with PostGIS offers: all of the standard."""
+
+DUCKDB: Mapping[str, str] = {"in": "json_contains({0}, {1})"}
+"""What DuckDB offers as it is."""
+
+DUCKDB_SPATIAL: Mapping[str, str] = {
+    **{name: sql for name, sql in POSTGIS.items() if name != "st_relate"},
+    **DUCKDB,
+    "geometry": "ST_GeomFromText({0})",
+}
+"""What DuckDB's extension `spatial` offers where it is installed: all but `st_relate`."""
+
+SYNONYMS = {"@iot.id": "id", "@iot.selfLink": "id", "@id": "id"}
+"""Control information that says no more than `id`, in 1.1 and in 2.0."""
+
+
+def synonym(name: str) -> str:
+    """The property behind a name that a client uses."""
+    return SYNONYMS.get(name, name)
+
+
+def near(name: str, known: Mapping[str, object]) -> str:
+    """A hint for who asked for what is not there."""
+    meant = get_close_matches(name[:60], known, 1)
+    return f"did you mean {meant[0]}?" if meant else f"there are {', '.join(sorted(known))}"
