@@ -110,7 +110,13 @@ class Reader:
         if op == "in":
             return Within(left, self._items(), at)
         right = self._climb(BINDS[op] + 1)
-        return junction(op, (left, right), at) if op in ("and", "or") else Binary(op, left, right, at)
+        if op not in ("and", "or"):
+            return Binary(op, left, right, at)
+        parts = [left, right]
+        while self.next.kind == "name" and self.next.text.lower() == op:
+            self.place += 1
+            parts.append(self._climb(BINDS[op] + 1))
+        return junction(op, tuple(parts), at)
 
     def _items(self) -> tuple[Literal, ...] | Path:
         if not self.skip("("):

@@ -277,7 +277,11 @@ def call(name: str, a: list[Any]) -> Any:
         return {"now": town.NOW, "mindatetime": datetime.min.replace(tzinfo=UTC), "maxdatetime": datetime.max.replace(tzinfo=UTC)}[name]  # fmt: skip
     if name in ("round", "floor", "ceiling"):
         n = number(a[0])
-        rounded = {"round": lambda n: math.copysign(math.floor(abs(n) + 0.5), n), "floor": math.floor, "ceiling": math.ceil}
+        rounded = {
+            "round": lambda n: math.copysign(math.floor(abs(n) + 0.5), n),
+            "floor": math.floor,
+            "ceiling": math.ceil,
+        }
         return None if n is None else rounded[name](n)
     if name in CLOCKS:
         t = instant(a[0])
@@ -286,7 +290,10 @@ def call(name: str, a: list[Any]) -> Any:
         return None if None in a else a[0] == a[1]
     if name == "interval":
         return None if None in a else Interval(a[0], a[0] + a[1] if isinstance(a[1], timedelta) else a[1])
-    texts = [v if isinstance(v, str) or (n and number(v) is not None) else None for n, v in enumerate(a)]
+    texts = [
+        v if isinstance(v, str) or (n and name == "substring" and number(v) is not None) else None
+        for n, v in enumerate(a)
+    ]
     return None if None in texts else TEXTS[name](*texts)
 
 

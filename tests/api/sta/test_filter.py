@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import quote
 
@@ -34,6 +35,8 @@ from citytwin.api.sta.tree import (
 
 from . import oracle, town
 
+EXAMPLES = int(os.environ.get("FUZZ", "150"))
+_DB: list[duckdb.DuckDBPyConnection] = []
 SETS = {kind: name for name, kind in town.SCHEMA.sets.items()}
 
 
@@ -209,9 +212,11 @@ def numbers(*paths: str) -> st.SearchStrategy[Node]:
     base = SMALL | either(*paths)
     wider = st.recursive(
         base,
-        lambda n: binary(["add", "sub", "mul", "div", "mod"], n, n)
-        | calls(["round", "floor", "ceiling"], n)
-        | st.builds(lambda x: Unary("-", x), n.filter(lambda x: not isinstance(x, Literal))),
+        lambda n: (
+            binary(["add", "sub", "mul", "div", "mod"], n, n)
+            | calls(["round", "floor", "ceiling"], n)
+            | st.builds(lambda x: Unary("-", x), n.filter(lambda x: not isinstance(x, Literal)))
+        ),
         max_leaves=4,
     )
     return wider
@@ -220,9 +225,11 @@ def numbers(*paths: str) -> st.SearchStrategy[Node]:
 def strings(*paths: str) -> st.SearchStrategy[Node]:
     return st.recursive(
         TEXT | either(*paths),
-        lambda s: calls(["tolower", "toupper", "trim"], s)
-        | calls(["concat"], s, s)
-        | calls(["substring"], s, st.integers(-1, 5).map(lambda v: Literal("number", v))),
+        lambda s: (
+            calls(["tolower", "toupper", "trim"], s)
+            | calls(["concat"], s, s)
+            | calls(["substring"], s, st.integers(-1, 5).map(lambda v: Literal("number", v)))
+        ),
         max_leaves=3,
     )
 
@@ -270,7 +277,11 @@ OBSERVATION = conditions(
     of("phenomenonTime", "Datastream/phenomenonTime"),
     of("result", "result/x", "Datastream/Thing/properties/n"),
     binary(["gt", "le"], of("Datastream/Thing/Datastreams/Observations/result"), SMALL)
-    | binary(["eq"], of("Datastream/Observations/id"), of("id") | st.just(Count(Path(("Datastream", "Thing", "Datastreams"))))),
+    | binary(
+        ["eq"],
+        of("Datastream/Observations/id"),
+        of("id") | st.just(Count(Path(("Datastream", "Thing", "Datastreams")))),
+    ),
 )
 THING = conditions(
     numbers("properties/n", "Datastreams/Observations/result"),
@@ -287,19 +298,16 @@ THING = conditions(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(OBSERVATION)
 def test_filters_of_observations_against_plain_python(condition: Node) -> None:
     _tried("Observation", condition)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(THING)
 def test_filters_of_things_against_plain_python(condition: Node) -> None:
     _tried("Thing", condition)
-
-
-_DB: list[duckdb.DuckDBPyConnection] = []
 
 
 def _tried(kind: str, condition: Node) -> None:
@@ -321,7 +329,9 @@ def test_every_function_is_read_by_both_dialects() -> None:
         if name == "cast":
             continue
         spatial = name.startswith(("geo.", "st_"))
-        start = arguments["location"] if spatial else Literal("datetime", town.NOW) if name in CLOCKS else arguments["name"]
+        start = (
+            arguments["location"] if spatial else Literal("datetime", town.NOW) if name in CLOCKS else arguments["name"]
+        )
         rest = shape if spatial else Literal("datetime", town.NOW) if name == "interval" else Literal("string", "x")
         given = (start, rest, Literal("string", "T********"))[:least]
         if name in ("round", "floor", "ceiling", "substring"):
