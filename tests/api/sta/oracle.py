@@ -154,7 +154,7 @@ def value(node: Node, env: Env) -> Any:
 
 def over(path: Path, env: Env, variable: str) -> Iterator[Env]:
     v, places, _ = split(path, env)
-    *before, last = places
+    last = places[-1]
     between = sorted(open_places(path, env) - {(v, last)}, key=lambda p: len(p[1]))
     for e in choices(between, env):
         kind, row = reach(v, last[:-1], e)

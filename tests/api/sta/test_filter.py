@@ -35,7 +35,7 @@ from citytwin.api.sta.tree import (
 
 from . import oracle, town
 
-EXAMPLES = int(os.environ.get("FUZZ", "150"))
+EXAMPLES = int(os.environ.get("FUZZ", "80"))
 _DB: list[duckdb.DuckDBPyConnection] = []
 SETS = {kind: name for name, kind in town.SCHEMA.sets.items()}
 
@@ -174,8 +174,8 @@ def test_what_makes_no_sense_is_refused_with_its_place(name: str, text: str, tol
 
 
 def test_a_function_that_the_store_lacks_is_not_implemented() -> None:
+    condition = filtered("st_within(location, geography'POINT(1 2)')")
     with pytest.raises(Unserved, match="st_within") as e:
-        condition = filtered("st_within(location, geography'POINT(1 2)')")
         Levels(town.SCHEMA, town.NOW).page(path.parse("Locations", town.SCHEMA), Query(filter=condition), 10)
     assert e.value.status == 501
 
@@ -210,7 +210,7 @@ HOURS = st.integers(-30, 30).map(lambda h: Literal("duration", (town.at(2) - tow
 
 def numbers(*paths: str) -> st.SearchStrategy[Node]:
     base = SMALL | either(*paths)
-    wider = st.recursive(
+    return st.recursive(
         base,
         lambda n: (
             binary(["add", "sub", "mul", "div", "mod"], n, n)
@@ -219,7 +219,6 @@ def numbers(*paths: str) -> st.SearchStrategy[Node]:
         ),
         max_leaves=4,
     )
-    return wider
 
 
 def strings(*paths: str) -> st.SearchStrategy[Node]:
@@ -313,11 +312,13 @@ def test_filters_of_things_against_plain_python(condition: Node) -> None:
 def _tried(kind: str, condition: Node) -> None:
     if not _DB:
         _DB.append(town.database())
+    refused: StaError | None = None
     try:
         agree(_DB[0], kind, condition)
     except StaError as e:
-        # nothing but a path into a set where one value is needed, or too many of them, may be refused here
-        assert "expected a condition" in e.message or "leads to" in e.message or "kinds of rows" in e.message, e
+        refused = e
+    # the filters are made of parts that fit, but for a value of another kind where one of both is a literal, and too many rows
+    assert refused is None or "kinds of rows" in refused.message, refused
 
 
 def test_every_function_is_read_by_both_dialects() -> None:

@@ -247,7 +247,7 @@ def test_any_cursor_raises_one_kind_of_error(token: bytes) -> None:
 KEYS = ["result", "resultTime", "phenomenonTime", "id mod 3", "Datastream/name", "Datastream/Thing/installed", "date(resultTime)", "now() sub resultTime", "id gt 4", "time(phenomenonTime)"]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(KEYS), st.booleans()), min_size=1, max_size=3, unique_by=lambda k: k[0]),
     st.integers(1, 6),
