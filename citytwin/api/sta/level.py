@@ -150,6 +150,8 @@ class Levels:
 
 def _made(sql: str, t: Translator, keys: tuple[Key, ...] = (), order: str = "") -> Statement:
     """A statement with the parameters that it names; stores refuse others."""
+    if len(sql) > t.limits.sql:
+        raise Malformed("the query is too complicated", 0, "", "fewer conditions")
     named = set(re.findall(r"\$(p[0-9]+)", sql))
     return Statement(sql, {n: v for n, v in t.parameters.values.items() if n in named}, keys, order)
 

@@ -13,7 +13,7 @@ from citytwin.api.sta.error import Absent, Malformed
 from citytwin.api.sta.level import NUMBER, PARENT, TOTAL, Levels, Statement, selected, tied
 from citytwin.api.sta.path import Resource
 from citytwin.api.sta.schema import Entity, Property
-from citytwin.api.sta.tree import Expand, Query
+from citytwin.api.sta.tree import Expand, Path, Query
 
 Fetch = Callable[[str, Mapping[str, Any]], list[dict[str, Any]]]
 """Runs a statement with its named parameters and gives its rows, times being aware of their zone."""
@@ -55,6 +55,19 @@ def read(levels: Levels, resource: Resource, query: Query, fetch: Fetch, page: i
         count = int(fetch(counted.sql, counted.parameters)[0]["n"])
     more = not one and len(rows) > top > 0
     return Answer(items, count, _next(statement, shown[-1]) if more else None)
+
+
+def value(levels: Levels, resource: Resource, fetch: Fetch) -> Any:
+    """The value of a property, None where there is none. Raises Absent where the entity, or a key of an object, is not there."""
+    wanted = Query(select=(Path(resource.property),))
+    found: Any = read(levels, Resource("entity", resource.steps), wanted, fetch).items[0]
+    for step in resource.property:
+        if found is None:
+            return None
+        if not isinstance(found, dict) or step not in found:
+            raise Absent(f"there is no {resource}"[:200], 0, step)
+        found = found[step]
+    return found
 
 
 def following(query: Query, token: str) -> Query:

@@ -127,8 +127,10 @@ class Rows:
 
     def _property(self, row: Row, steps: tuple[str, ...], at: int) -> Value:
         entity, steps = row.entity, (synonym(steps[0]), *steps[1:])
-        for n in range(len(steps), 0, -1):
+        for n in range(min(len(steps), 4), 0, -1):
             if found := entity.properties.get("/".join(steps[:n])):
+                if len(steps) - n > self.limits.depth:
+                    raise Malformed(f"the path is deeper than {self.limits.depth}", at, steps[0])
                 value = self._within(found, row.alias, steps[n:])
                 if value is None:
                     raise Malformed(f"{'/'.join(steps[:n])} has no '{steps[n]}'", at, "/".join(steps))

@@ -29,7 +29,7 @@ from citytwin.api.sta.tree import (
     walk,
 )
 from citytwin.api.sta.tree import Junction as Joined
-from citytwin.api.sta.value import TYPES, Mixed, Parameters, Scalar, Span, Value, bound, compare, kind, scalar
+from citytwin.api.sta.value import TYPES, Mixed, Parameters, Scalar, Span, Value, bound, compare, kind, scalar, size
 
 _COMPARISONS = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
 _SIGNS = {"add": "+", "sub": "-", "mul": "*"}
@@ -41,7 +41,8 @@ class Translator:
     def __init__(self, schema: Schema, now: datetime, limits: Limits | None = None) -> None:
         self.schema = schema
         self.parameters = Parameters()
-        self.rows = Rows(schema, self.parameters, limits or Limits())
+        self.limits = limits or Limits()
+        self.rows = Rows(schema, self.parameters, self.limits)
         self.desk = Desk(self.parameters, now, schema.functions)
 
     def truth(self, node: Node, scope: Scope, negated: bool = False) -> str:
@@ -69,7 +70,13 @@ class Translator:
         return f"({sql}) IS NOT TRUE" if negated else f"({sql})"
 
     def value(self, node: Node, scope: Scope) -> Value:
-        """The value of an expression."""
+        """The value of an expression. What nests functions that need their argument twice grows fast, and is stopped where it does."""
+        found = self._value(node, scope)
+        if size(found) > self.limits.sql:
+            raise Malformed("the expression is too complicated", node.at, "", "one that nests less")
+        return found
+
+    def _value(self, node: Node, scope: Scope) -> Value:
         match node:
             case Literal(kind="geometry") if "geometry" not in self.schema.functions:
                 raise Unserved("geometries are not offered here", node.at)

@@ -21,6 +21,7 @@ class Limits:
     ids: int = 12
     joins: int = 60
     vertices: int = 1000
+    sql: int = 100_000
 
 
 Kind = OneOf["null", "boolean", "number", "string", "datetime", "date", "time", "duration", "interval", "geometry"]

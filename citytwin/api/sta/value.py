@@ -95,7 +95,7 @@ def bound(literal: Literal, parameters: Parameters, geometry: str = "") -> Value
             return Scalar(literal.kind, parameters.bind(value, literal.kind), literal)
 
 
-_DIGITS = r"^[+-]?[0-9]{1,300}([.][0-9]{1,300})?([eE][+-]?[0-9]{1,2})?$"
+_DIGITS = r"^[+-]?[0-9]{1,100}([.][0-9]{1,100})?([eE][+-]?[0-9]{1,2})?$"
 _LEAP = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
 _DAY = (
     "([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|[0-9]{4}-(0[13-9]|1[0-2])-(29|30)|"
@@ -130,6 +130,17 @@ def json_value(json: str, key: str) -> Mixed:
 def kind(value: Value) -> str:
     """What a value is, in words for people."""
     return "interval" if isinstance(value, Span) else "value of any type" if isinstance(value, Mixed) else value.kind
+
+
+def size(value: Value) -> int:
+    """How many characters of SQL a value takes."""
+    match value:
+        case Scalar(sql=sql):
+            return len(sql)
+        case Span(start=start, end=end):
+            return len(start) + len(end)
+        case Mixed(number=number, string=string, boolean=boolean):
+            return len(number) + len(string) + len(boolean)
 
 
 def scalar(value: Value, wanted: str) -> str | None:

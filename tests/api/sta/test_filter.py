@@ -173,6 +173,23 @@ def test_what_makes_no_sense_is_refused_with_its_place(name: str, text: str, tol
     assert 0 <= e.value.position <= len(quote(text, safe="")) + len("$filter=")
 
 
+GROWING = [
+    "round(" * 30 + "result" + ")" * 30 + " gt 1",
+    "result" + " mod 2" * 50 + " gt 1",
+    "substring(name,indexof(name," * 15 + "name" + "))" * 15 + " eq 'x'",
+    "properties" + "/a" * 500 + " eq 1",
+    " or ".join(["round(round(round(round(round(result))))) eq cast(result/x,Edm.Int32)"] * 40),
+    " and ".join(f"Datastream/Thing/Datastreams/any(a{n}: a{n}/id eq 'x')" for n in range(70)),
+]
+
+
+@pytest.mark.parametrize("text", GROWING, ids=[t[:20] for t in GROWING])
+def test_a_short_text_does_not_become_a_long_statement(text: str) -> None:
+    name = "Things" if "name" in text or "properties" in text else "Observations"
+    with pytest.raises(Malformed, match=r"too complicated|deeper|kinds of rows"):
+        Levels(town.SCHEMA, town.NOW).page(path.parse(name, town.SCHEMA), Query(filter=filtered(text)), 10)
+
+
 def test_a_function_that_the_store_lacks_is_not_implemented() -> None:
     condition = filtered("st_within(location, geography'POINT(1 2)')")
     with pytest.raises(Unserved, match="st_within") as e:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from citytwin.api.sta import path, query
 from citytwin.api.sta.error import Absent, Malformed, Unserved
 from citytwin.api.sta.level import Levels
-from citytwin.api.sta.read import Answer, following, read
+from citytwin.api.sta.read import Answer, following, read, value
 from citytwin.api.sta.tree import Query
 
 from . import oracle, town
@@ -71,6 +71,23 @@ def test_paths_over_several_entities(db: duckdb.DuckDBPyConnection) -> None:
     for missing in ("Things('nil')", "Things('nil')/Datastreams", "Things('pump')/Datastreams('d3')", "Datastreams('d4')/Thing", "Things('well')/Datastreams('d1')/Observations"):  # fmt: skip
         with pytest.raises(Absent):
             asked(db, missing)
+
+
+def test_the_value_of_a_property(db: duckdb.DuckDBPyConnection) -> None:
+    def valued(text: str) -> Any:
+        return value(Levels(town.SCHEMA, town.NOW), path.parse(text, town.SCHEMA), town.fetcher(db))
+
+    assert valued("Things('pump')/name/$value") == "Pump"
+    assert valued("Things('空')/name") is None
+    assert valued("Things('空')/properties/type") is None
+    assert valued("Things('well')/properties/deep/er") == 2.5
+    assert valued("Datastreams('d1')/Thing/@iot.id") == "pump"
+    assert valued("Datastreams('d1')/unitOfMeasurement/symbol") == "m"
+    assert valued("Datastreams('d1')/phenomenonTime/end") == town.at(4)
+    assert valued("Observations(10)/result/y") == "z"
+    for missing in ("Things('nil')/name", "Things('pump')/properties/nil", "Observations(1)/result/y"):
+        with pytest.raises(Absent):
+            valued(missing)
 
 
 def test_pages_skip_and_count(db: duckdb.DuckDBPyConnection) -> None:
