@@ -178,7 +178,7 @@ GROWING = [
     "result" + " mod 2" * 50 + " gt 1",
     "substring(name,indexof(name," * 15 + "name" + "))" * 15 + " eq 'x'",
     "properties" + "/a" * 500 + " eq 1",
-    " or ".join(["round(round(round(round(round(result))))) eq cast(result/x,Edm.Int32)"] * 40),
+    " or ".join(["round(round(round(round(round(round(round(result))))))) eq result/x"] * 30),
     " and ".join(f"Datastream/Thing/Datastreams/any(a{n}: a{n}/id eq 'x')" for n in range(70)),
 ]
 
