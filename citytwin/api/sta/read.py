@@ -43,7 +43,6 @@ def read(levels: Levels, resource: Resource, query: Query, fetch: Fetch, page: i
     one = resource.steps[-1].one
     top = page if query.top is None else min(query.top, page)
     statement = levels.page(resource, query, top)
-    _check(levels, entity, query)
     rows = fetch(statement.sql, statement.parameters)
     if not rows:
         _exists(levels, resource, fetch, one)
@@ -73,14 +72,6 @@ def value(levels: Levels, resource: Resource, fetch: Fetch) -> Any:
 def following(query: Query, token: str) -> Query:
     """The query of the next page: the same, behind the token."""
     return replace(query, skip=None, skiptoken=token)
-
-
-def _check(levels: Levels, entity: Entity, query: Query) -> None:
-    """Refuse what is expanded and not there before anything is asked of the store; with no entity to expand, nothing else would."""
-    for expand in query.expand:
-        tie = tied(entity, expand)
-        levels.expand(entity, expand, (), PAGE)
-        _check(levels, levels.schema.entities[tie.target], expand.query)
 
 
 def _exists(levels: Levels, resource: Resource, fetch: Fetch, one: bool) -> None:

@@ -241,6 +241,11 @@ def test_a_fault_in_what_is_expanded_is_told_though_nothing_is_found(db: duckdb.
             asked(db, f"Things?$filter=id eq 'nil'&$expand={nested}")
 
 
+def test_what_is_skipped_is_skipped_once(db: duckdb.DuckDBPyConnection) -> None:
+    token = asked(db, "Observations?$top=1&$skip=2").next
+    assert ids(asked(db, f"Observations?$top=2&$skip=2&$skiptoken={token}")) == [4, 5]
+
+
 def test_a_cursor_of_another_query_is_refused(db: duckdb.DuckDBPyConnection) -> None:
     token = asked(db, "Observations?$top=1&$orderby=result").next
     for url in (f"Observations?$skiptoken={token}", "Observations?$skiptoken=%C3%A9", "Observations?$skiptoken=", "Observations?$skiptoken=W10", f"Observations?$orderby=result desc&$skiptoken={token}"):  # fmt: skip
