@@ -26,12 +26,14 @@ class Change:
 class Arrival:
     """Readings ready to be recorded: sorted by stream and time, one per stream and time, in canonical units.
 
-    `rows` has stream (string or dictionary), time (timestamp[us, UTC]), value (float64) and quality (int8).
+    `rows` has stream (string or dictionary), time (timestamp[us, UTC]), value (float64) and quality (int8). Where the rows of
+    several `senders` make up one batch, a column `sender` (int32, from 0) says whose each row is.
     """
 
     rows: pa.Table
     key: str = ""
     source: str = ""
+    senders: int = 1
 
 
 class Store(Protocol):
@@ -51,7 +53,7 @@ class Store(Protocol):
         """Carry out the changes in one durable transaction, or none; `leaves` (kind, subject, digest) are sealed with them."""
 
     def record(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
-        """Append readings and their leaves in one durable transaction: on return they survive `kill -9`.
+        """Append readings and their leaves durably, all or none: on return they survive `kill -9`. One receipt per sender.
 
         A key seen before is acknowledged with `repeated` and not stored. A reading equal to the one on record is not stored again;
         one that differs supersedes it, and the history stays.

@@ -7,12 +7,15 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,6 +28,7 @@ from citytwin.kernel.store import Arrival, Change
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.units import quantity
 from citytwin.science import merkle
+from citytwin.store.journal import Journal
 
 log = logging.getLogger("citytwin.store")
 
@@ -53,6 +57,11 @@ SQL_TYPE = {
     "date": "DATE",
     "choice": "VARCHAR",
 }
+FEW = 1000
+"""Rows that go to the journal; for more the database is as fast."""
+MOST = 8000
+"""Rows that wait at most to be merged into the database: a reader waits for them for some tens of milliseconds."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG_AGO = np.iinfo(np.int64).min
 _LEAF = pa.schema(
     [
@@ -74,7 +83,12 @@ _SPAN = pa.schema([("batch", pa.int64()), ("stream_type", pa.string()), ("since"
 
 
 class DuckStore:
-    """Fulfils `kernel.store.Store` on one DuckDB file (`None`: in memory). Writers take turns; readers never wait."""
+    """Fulfils `kernel.store.Store` on one DuckDB file (`None`: in memory). Writers take turns.
+
+    A commit of the database costs milliseconds. So a few new readings go to a journal beside it and wait in memory, numbered and
+    sealed, until somebody reads, many wait, or anything else is written; then all are merged in one transaction. Readers wait for
+    that and for nothing else.
+    """
 
     def __init__(
         self, path: Path | None, zone: str, clock: Clock | None = None, memory: str = "4GB", threads: int = 0
@@ -111,7 +125,20 @@ class DuckStore:
         for name in ("schema.sql", "views.sql"):
             self._db.execute(files("citytwin.store").joinpath(name).read_text("utf-8"))
         self._writer = self._db.cursor()
-        self._resume()
+        self._waiting = _Books()
+        self._keyed: dict[str, Receipt] = {}
+        """What the keys of the waiting batches are answered."""
+        self._journal: Journal | None = None
+        try:
+            self._resume()
+            if path:
+                self._journal = Journal(path.with_name(f"{path.name}.journal"))
+                self._replay(self._journal)
+        except BaseException:
+            if self._journal:
+                self._journal.close()
+            self._db.close()
+            raise
 
     # -- what is remembered in memory, rebuilt from the tables when the store opens
 
@@ -134,11 +161,45 @@ class DuckStore:
         self._tree = merkle.Frontier(bytes.fromhex(d) for d in leaves)
         self._batch = int(self._rows("SELECT coalesce(max(batch), 0) AS n FROM batch")["n"][0].as_py())
 
+    def _replay(self, journal: Journal) -> None:
+        """Take up what an earlier process acknowledged and did not merge. Raises StoreFailed if it is not what was written."""
+        for raw in journal.entries:
+            try:
+                entry = _entry.decode(raw)
+                last = entry.batches[-1].number
+            except (msgspec.DecodeError, IndexError) as e:
+                raise journal.damaged(f"({e})") from e
+            if last <= self._batch:  # the process ended after merging it, before it cleared the journal
+                continue
+            if entry.batches[0].number != self._batch + 1 or entry.first != len(self._names):
+                raise journal.damaged(f"(batch {entry.batches[0].number} does not follow batch {self._batch})")
+            books = _Books(streams=list(range(entry.first, entry.first + len(entry.streams))))
+            self._names += entry.streams
+            self._keys = {name: i for i, name in enumerate(self._names)}
+            tree = self._tree.copy()
+            try:
+                for b in entry.batches:
+                    part = _Part(*(np.frombuffer(c, k) for c, k in zip(b.columns, _COLUMNS, strict=True)), b.number)
+                    at = EPOCH + timedelta(microseconds=b.recorded)
+                    receipt = self._seal_batch(books, tree, part, b.key, b.source, 0, at)
+                    if b.key:
+                        self._keyed[b.key] = replace(receipt, repeated=True)
+            except (ValueError, IndexError, OverflowError) as e:
+                raise journal.damaged(f"({e})") from e
+            if tree.root() != entry.root:
+                raise journal.damaged(f"(batch {last} does not lead to the root that was recorded)")
+            self._waiting.add(books)
+            self._remember(books.parts, tree)
+        if not self._waiting.batches and journal.entries:
+            journal.clear()
+        journal.entries.clear()
+
     # -- reading
 
     def fetch(
         self, sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, pa.Table] | None = None
     ) -> pa.Table:
+        self._settle()
         try:
             return self._rows(sql, params, tables)
         except duckdb.Error as e:
@@ -179,6 +240,7 @@ class DuckStore:
 
     def commit(self, *changes: Change, leaves: Sequence[tuple[str, str, str]] = ()) -> None:
         with self._write:
+            self._settle()
             tree = self._tree
             with _Transaction(self._writer):
                 for change in changes:
@@ -199,106 +261,176 @@ class DuckStore:
             for name in tables or {}:
                 self._writer.unregister(name)
 
-    def _seal(self, tree: merkle.Frontier, kind: str, subject: str, digest: str) -> dict[str, Any]:
-        """Add a leaf to the tree; returns its row, which must be inserted in the same transaction."""
+    def _seal(
+        self, tree: merkle.Frontier, kind: str, subject: str, digest: str, recorded: datetime | None = None
+    ) -> dict[str, Any]:
+        """Add a leaf to the tree; returns its row, which must be made durable with it."""
         leaf = merkle.leaf_hash(bytes.fromhex(digest))
-        row = {"leaf": tree.size, "kind": kind, "subject": subject, "digest": leaf.hex(), "recorded": self._clock.now()}
+        recorded = recorded or self._clock.now()
+        row = {"leaf": tree.size, "kind": kind, "subject": subject, "digest": leaf.hex(), "recorded": recorded}
         tree.append(leaf)
         return row
+
+    def _seal_batch(
+        self,
+        books: _Books,
+        tree: merkle.Frontier,
+        part: _Part,
+        key: str,
+        source: str,
+        corrected: int,
+        recorded: datetime | None = None,
+    ) -> Receipt:
+        """Seal a batch and enter it in the books; returns a receipt for all of it."""
+        digest = merkle.readings_digest(*part.canonical(self._names))
+        sealed = self._seal(tree, "readings", f"batch:{part.number}", digest.hex(), recorded)
+        suspect = int((part.quality > 2).sum())
+        books.parts.append(part)
+        books.leaves.append(sealed)
+        books.batches.append(
+            {"batch": part.number, "key": key or None, "source": source, "rows": len(part.key), "suspect": suspect,
+             "corrected": corrected, "recorded": sealed["recorded"], "leaf": sealed["leaf"]}
+        )  # fmt: skip
+        return Receipt(part.number, len(part.key), suspect, corrected, leaf=f"{sealed['leaf']}")
 
     def record(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
         with self._write:
             before = len(self._names)
             try:
-                receipts, tree, written = self._record(arrivals)
+                receipts, written = self._record(arrivals)
             except BaseException:
                 for name in self._names[before:]:
                     del self._keys[name]
                 del self._names[before:]
                 raise
-            self._tree = tree
-            self._batch += len(written)
-            with self._newest:
-                grown = len(self._names) - len(self._last_time)
-                if grown:
-                    self._last_time = np.concatenate([self._last_time, np.full(grown, _LONG_AGO, np.int64)])
-                    self._last_value = np.concatenate([self._last_value, np.full(grown, np.nan)])
-                    self._last_quality = np.concatenate([self._last_quality, np.zeros(grown, np.int8)])
-                for part in written:
-                    # rows are sorted by stream and time: the last row of each stream is its newest
-                    end = (
-                        np.flatnonzero(np.append(part.key[1:] != part.key[:-1], True))
-                        if len(part.key)
-                        else np.array([], int)
-                    )
-                    end = end[part.time[end] >= self._last_time[part.key[end]]]
-                    at = part.key[end]
-                    self._last_time[at], self._last_value[at], self._last_quality[at] = (
-                        part.time[end],
-                        part.value[end],
-                        part.quality[end],
-                    )
         for listener in self._listeners:
             for part in written:
                 listener(part.table(self._names))
         return receipts
 
-    def _record(self, arrivals: Sequence[Arrival]) -> tuple[list[Receipt], merkle.Frontier, list[_Part]]:
-        receipts: list[Receipt] = []
-        written: list[_Part] = []
-        tree = self._tree.copy()
-        keyed = {a.key for a in arrivals if a.key}
-        known = self._known(keyed) if keyed else {}
+    def _record(self, arrivals: Sequence[Arrival]) -> tuple[list[Receipt], list[_Part]]:
+        keys = {a.key for a in arrivals if a.key}
+        known = self._known(keys) if keys else {}
+        books = _Books()
+        steps: list[tuple[_Part, np.ndarray] | None] = []
+        """Of each arrival the readings, and which of them are late; None where its key was seen before."""
         ceiling = self._last_time.copy()
-        new_streams: list[int] = []
-        with _Transaction(self._writer):
-            pending: list[_Part] = []
-            leaves: list[dict[str, Any]] = []
-            batches: list[dict[str, Any]] = []
-            for arrival in arrivals:
-                if arrival.key and arrival.key in known:
+        fresh = keys - known.keys()
+        number = self._batch
+        for arrival in arrivals:
+            if arrival.key and arrival.key not in fresh:
+                steps.append(None)
+                continue
+            fresh.discard(arrival.key)
+            number += 1
+            part = self._part(arrival, number, books.streams)
+            if len(self._names) > len(ceiling):
+                ceiling = np.concatenate([ceiling, np.full(len(self._names) - len(ceiling), _LONG_AGO, np.int64)])
+            steps.append((part, part.time <= ceiling[part.key]))
+            np.maximum.at(ceiling, part.key, part.time)
+        rows = sum(len(step[0].key) for step in steps if step)
+        few = rows <= FEW and not any(step[1].any() for step in steps if step)
+        if not few or self._waiting.rows + rows > MOST:
+            self._settle()
+        tree = self._tree.copy()
+        receipts: list[Receipt] = []
+        with nullcontext() if few else _Transaction(self._writer):
+            appended = 0
+            for arrival, step in zip(arrivals, steps, strict=True):
+                if step is None:
                     receipts.append(known[arrival.key])
                     continue
-                number = self._batch + len(written) + 1
-                part = self._part(arrival, number, new_streams)
-                if len(self._names) > len(ceiling):
-                    ceiling = np.concatenate([ceiling, np.full(len(self._names) - len(ceiling), _LONG_AGO, np.int64)])
-                late = part.time <= ceiling[part.key]
-                corrected = 0
+                part, late = step
+                replaced = np.array([], int)
                 if late.any():
-                    self._append(pending, new_streams)
-                    pending = []
-                    part, corrected = self._correct(part, late, number)
-                np.maximum.at(ceiling, part.key, part.time)
-                pending.append(part)
-                written.append(part)
-                suspect = int((part.quality > 2).sum())
-                digest = merkle.readings_digest(*part.canonical(self._names))
-                sealed = self._seal(tree, "readings", f"batch:{number}", digest.hex())
-                leaf = sealed["leaf"]
-                leaves.append(sealed)
-                batches.append(
-                    {"batch": number, "key": arrival.key or None, "source": arrival.source, "rows": len(part.key),
-                     "suspect": suspect, "corrected": corrected, "recorded": sealed["recorded"], "leaf": leaf}
-                )  # fmt: skip
-                receipt = Receipt(number, arrival.rows.num_rows, suspect, corrected, leaf=f"{leaf}")
-                receipts.append(receipt)
+                    self._append(books.parts[appended:], books.streams)
+                    appended = len(books.parts)
+                    part, replaced = self._correct(step[0], late)
+                receipt = self._seal_batch(books, tree, part, arrival.key, arrival.source, len(replaced))
+                receipts += _shares(receipt, arrival.senders, step[0], part, replaced)
                 if arrival.key:
-                    known[arrival.key] = Receipt(
-                        number, arrival.rows.num_rows, suspect, corrected, repeated=True, leaf=f"{leaf}"
-                    )
-            self._append(pending, new_streams)
-            if batches:
-                self._insert("leaf", leaves, _LEAF)
-                self._insert("batch", batches, _BATCH)
-        return receipts, tree, written
+                    known[arrival.key] = replace(receipts[-1], repeated=True)
+            if books.batches and not few:
+                self._append(books.parts[appended:], books.streams)
+                self._insert("leaf", books.leaves, _LEAF)
+                self._insert("batch", books.batches, _BATCH)
+        if few and books.batches:
+            if self._journal:
+                self._journal.append(self._written(books, tree))
+            self._waiting.add(books)
+            self._keyed.update((a.key, known[a.key]) for a in arrivals if a.key)
+        self._remember(books.parts, tree)
+        return receipts, books.parts
+
+    def _written(self, books: _Books, tree: merkle.Frontier) -> bytes:
+        """The books as an entry of the journal; the root after them tells whether they are what was acknowledged."""
+        batches = [
+            _Batch(
+                part.number,
+                batch["key"] or "",
+                batch["source"],
+                (batch["recorded"] - EPOCH) // timedelta(microseconds=1),
+                [column.tobytes() for column in (part.key, part.time, part.value, part.quality)],
+            )
+            for part, batch in zip(books.parts, books.batches, strict=True)
+        ]
+        first = len(self._names) - len(books.streams)
+        return msgspec.msgpack.encode(_Entry(first, self._names[first:], batches, tree.root()))
+
+    def _remember(self, parts: Sequence[_Part], tree: merkle.Frontier) -> None:
+        """Note in memory what is durable."""
+        self._tree = tree
+        self._batch += len(parts)
+        with self._newest:
+            grown = len(self._names) - len(self._last_time)
+            if grown:
+                self._last_time = np.concatenate([self._last_time, np.full(grown, _LONG_AGO, np.int64)])
+                self._last_value = np.concatenate([self._last_value, np.full(grown, np.nan)])
+                self._last_quality = np.concatenate([self._last_quality, np.zeros(grown, np.int8)])
+            for part in parts:
+                # rows are sorted by stream and time: the last row of each stream is its newest
+                end = np.flatnonzero(np.append(part.key[1:] != part.key[:-1], True))[: len(part.key)]
+                end = end[part.time[end] >= self._last_time[part.key[end]]]
+                at = part.key[end]
+                self._last_time[at], self._last_value[at], self._last_quality[at] = (
+                    part.time[end],
+                    part.value[end],
+                    part.quality[end],
+                )
+
+    def _settle(self) -> None:
+        """Merge what waits into the database. Raises StoreFailed if it does not take it; it stays in the journal then."""
+        if not self._waiting.batches:
+            return
+        with self._write:
+            waiting = self._waiting
+            if not waiting.batches:  # somebody else was faster
+                return
+            try:
+                with _Transaction(self._writer):
+                    self._append(waiting.parts, list(waiting.streams))
+                    self._insert("leaf", waiting.leaves, _LEAF)
+                    self._insert("batch", waiting.batches, _BATCH)
+            except StoreFailed as e:
+                raise StoreFailed(
+                    f"the newest readings are safe in the journal, but cannot be merged and read: {e.message}",
+                    e.hint,
+                    e.where,
+                ) from e
+            self._waiting = _Books()
+            self._keyed.clear()
+            if self._journal:
+                self._journal.clear()
 
     def _known(self, keys: set[str]) -> dict[str, Receipt]:
+        """What was answered to those of these keys that were seen before."""
+        waiting = {key: self._keyed[key] for key in keys & self._keyed.keys()}
+        keys = keys - waiting.keys()
         rows = self._rows(
             "SELECT b.batch, b.key, b.rows, b.suspect, b.corrected, b.leaf FROM batch AS b JOIN wanted AS w ON w.key = b.key",
             tables={"wanted": pa.table({"key": pa.array(sorted(keys))})},
         ).to_pylist()
-        return {
+        return waiting | {
             r["key"]: Receipt(r["batch"], r["rows"], r["suspect"], r["corrected"], repeated=True, leaf=f"{r['leaf']}")
             for r in rows
         }
@@ -326,8 +458,14 @@ class DuckStore:
         time = _microseconds(arrival.rows["time"])
         value = arrival.rows["value"].to_numpy()
         quality = arrival.rows["quality"].to_numpy()
+        sender = arrival.rows["sender"].to_numpy() if arrival.senders > 1 else None
         return _Part(
-            key_of, time, np.ascontiguousarray(value, np.float64), np.ascontiguousarray(quality, np.int8), number
+            key_of,
+            time,
+            np.ascontiguousarray(value, np.float64),
+            np.ascontiguousarray(quality, np.int8),
+            number,
+            sender,
         ).sorted()
 
     def _append(self, parts: Sequence[_Part], new_streams: list[int]) -> None:
@@ -364,18 +502,24 @@ class DuckStore:
                 "INSERT INTO reading SELECT stream, time, value, quality, batch FROM incoming",
                 tables={"incoming": _rows(parts)},
             )
+        key, time, number = (
+            np.concatenate(c)
+            for c in zip(*((p.key, p.time, np.full(len(p.key), p.number, np.int64)) for p in parts), strict=True)
+        )
+        # within a batch rows are sorted by stream and time: a run of one stream begins with its earliest reading
+        start = np.flatnonzero(np.append(True, (key[1:] != key[:-1]) | (number[1:] != number[:-1])))
+        end = np.append(start[1:], len(key)) - 1
         kinds: dict[tuple[int, str], tuple[int, int]] = {}
-        for p in parts:
-            start = np.flatnonzero(np.append(True, p.key[1:] != p.key[:-1]))
-            end = np.append(start[1:], len(p.key)) - 1
-            for a, b in zip(start, end, strict=True):
-                kind = (p.number, stream_parts(self._names[p.key[a]])[1])
-                low, high = kinds.get(kind, (p.time[a], p.time[b]))
-                kinds[kind] = (min(low, p.time[a]), max(high, p.time[b]))
+        for batch, stream, since, until in zip(
+            *(c.tolist() for c in (number[start], key[start], time[start], time[end])), strict=True
+        ):
+            kind = (batch, stream_parts(self._names[stream])[1])
+            low, high = kinds.get(kind, (since, until))
+            kinds[kind] = (min(low, since), max(high, until))
         self._insert(
             "batch_span",
             [
-                {"batch": number, "stream_type": kind, "since": int(low), "until": int(high)}
+                {"batch": number, "stream_type": kind, "since": low, "until": high}
                 for (number, kind), (low, high) in kinds.items()
             ],
             _SPAN,
@@ -396,8 +540,8 @@ class DuckStore:
                 tables={"incoming": pa.Table.from_pylist(rows, schema)},
             )
 
-    def _correct(self, part: _Part, late: np.ndarray, number: int) -> tuple[_Part, int]:
-        """Drop the rows that repeat what is on record, and name as superseded the readings that the others replace."""
+    def _correct(self, part: _Part, late: np.ndarray) -> tuple[_Part, np.ndarray]:
+        """Drop the rows that repeat what is on record, and name as superseded the readings that others replace: by which rows."""
         at = np.flatnonzero(late)
         incoming = pa.table(
             {
@@ -427,13 +571,13 @@ class DuckStore:
                     "stream": part.key[replaced],
                     "time": pa.array(part.time[replaced]).cast(UTC_US),
                     "batch": found["batch"].to_numpy()[~same],
-                    "by_batch": np.full(len(replaced), number, np.int64),
+                    "by_batch": np.full(len(replaced), part.number, np.int64),
                 }
             )
             self._run("INSERT INTO superseded SELECT stream, time, batch, by_batch FROM old", tables={"old": old})
         keep = np.ones(len(part.key), bool)
         keep[row[same]] = False
-        return part.take(keep), len(replaced)
+        return part.take(keep), replaced
 
     def watch(self, listener: Callable[[pa.Table], None]) -> None:
         self._listeners.append(listener)
@@ -480,17 +624,87 @@ class DuckStore:
 
     def close(self) -> None:
         with self._write:
+            try:
+                self._settle()
+            except StoreFailed as e:
+                log.warning("the store is closed with readings in its journal: %s", e)
+            if self._journal:
+                self._journal.close()
             self._writer.close()
             self._db.close()
 
 
+class _Batch(msgspec.Struct, array_like=True, frozen=True):
+    """A batch in the journal; `columns` are stream keys, microseconds, values and quality flags, `recorded` microseconds."""
+
+    number: int
+    key: str
+    source: str
+    recorded: int
+    columns: list[bytes]
+
+
+class _Entry(msgspec.Struct, array_like=True, frozen=True):
+    """An entry of the journal: new streams, their keys counted up from `first`, batches, and the root of the log after them."""
+
+    first: int
+    streams: list[str]
+    batches: list[_Batch]
+    root: bytes
+
+
+_entry = msgspec.msgpack.Decoder(_Entry)
+_COLUMNS = ("<i4", "<i8", "<f8", "i1")
+
+
+@dataclass(slots=True)
+class _Books:
+    """What batches add to the tables."""
+
+    parts: list[_Part] = field(default_factory=list)
+    leaves: list[dict[str, Any]] = field(default_factory=list)
+    batches: list[dict[str, Any]] = field(default_factory=list)
+    streams: list[int] = field(default_factory=list)
+    """Keys of streams that report for the first time."""
+    rows: int = 0
+
+    def add(self, more: _Books) -> None:
+        """Take over what is in other books."""
+        self.parts += more.parts
+        self.leaves += more.leaves
+        self.batches += more.batches
+        self.streams += more.streams
+        self.rows += sum(len(part.key) for part in more.parts)
+
+
+def _shares(receipt: Receipt, senders: int, sent: _Part, kept: _Part, replaced: np.ndarray) -> list[Receipt]:
+    """The receipt of a batch, one for each of its senders."""
+    counts = (
+        np.bincount(of, minlength=senders).tolist()
+        for of in (sent.sender, kept.sender[kept.quality > 2], sent.sender[replaced])
+    )
+    return [
+        replace(receipt, accepted=accepted, suspect=suspect, corrected=corrected)
+        for accepted, suspect, corrected in zip(*counts, strict=True)
+    ]
+
+
 class _Part:
-    """The columns of one batch on its way to disk: stream keys, microseconds, values, quality flags."""
+    """The columns of one batch on its way to disk: stream keys, microseconds, values, quality flags; and whose each row is."""
 
-    __slots__ = ("key", "number", "quality", "time", "value")
+    __slots__ = ("key", "number", "quality", "sender", "time", "value")
 
-    def __init__(self, key: np.ndarray, time: np.ndarray, value: np.ndarray, quality: np.ndarray, number: int) -> None:
+    def __init__(
+        self,
+        key: np.ndarray,
+        time: np.ndarray,
+        value: np.ndarray,
+        quality: np.ndarray,
+        number: int,
+        sender: np.ndarray | None = None,
+    ) -> None:
         self.key, self.time, self.value, self.quality, self.number = key, time, value, quality, number
+        self.sender = np.zeros(len(key), np.int32) if sender is None else sender
 
     def sorted(self) -> _Part:
         """By key and time; most sources send it so already."""
@@ -500,7 +714,9 @@ class _Part:
         return self
 
     def take(self, rows: np.ndarray) -> _Part:
-        return _Part(self.key[rows], self.time[rows], self.value[rows], self.quality[rows], self.number)
+        return _Part(
+            self.key[rows], self.time[rows], self.value[rows], self.quality[rows], self.number, self.sender[rows]
+        )
 
     def canonical(self, names: Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Distinct stream ids in order, and the columns ordered by stream id and time."""
@@ -602,7 +818,7 @@ def _microseconds(column: pa.ChunkedArray) -> np.ndarray:
 
 def _in_utc(table: pa.Table) -> pa.Table:
     """Time stamps as UTC: DuckDB labels them with the session's zone."""
-    for i, field in enumerate(table.schema):
-        if pa.types.is_timestamp(field.type) and field.type.tz and field.type.tz != "UTC":
-            table = table.set_column(i, field.name, pc.cast(table.column(i), UTC_US))
+    for i, column in enumerate(table.schema):
+        if pa.types.is_timestamp(column.type) and column.type.tz and column.type.tz != "UTC":
+            table = table.set_column(i, column.name, pc.cast(table.column(i), UTC_US))
     return table
