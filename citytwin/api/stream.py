@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from citytwin.api.house import House
 from citytwin.api.page import Page, Paged, fetched, title, where
 from citytwin.api.route import Call, Query, Route
-from citytwin.engine import decode, ingest
+from citytwin.engine import decode
 from citytwin.engine.twin import find
 from citytwin.kernel.errors import BadRequest, NotFound
 from citytwin.kernel.observation import Batch, Receipt
@@ -348,14 +349,17 @@ async def record(house: House, query: IngestQuery, call: Call) -> Receipt:
     if not media.strip():
         decode.readings(b"", "none", house.twin.city.zone)  # a body without a type is refused in the words of any other
     body = await call.body(house.largest_batch)
-    work = partial(_submit, house, query, media, body)
-    future, prepared = await anyio.to_thread.run_sync(work, limiter=house.limiter)
+    few = decode.few(body, media)
+    if few is not None:
+        future = house.intake.send(few, query.unit, query.partial, query.key, query.source)
+    else:
+        work = partial(_submit, house, query, media, body)
+        future = await anyio.to_thread.run_sync(work, limiter=house.limiter)
     # the batch is recorded whether or not its sender waits: a cancelled request must not cancel the commit's future
-    receipt = await asyncio.shield(asyncio.wrap_future(future))
-    return ingest.finish(receipt, prepared)
+    return await asyncio.shield(asyncio.wrap_future(future))
 
 
-def _submit(house: House, query: IngestQuery, media: str, body: bytes) -> Any:
+def _submit(house: House, query: IngestQuery, media: str, body: bytes) -> Future[Receipt]:
     table, faults = decode.readings(body, media, house.twin.city.zone)
     batch = Batch(table, query.key, query.source)
     return house.intake.submit(batch, unit=query.unit, partial=query.partial, faults=faults)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -37,7 +38,34 @@ class Row(msgspec.Struct):
     unit: str | None = None
 
 
-_rows = msgspec.json.Decoder(list[Row])
+class _Single(Row):
+    """One reading by itself, unless there are `readings` in it."""
+
+    readings: Any = None
+
+
+_rows = msgspec.json.Decoder(list[Row] | _Single)
+SMALL = 4096
+"""Bytes of a body that is read faster than it is handed to a thread."""
+
+
+def few(body: bytes, media: str) -> list[Row] | None:
+    """The readings of a small body in plain JSON; None where it is anything else, for `readings` to look at."""
+    if len(body) > SMALL or media.partition(";")[0].strip().lower() != JSON:
+        return None
+    try:
+        return _plain_rows(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _plain_rows(body: bytes) -> list[Row]:
+    read = _rows.decode(body)
+    if isinstance(read, list):
+        return read
+    if read.readings is not None:
+        raise msgspec.DecodeError("not a reading by itself")
+    return [read]
 
 
 def readings(body: bytes, media: str, zone: str) -> tuple[pa.Table, list[Fault]]:
@@ -104,22 +132,25 @@ def _decode_csv(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
 def _decode_json(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
     """A list of readings, an object with `readings`, or an object of equally long columns."""
     try:
-        read = _rows.decode(body)
+        return tabled(_plain_rows(body), zone), []
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _decode_any_json(body, zone)
-    faults: list[Fault] = []
+
+
+def tabled(read: Sequence[Row], zone: str) -> pa.Table:
+    """Rows as a table. A time without an offset is read in the city's zone."""
     naive = ZoneInfo(zone)
-    columns: dict[str, pa.Array] = {
+    made: dict[str, pa.Array] = {
         "row": pa.array(np.arange(1, len(read) + 1)),
         "stream": pa.array([r.stream for r in read], pa.string()),
         "time": pa.array([r.time if r.time.tzinfo else r.time.replace(tzinfo=naive) for r in read], TIME),
         "value": pa.array([r.value for r in read], pa.float64()),
     }
     if any(r.quality is not None for r in read):
-        columns["quality"] = pa.array([r.quality for r in read], pa.int64())
+        made["quality"] = pa.array([r.quality for r in read], pa.int64())
     if any(r.unit is not None for r in read):
-        columns["unit"] = pa.array([r.unit for r in read], pa.string())
-    return pa.table(columns), faults
+        made["unit"] = pa.array([r.unit for r in read], pa.string())
+    return pa.table(made)
 
 
 def _decode_any_json(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
@@ -161,8 +192,7 @@ def _decode_any_json(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
             faults.append(
                 Fault(f"row {n}", "ROW", _plain(str(e)), "stream: text, time: RFC 3339, value: number or null")
             )
-    table, more = _decode_json(msgspec.json.encode(good), zone)
-    return table.set_column(0, "row", pa.array(numbers, pa.int64())), faults + more
+    return tabled(good, zone).set_column(0, "row", pa.array(numbers, pa.int64())), faults
 
 
 def _plain(message: str) -> str:

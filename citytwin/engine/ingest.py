@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from citytwin.engine.decode import SHOWN, nulls
+from citytwin.engine.decode import SHOWN, Row, nulls, tabled
 from citytwin.engine.twin import Twin
-from citytwin.kernel.errors import BadBatch, CityTwinError, Fault, StoreFailed
+from citytwin.kernel.errors import BadBatch, CityTwinError, Fault, StoreBusy, StoreFailed
 from citytwin.kernel.observation import Batch, Quality, Receipt
 from citytwin.kernel.store import Arrival
 from citytwin.kernel.stream import stream_parts
@@ -147,6 +147,7 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
     chosen = pa.array(order)
     clean = pa.table(
         {
+            **({"sender": table["sender"].take(chosen)} if "sender" in table.column_names else {}),
             "stream": pa.DictionaryArray.from_arrays(
                 pa.array(index[order].astype(np.int32)), pa.array(names, pa.string())
             ),
@@ -199,13 +200,33 @@ def _iso(microseconds: int) -> str:
         return f"{microseconds} µs"
 
 
+@dataclass(frozen=True, slots=True)
+class _Few:
+    """A few rows as they came; they are checked with those of others."""
+
+    rows: Sequence[Row]
+    unit: str
+    partial: bool
+    key: str
+    source: str
+    future: Future[Receipt]
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """An arrival, and to whom its receipts go."""
+
+    arrival: Arrival
+    senders: Sequence[tuple[Future[Receipt], Prepared]]
+
+
 class Intake:
     """The door's queue: batches that arrive while one is being written are committed together (group commit)."""
 
     def __init__(self, twin: Twin, most_rows: int = 2_000_000, waiting: int = 10_000) -> None:
         self._twin = twin
         self._most = most_rows
-        self._queue: queue.Queue[tuple[Arrival, Future[Receipt]] | None] = queue.Queue(waiting)
+        self._queue: queue.Queue[_Few | _Checked | None] = queue.Queue(waiting)
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self._thread.start()
 
@@ -214,13 +235,41 @@ class Intake:
 
         `faults` are those of rows that were already left out while decoding.
         """
-        future, prepared = self.submit(batch, unit, partial, faults)
-        return finish(future.result(), prepared)
+        return self.submit(batch, unit, partial, faults).result()
 
     def submit(
         self, batch: Batch, unit: str = "", partial: bool = False, faults: Sequence[Fault] = ()
-    ) -> tuple[Future[Receipt], Prepared]:
+    ) -> Future[Receipt]:
         """The same without waiting: the future completes when the batch is durable."""
+        future: Future[Receipt] = Future()
+        checked = self._check(batch, unit, partial, faults, future)
+        if checked:
+            self._queue.put(checked)
+        return future
+
+    def send(
+        self, rows: Sequence[Row], unit: str = "", partial: bool = False, key: str = "", source: str = ""
+    ) -> Future[Receipt]:
+        """The same for a few rows, at once: they are checked later, and share a batch with those of others who name the same source.
+
+        Rows with a `key` make a batch of their own. Raises StoreBusy if too many wait already.
+        """
+        future: Future[Receipt] = Future()
+        try:
+            self._queue.put_nowait(_Few(rows, unit, partial, key, source, future))
+        except queue.Full:
+            raise StoreBusy("too many readings wait to be recorded", "send them again in a few seconds") from None
+        return future
+
+    def close(self) -> None:
+        """Write out what is waiting and stop."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _check(
+        self, batch: Batch, unit: str, partial: bool, faults: Sequence[Fault], future: Future[Receipt]
+    ) -> _Checked | None:
+        """The batch ready to be recorded; None if nothing is left of it, and its sender was told so. Raises BadBatch."""
         prepared = prepare(self._twin, batch, unit)
         prepared = replace(prepared, faults=(*faults, *prepared.faults), refused=prepared.refused + len(faults))
         if prepared.refused and not partial:
@@ -230,22 +279,15 @@ class Intake:
                 "batch",
                 prepared.faults,
             )
-        future: Future[Receipt] = Future()
         if prepared.arrival.rows.num_rows == 0:
-            future.set_result(Receipt(0, 0))
-            return future, prepared
-        self._queue.put((prepared.arrival, future))
-        return future, prepared
-
-    def close(self) -> None:
-        """Write out what is waiting and stop."""
-        self._queue.put(None)
-        self._thread.join()
+            future.set_result(_finished(Receipt(0, 0), prepared))
+            return None
+        return _Checked(prepared.arrival, [(future, prepared)])
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
             group = [first]
-            rows = first[0].rows.num_rows
+            rows = _size(first)
             stop = False
             while rows < self._most:
                 try:
@@ -256,27 +298,73 @@ class Intake:
                     stop = True
                     break
                 group.append(item)
-                rows += item[0].rows.num_rows
-            self._write(group)
+                rows += _size(item)
+            self._write([item for item in group if isinstance(item, _Checked)] + self._joined(group))
             if stop:
                 return
 
-    def _write(self, group: list[tuple[Arrival, Future[Receipt]]]) -> None:
+    def _joined(self, group: Sequence[_Few | _Checked]) -> list[_Checked]:
+        """The few rows of many senders, checked: in one batch where that changes nothing for any of them, else each by itself."""
+        alike: dict[tuple[str, str], list[_Few]] = {}
+        alone: list[_Few] = []
+        for item in group:
+            if isinstance(item, _Few):
+                (alone if item.key else alike.setdefault((item.unit, item.source), [])).append(item)
+        made: list[_Checked] = []
+        for (unit, source), several in alike.items():
+            together = self._together(several, unit, source)
+            if together:
+                made.append(together)
+            else:
+                alone += several
+        for few in alone:
+            try:
+                batch = Batch(tabled(few.rows, self._twin.city.zone), few.key, few.source)
+                checked = self._check(batch, few.unit, few.partial, (), few.future)
+            except Exception as e:
+                few.future.set_exception(e)
+            else:
+                made += [checked] if checked else []
+        return made
+
+    def _together(self, several: Sequence[_Few], unit: str, source: str) -> _Checked | None:
+        """One batch of them all; None if a row is at fault or two of them speak of the same stream and time."""
+        rows = [row for few in several for row in few.rows]
+        sender = np.repeat(np.arange(len(several), dtype=np.int32), [len(few.rows) for few in several])
         try:
-            receipts = self._twin.store.record([arrival for arrival, _ in group])
+            table = tabled(rows, self._twin.city.zone).append_column("sender", pa.array(sender))
+            prepared = prepare(self._twin, Batch(table, "", source), unit)
+        except Exception:  # whose fault it is shows when each is checked by itself
+            return None
+        if prepared.refused or prepared.arrival.rows.num_rows < len(rows) or not all(few.rows for few in several):
+            return None
+        return _Checked(replace(prepared.arrival, senders=len(several)), [(few.future, prepared) for few in several])
+
+    def _write(self, group: Sequence[_Checked]) -> None:
+        if not group:
+            return
+        try:
+            receipts = iter(self._twin.store.record([checked.arrival for checked in group]))
         except Exception as e:  # whatever it is, each sender must hear of it: an unanswered batch would wait for ever
             if len(group) > 1:  # one of them may be the cause: the others must not suffer for it
-                for item in group:
-                    self._write([item])
+                for checked in group:
+                    self._write([checked])
                 return
-            group[0][1].set_exception(
+            told = (
                 e if isinstance(e, CityTwinError) else StoreFailed(f"nothing was recorded: {e}", "see the log", "store")
             )
+            for future, _ in group[0].senders:
+                future.set_exception(told)
             return
-        for (_, future), receipt in zip(group, receipts, strict=True):
-            future.set_result(receipt)
+        for checked in group:
+            for future, prepared in checked.senders:
+                future.set_result(_finished(next(receipts), prepared))
 
 
-def finish(receipt: Receipt, prepared: Prepared) -> Receipt:
+def _size(item: _Few | _Checked) -> int:
+    return len(item.rows) if isinstance(item, _Few) else item.arrival.rows.num_rows
+
+
+def _finished(receipt: Receipt, prepared: Prepared) -> Receipt:
     """The receipt with what was refused."""
-    return replace(receipt, rejected=prepared.refused, faults=prepared.faults)
+    return replace(receipt, rejected=prepared.refused, faults=prepared.faults) if prepared.refused else receipt

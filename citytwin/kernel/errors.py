@@ -74,7 +74,7 @@ class UnitMismatch(CityTwinError):  # noqa: N818
 
 
 class StoreBusy(CityTwinError):  # noqa: N818
-    """Another process owns the embedded store."""
+    """Another process owns the embedded store, or too much waits for it."""
 
     code = "store_busy"
 

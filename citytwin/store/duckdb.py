@@ -179,7 +179,8 @@ class DuckStore:
             tree = self._tree.copy()
             try:
                 for b in entry.batches:
-                    part = _Part(*(np.frombuffer(c, k) for c, k in zip(b.columns, _COLUMNS, strict=True)), b.number)
+                    key, time, value, quality = (np.frombuffer(c, k) for c, k in zip(b.columns, _COLUMNS, strict=True))
+                    part = _Part(key, time, value, quality, b.number)
                     at = EPOCH + timedelta(microseconds=b.recorded)
                     receipt = self._seal_batch(books, tree, part, b.key, b.source, 0, at)
                     if b.key:
