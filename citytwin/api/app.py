@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
 from starlette.routing import Route as Path
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -63,6 +62,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), payment=()",
 }
 """Everything comes from this house. The map draws in workers made from blobs and sets styles as it goes."""
+_RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 def app(house: House) -> ASGIApp:
@@ -84,9 +84,7 @@ class Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def guard(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
+                message["headers"] = [*message["headers"], *_RAW]
             await send(message)
 
         await self._app(scope, receive, guard)

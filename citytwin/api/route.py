@@ -157,11 +157,11 @@ class Route:
         """The query parameters. Raises BadRequest naming every one that is unknown, given twice or not of its kind."""
         given: dict[str, Any] = {}
         faults: list[Fault] = []
-        known = f"known: {', '.join(self.parameters)}" if self.parameters else "there are none"
         for name, raw in parse_qsl(text.decode("utf-8", "replace"), keep_blank_values=True):
             described = self.parameters.get(name)
             if described is None:
                 name = name[:100]
+                known = f"known: {', '.join(self.parameters)}" if self.parameters else "there are none"
                 faults.append(Fault(name, "UNKNOWN", f"'{name}' is not a parameter here", known))
             elif name in given:
                 faults.append(Fault(name, "TWICE", f"'{name}' is given twice", "give it once"))

@@ -355,8 +355,21 @@ async def record(house: House, query: IngestQuery, call: Call) -> Receipt:
     else:
         work = partial(_submit, house, query, media, body)
         future = await anyio.to_thread.run_sync(work, limiter=house.limiter)
-    # the batch is recorded whether or not its sender waits: a cancelled request must not cancel the commit's future
-    return await asyncio.shield(asyncio.wrap_future(future))
+    return await _settled(future)
+
+
+async def _settled(future: Future[Receipt]) -> Receipt:
+    """What becomes of the future. It is left alone when the request is cancelled: what was sent is recorded whether or not its sender waits."""
+    loop = asyncio.get_running_loop()
+    waiting = loop.create_future()
+
+    def wake(_: Future[Receipt]) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(lambda: None if waiting.done() else waiting.set_result(None))
+
+    future.add_done_callback(wake)
+    await waiting
+    return future.result()
 
 
 def _submit(house: House, query: IngestQuery, media: str, body: bytes) -> Future[Receipt]:

@@ -250,9 +250,9 @@ class Intake:
     def send(
         self, rows: Sequence[Row], unit: str = "", partial: bool = False, key: str = "", source: str = ""
     ) -> Future[Receipt]:
-        """The same for a few rows, at once: they are checked later, and share a batch with those of others who name the same source.
+        """The same for a few rows, without checking them first: rows of several senders are checked together.
 
-        Rows with a `key` make a batch of their own. Raises StoreBusy if too many wait already.
+        Rows without a `key` share a batch, and its leaf, with those of others who name the same source. Raises StoreBusy if too many wait already.
         """
         future: Future[Receipt] = Future()
         try:
@@ -304,19 +304,17 @@ class Intake:
                 return
 
     def _joined(self, group: Sequence[_Few | _Checked]) -> list[_Checked]:
-        """The few rows of many senders, checked: in one batch where that changes nothing for any of them, else each by itself."""
-        alike: dict[tuple[str, str], list[_Few]] = {}
-        alone: list[_Few] = []
+        """The few rows of many senders, checked: together where that changes nothing for any of them, else each by itself."""
+        alike: dict[str, list[_Few]] = {}
         for item in group:
             if isinstance(item, _Few):
-                (alone if item.key else alike.setdefault((item.unit, item.source), [])).append(item)
+                alike.setdefault(item.unit, []).append(item)
         made: list[_Checked] = []
-        for (unit, source), several in alike.items():
-            together = self._together(several, unit, source)
-            if together:
-                made.append(together)
-            else:
-                alone += several
+        alone: list[_Few] = []
+        for unit, several in alike.items():
+            together = self._together(several, unit)
+            made += together
+            alone += [] if together else several
         for few in alone:
             try:
                 batch = Batch(tabled(few.rows, self._twin.city.zone), few.key, few.source)
@@ -327,18 +325,34 @@ class Intake:
                 made += [checked] if checked else []
         return made
 
-    def _together(self, several: Sequence[_Few], unit: str, source: str) -> _Checked | None:
-        """One batch of them all; None if a row is at fault or two of them speak of the same stream and time."""
+    def _together(self, several: Sequence[_Few], unit: str) -> list[_Checked]:
+        """Them all, checked at once; nothing if a row is at fault or two of them speak of the same stream and time."""
         rows = [row for few in several for row in few.rows]
-        sender = np.repeat(np.arange(len(several), dtype=np.int32), [len(few.rows) for few in several])
+        sender = np.repeat(np.arange(len(several)), [len(few.rows) for few in several])
         try:
             table = tabled(rows, self._twin.city.zone).append_column("sender", pa.array(sender))
-            prepared = prepare(self._twin, Batch(table, "", source), unit)
+            prepared = prepare(self._twin, Batch(table), unit)
         except Exception:  # whose fault it is shows when each is checked by itself
-            return None
-        if prepared.refused or prepared.arrival.rows.num_rows < len(rows) or not all(few.rows for few in several):
-            return None
-        return _Checked(replace(prepared.arrival, senders=len(several)), [(few.future, prepared) for few in several])
+            return []
+        clean = prepared.arrival.rows
+        if prepared.refused or clean.num_rows < len(rows) or not all(few.rows for few in several):
+            return []
+        shares: dict[Any, list[int]] = {}
+        for n, few in enumerate(several):
+            shares.setdefault(n if few.key else few.source, []).append(n)
+        made: list[_Checked] = []
+        whose = clean["sender"].to_numpy()
+        for members in shares.values():
+            first = several[members[0]]
+            at = np.flatnonzero(np.isin(whose, members))
+            share = clean.take(pa.array(at)).set_column(0, "sender", pa.array(np.searchsorted(members, whose[at])))
+            made.append(
+                _Checked(
+                    Arrival(share, first.key, first.source, len(members)),
+                    [(several[n].future, prepared) for n in members],
+                )
+            )
+        return made
 
     def _write(self, group: Sequence[_Checked]) -> None:
         if not group:
