@@ -125,6 +125,7 @@ class DuckStore:
         for name in ("schema.sql", "views.sql"):
             self._db.execute(files("citytwin.store").joinpath(name).read_text("utf-8"))
         self._writer = self._db.cursor()
+        self._closed = False
         self._waiting = _Books()
         self._keyed: dict[str, Receipt] = {}
         """What the keys of the waiting batches are answered."""
@@ -310,6 +311,8 @@ class DuckStore:
         return receipts
 
     def _record(self, arrivals: Sequence[Arrival]) -> tuple[list[Receipt], list[_Part]]:
+        if self._closed:
+            raise StoreFailed("the store does not take writes: it is closed", "open it anew", "store")
         keys = {a.key for a in arrivals if a.key}
         known = self._known(keys) if keys else {}
         books = _Books()
@@ -625,6 +628,9 @@ class DuckStore:
 
     def close(self) -> None:
         with self._write:
+            if self._closed:
+                return
+            self._closed = True
             try:
                 self._settle()
             except StoreFailed as e:

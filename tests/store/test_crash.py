@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from citytwin.science import merkle
@@ -79,6 +81,91 @@ def test_no_acknowledged_batch_is_lost_by_kill_9(tmp_path: Path, delay: float) -
                 rows["quality"].to_numpy(),
             )
             assert leaf["digest"] == merkle.leaf_hash(digest).hex()
+    finally:
+        store.close()
+
+
+MIXED = """
+import random, sys, threading, pyarrow as pa
+from pathlib import Path
+from citytwin.kernel.store import Arrival
+from citytwin.store.duckdb import DuckStore
+store = DuckStore(Path(sys.argv[1]), "Asia/Shanghai")
+life = int(sys.argv[2])
+said = threading.Lock()
+def work(worker):
+    chance = random.Random(life * 10 + worker)
+    for n in range(1_000_000):
+        rows = 3000 if chance.random() < 0.02 else chance.choice([1, 1, 1, 2, 7])
+        tag = f"w{worker}-{life}-{n}"
+        at = 1_750_000_000_000_000 + life * 1_000_000 + n
+        if chance.random() < 0.03:  # a late reading: before all others of its stream
+            at -= 1_000_000_000_000 - 2 * worker
+        table = pa.table({
+            "stream": pa.array(["w%d-%04d.p.x" % (worker, i) for i in range(rows)]),
+            "time": pa.array([at] * rows).cast(pa.timestamp("us", tz="UTC")),
+            "value": pa.array([float(n)] * rows), "quality": pa.array([1] * rows, pa.int8())})
+        arrival = Arrival(table, key=tag)
+        (receipt,) = store.record([arrival])
+        if chance.random() < 0.05:
+            assert store.record([arrival])[0].repeated
+        if chance.random() < 0.02:
+            store.fetch("SELECT count(*) FROM observation")
+        if chance.random() < 0.02:
+            store.commit(leaves=[("note", tag, "00" * 32)])
+        with said:
+            print(tag, rows, receipt.leaf, flush=True)
+for worker in range(3):
+    threading.Thread(target=work, args=(worker,)).start()
+"""
+
+
+def test_kill_9_at_any_moment_loses_doubles_and_invents_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "city.duckdb"
+    chance = random.Random(7)
+    acknowledged: dict[str, tuple[int, int]] = {}
+    for life in range(int(os.environ.get("FUZZ", "20"))):
+        with subprocess.Popen(
+            [sys.executable, "-c", MIXED, str(path), str(life)], stdout=subprocess.PIPE, text=True
+        ) as writer:
+            assert writer.stdout is not None
+            first = writer.stdout.readline()
+            assert first, "the writer could not open what the one before left"
+            time.sleep(chance.random() * 0.4)  # wall time is the subject: the kill must fall anywhere
+            os.kill(writer.pid, signal.SIGKILL)
+            for line in [first, *writer.stdout.read().splitlines(keepends=True)]:
+                if line.endswith("\n"):
+                    tag, rows, leaf = line.split()
+                    acknowledged[tag] = (int(rows), int(leaf))
+    store = DuckStore(path, "Asia/Shanghai")
+    try:
+        batches = store.fetch("SELECT batch, key, rows, leaf FROM batch ORDER BY batch").to_pylist()
+        assert [b["batch"] for b in batches] == list(range(1, len(batches) + 1))
+        found = {b["key"]: (b["rows"], b["leaf"]) for b in batches}
+        assert len(found) == len(batches)  # none twice
+        assert {tag: found.get(tag) for tag in acknowledged} == acknowledged
+        # each of three writers may have stored one batch more than it could tell of, in each life
+        assert len(found) - len(acknowledged) <= 3 * int(os.environ.get("FUZZ", "20"))
+        rows = store.fetch(
+            "SELECT batch, stream, epoch_us(time) AS t, value, quality FROM observation_all ORDER BY batch, stream, time"
+        )
+        leaves = store.fetch("SELECT leaf, kind, digest FROM evidence ORDER BY leaf").to_pylist()
+        assert [leaf["leaf"] for leaf in leaves] == list(range(len(leaves)))
+        edge = np.searchsorted(rows["batch"].to_numpy(), np.arange(1, len(batches) + 2))
+        for batch, start, end in zip(batches, edge[:-1].tolist(), edge[1:].tolist(), strict=True):
+            mine = rows.slice(start, end - start)
+            assert mine.num_rows == batch["rows"]
+            index = mine["stream"].combine_chunks().dictionary_encode()
+            digest = merkle.readings_digest(
+                index.dictionary.to_pylist(),
+                index.indices.to_numpy(),
+                *(mine[c].to_numpy() for c in ("t", "value", "quality")),
+            )
+            assert leaves[batch["leaf"]]["digest"] == merkle.leaf_hash(digest).hex()
+        hashes = [bytes.fromhex(leaf["digest"]) for leaf in leaves]
+        for leaf in (0, len(hashes) // 3, len(hashes) - 1):
+            proof = merkle.inclusion_proof(hashes, leaf)
+            assert merkle.root_from_proof(hashes[leaf], leaf, len(hashes), proof) == store._tree.root()
     finally:
         store.close()
 
