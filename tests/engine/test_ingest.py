@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from citytwin.engine import decode, ingest
 from citytwin.engine.twin import Twin
-from citytwin.kernel.errors import BadBatch, CityTwinError, StoreFailed, Unsupported
+from citytwin.kernel.errors import BadBatch, CityTwinError, StoreBusy, StoreFailed, Unsupported
 from citytwin.kernel.observation import Batch, Receipt
+from citytwin.kernel.store import Arrival
 
 from ..conftest import NOW, ZONE
 
@@ -241,6 +243,138 @@ def test_when_the_store_fails_every_sender_hears_of_it(
     monkeypatch.undo()
     assert intake.accept(Batch(readings(LEVEL, MOMENT, [1.0]))).accepted == 1
     intake.close()
+
+
+def rows(*values: float, stream: str = LEVEL, second: int = 0) -> list[decode.Row]:
+    return [decode.Row(stream, MOMENT + timedelta(seconds=second + n), v) for n, v in enumerate(values)]
+
+
+def sent(twin: Twin, work: Callable[[ingest.Intake], list[Future[Receipt]]]) -> list[Receipt | Exception]:
+    """What becomes of what is sent while the intake is busy, so that all of it is one group."""
+    busy, begun = threading.Event(), threading.Event()
+    real = twin.store.record
+
+    def slow(arrivals: list[Arrival]) -> list[Receipt]:
+        begun.set()
+        busy.wait()
+        return real(arrivals)
+
+    twin.store.record = slow  # type: ignore[method-assign]
+    intake = ingest.Intake(twin)
+    try:
+        first = intake.send(rows(0.5, second=-60))
+        begun.wait()
+        futures = work(intake)
+        busy.set()
+        assert first.result().accepted == 1
+        return [f.exception() or f.result() for f in futures]  # type: ignore[misc]
+    finally:
+        intake.close()
+        twin.store.record = real  # type: ignore[method-assign]
+
+
+def test_a_few_rows_of_many_senders_share_a_batch_and_each_hears_of_its_own(twin: Twin) -> None:
+    told = sent(
+        twin,
+        lambda intake: [
+            intake.send(rows(1.0, 2.0)),
+            intake.send(rows(150.0, stream="t2.tank.level"), unit="cm"),
+            intake.send(rows(1e6, stream="t2.tank.level", second=60)),
+            intake.send(rows(3.0, second=60), source="gate"),
+            intake.send(rows(0.7, second=-60)),
+        ],
+    )
+    batch = [(r.batch, r.accepted, r.suspect, r.corrected) for r in told if isinstance(r, Receipt)]
+    # those of one unit and source are one batch; 1,000 km is above what is plausible, the last corrects what was there
+    assert batch == [(2, 2, 0, 0), (4, 1, 0, 0), (2, 1, 1, 0), (3, 1, 0, 0), (2, 1, 0, 1)]
+    assert twin.store.fetch("SELECT source, rows FROM batch ORDER BY batch").to_pylist() == [
+        {"source": "", "rows": 1}, {"source": "", "rows": 4}, {"source": "gate", "rows": 1}, {"source": "", "rows": 1},
+    ]  # fmt: skip
+    assert len(stored(twin)) == 7
+
+
+def test_a_fault_among_a_few_rows_is_its_senders_alone(twin: Twin) -> None:
+    told = sent(
+        twin,
+        lambda intake: [
+            intake.send(rows(1.0)),
+            intake.send(rows(1.0, stream="t9.tank.level")),
+            intake.send(rows(2.0, float("inf"), second=60), partial=True),
+            intake.send(rows(float("inf"), second=90), partial=True),
+            intake.send([], partial=True),
+        ],
+    )
+    assert isinstance(told[1], BadBatch)
+    assert "t9" in told[1].faults[0].message
+    assert [(r.accepted, r.rejected) for r in told if isinstance(r, Receipt)] == [(1, 0), (1, 1), (0, 1), (0, 0)]
+    assert [r[2] for r in stored(twin)] == [0.5, 1.0, 2.0]
+
+
+def test_few_rows_of_two_senders_for_one_moment_are_a_reading_and_its_correction(twin: Twin) -> None:
+    told = sent(twin, lambda intake: [intake.send(rows(1.0)), intake.send(rows(2.0)), intake.send(rows(2.0))])
+    assert [(r.accepted, r.corrected) for r in told if isinstance(r, Receipt)] == [(1, 0), (1, 1), (1, 0)]
+    found = twin.store.fetch("SELECT value FROM observation WHERE time = $t", {"t": MOMENT})["value"]
+    assert found.to_pylist() == [2.0]
+
+
+def test_keys_of_a_few_rows_are_each_accepted_once(twin: Twin) -> None:
+    told = sent(
+        twin,
+        lambda intake: [
+            intake.send(rows(1.0), key="a"),
+            intake.send(rows(2.0, second=60), key="b"),
+            intake.send(rows(3.0, second=120), key="a"),
+        ],
+    )
+    assert [(r.batch, r.repeated) for r in told if isinstance(r, Receipt)] == [(2, False), (3, False), (2, True)]
+    assert [r[2] for r in stored(twin)] == [0.5, 1.0, 2.0]
+
+
+def test_when_the_store_fails_all_who_share_a_batch_hear_of_it(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> list[Receipt]:
+        raise OSError("No space left on device")
+
+    def work(intake: ingest.Intake) -> list[Future[Receipt]]:
+        monkeypatch.setattr(twin.store, "record", full)  # the first group has begun and is not touched
+        return [intake.send(rows(1.0)), intake.send(rows(1.0, second=60))]
+
+    told = sent(twin, work)
+    assert all(isinstance(t, StoreFailed) and "No space left" in t.message for t in told)
+
+
+def test_too_many_waiting_are_refused_at_once(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
+    intake = ingest.Intake(twin, waiting=1)
+    busy, begun = threading.Event(), threading.Event()
+    real = twin.store.record
+
+    def slow(arrivals: list[Arrival]) -> list[Receipt]:
+        begun.set()
+        busy.wait()
+        return real(arrivals)
+
+    monkeypatch.setattr(twin.store, "record", slow)
+    futures = [intake.send(rows(1.0))]
+    begun.wait()
+    futures.append(intake.send(rows(1.0, second=60)))
+    with pytest.raises(StoreBusy, match="too many readings wait"):
+        intake.send(rows(1.0, second=120))
+    busy.set()
+    assert [f.result().accepted for f in futures] == [1, 1]
+    intake.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"stream": "a", "time": "2025-01-01T00:00:00Z", "value": 1, "readings": [{"stream": "b"}]}',
+        b'[{"stream": "a", "time": "soon", "value": 1}]',
+        b"[" * 3000,
+        b"x",
+        b'[{"stream": "a", "time": "2025-01-01T00:00:00Z", "value": 1}' + b" " * decode.SMALL + b"]",
+    ],
+)
+def test_what_is_not_a_few_plain_rows_is_left_to_be_looked_at_closely(body: bytes) -> None:
+    assert decode.few(body, "application/json; charset=utf-8") is None
 
 
 @pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int16(), pa.large_string())])
