@@ -3,7 +3,9 @@
 Method: a batch of 500,000 readings (1,000 streams of 500 readings each) through `decode.readings` and `Intake.accept`, which checks, converts, seals
 and commits; the clock runs from the bytes to the acknowledgement. Arrow and JSON bodies, new time stamps each run. Peers in the same run, on the
 same disk: SQLite with `synchronous=FULL` and one transaction per batch (rows already decoded), and DuckDB's own `INSERT … SELECT` from the Arrow table, which
-checks and seals nothing. Also single readings from one and from 16 senders at once, against SQLite committing each one.
+checks and seals nothing. Also single readings from one and from 16 senders at once, against SQLite committing each one; and over HTTP (`posts.py`): a server in a
+process of its own, and a client beside it on the same machine that posts one reading per request and waits for the receipt, on 1 and on 32 connections, with
+and without a key. Every receipt is a reading written through to the disk. `cpu_us` is what a post costs the server, which others on the machine change least.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from citytwin.kernel.title import Title
 from citytwin.store.duckdb import DuckStore
 
 STREAMS, EACH, RUNS = 1000, 500, 7
+POSTING_S = 3.0
 ROWS = STREAMS * EACH
 ZONE = "Asia/Shanghai"
 FIRST = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1e6)
@@ -81,6 +84,31 @@ class Feed:
         table = self.table()
         rows = zip(table["stream"].to_pylist(), table["time"].to_pylist(), table["value"].to_pylist(), strict=True)
         return msgspec.json.encode([{"stream": s, "time": t.replace(tzinfo=UTC), "value": v} for s, t, v in rows])
+
+
+def over_http(folder: Path) -> dict[str, dict[str, float]]:
+    """Single posts: rates, how long one takes, and processor time of the server."""
+    import posts  # it makes its city with ours
+
+    folder.mkdir()
+    told: dict[str, dict[str, float]] = {}
+    server = posts.Server(folder)
+    try:
+        for name, connections, keyed in (("1", 1, False), ("32", 32, False), ("32_keyed", 32, True)):
+            rates, halves, costs = [], [], []
+            for run in range(6):
+                cpu = server.cpu()
+                took = posts.post(server.port, connections, POSTING_S, keyed)
+                if run:  # the first warms up
+                    rates.append(len(took) / POSTING_S)
+                    halves.append(statistics.median(took) * 1000)
+                    costs.append((server.cpu() - cpu) / len(took) * 1e6)
+            told[f"http_{name}_per_s"] = spread(rates, 0)
+            told[f"http_{name}_p50_ms"] = spread(halves, 2)
+            told[f"http_{name}_cpu_us"] = spread(costs, 0)
+    finally:
+        server.stop()
+    return told
 
 
 def main() -> None:
@@ -177,6 +205,8 @@ def main() -> None:
         one_lite = repeat(sqlite_single, 5)
         intake.close()
         twin.store.close()
+        lite.close()
+        posted = over_http(folder / "posts")
     med = statistics.median
     write(
         "ingest",
@@ -190,6 +220,7 @@ def main() -> None:
             "single_1_sender_per_s": spread(one, 0),
             "single_16_senders_per_s": spread(sixteen, 0),
             "sqlite_single_per_s": spread(one_lite, 0),
+            **posted,
             "ratio_arrow_to_sqlite": round(med(arrow) / med(peer_lite), 2),
             "ratio_json_to_sqlite": round(med(json) / med(peer_lite), 2),
             "ratio_arrow_to_bare_duckdb": round(med(arrow) / med(peer_duck), 2),

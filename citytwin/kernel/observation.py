@@ -1,4 +1,4 @@
-"""What was read? Readings travel in columns; a reading is a row, never a Python object."""
+"""What was read? Readings travel in columns; a reading is a row."""
 
 from __future__ import annotations
 
