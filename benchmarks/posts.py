@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import uvloop
-from bench_ingest import FIRST, STREAMS, make_twin
+from bench_ingest import STREAMS, make_twin
 
 from citytwin.api.house import House
 from citytwin.api.serve import serve
@@ -57,7 +56,7 @@ class Sender(asyncio.Protocol):
         else:
             self.transport.close()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's
         self.done.set_result(None)
 
 
