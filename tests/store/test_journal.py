@@ -103,9 +103,15 @@ def test_a_crash_after_the_merge_doubles_nothing(
 
 
 def test_what_is_sealed_between_takes_its_place_in_the_log(tmp_path: Path, opened: Opener) -> None:
-    store = opened(tmp_path)
+    (tmp_path / "a").mkdir()
+    store = opened(tmp_path / "a")
     (first,) = store.record([arrival([("a.p.x", 0, 1.0)])])
     store.commit(Change("INSERT INTO meta VALUES ('a', 'b')"), leaves=[("note", "n", "ab" * 32)])
+    after = opened(crashed(tmp_path / "a", tmp_path / "b"))
+    assert after.fetch("SELECT leaf, kind FROM evidence ORDER BY leaf").to_pylist() == [
+        {"leaf": 0, "kind": "readings"},
+        {"leaf": 1, "kind": "note"},
+    ]
     (second,) = store.record([arrival([("a.p.x", 60, 1.0)])])
     leaves = store.fetch("SELECT leaf, kind, digest FROM evidence ORDER BY leaf").to_pylist()
     assert [leaf["kind"] for leaf in leaves] == ["readings", "note", "readings"]
