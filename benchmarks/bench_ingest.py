@@ -33,7 +33,7 @@ from citytwin.kernel.title import Title
 from citytwin.store.duckdb import DuckStore
 
 STREAMS, EACH, RUNS = 1000, 500, 7
-POSTING_S = 3.0
+POSTING_S = 2.0
 ROWS = STREAMS * EACH
 ZONE = "Asia/Shanghai"
 FIRST = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1e6)

@@ -343,7 +343,7 @@ async def record(house: House, query: IngestQuery, call: Call) -> Receipt:
     """Record readings: on answer they are durable, and sealed
 
     The columns stream, time and value are required, quality and unit are taken where they are given. A batch with rows at fault is refused as
-    a whole, and every such row named, unless `partial` is true.
+    a whole, and every such row named, unless `partial` is true. A few rows without a key may share a batch, and its leaf, with those of others.
     """
     media = call.headers.get("content-type", "")
     if not media.strip():

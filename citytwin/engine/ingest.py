@@ -335,7 +335,7 @@ class Intake:
         except Exception:  # whose fault it is shows when each is checked by itself
             return []
         clean = prepared.arrival.rows
-        if prepared.refused or clean.num_rows < len(rows) or not all(few.rows for few in several):
+        if clean.num_rows < len(rows) or not all(few.rows for few in several):
             return []
         shares: dict[Any, list[int]] = {}
         for n, few in enumerate(several):
