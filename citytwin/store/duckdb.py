@@ -60,7 +60,7 @@ SQL_TYPE = {
 FEW = 1000
 """Rows that go to the journal; for more the database is as fast."""
 MOST = 8000
-"""Rows that wait at most to be merged into the database: a reader waits for them for some tens of milliseconds."""
+"""Rows that wait at most to be merged into the database: a reader waits until they are merged."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG_AGO = np.iinfo(np.int64).min
 _LEAF = pa.schema(
