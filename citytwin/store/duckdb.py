@@ -506,16 +506,17 @@ class DuckStore:
                 "INSERT INTO reading SELECT stream, time, value, quality, batch FROM incoming",
                 tables={"incoming": _rows(parts)},
             )
-        key, time, number = (
-            np.concatenate(c)
-            for c in zip(*((p.key, p.time, np.full(len(p.key), p.number, np.int64)) for p in parts), strict=True)
-        )
+        key, time = _joined([p.key for p in parts]), _joined([p.time for p in parts])
+        first = np.cumsum([0, *(len(p.key) for p in parts[:-1])])  # where each batch begins
         # within a batch rows are sorted by stream and time: a run of one stream begins with its earliest reading
-        start = np.flatnonzero(np.append(True, (key[1:] != key[:-1]) | (number[1:] != number[:-1])))
+        begins = np.append(True, key[1:] != key[:-1])
+        begins[first] = True
+        start = np.flatnonzero(begins)
         end = np.append(start[1:], len(key)) - 1
+        number = np.array([p.number for p in parts])[np.searchsorted(first, start, side="right") - 1]
         kinds: dict[tuple[int, str], tuple[int, int]] = {}
         for batch, stream, since, until in zip(
-            *(c.tolist() for c in (number[start], key[start], time[start], time[end])), strict=True
+            *(c.tolist() for c in (number, key[start], time[start], time[end])), strict=True
         ):
             kind = (batch, stream_parts(self._names[stream])[1])
             low, high = kinds.get(kind, (since, until))
@@ -808,6 +809,10 @@ def _rows(parts: Sequence[_Part]) -> pa.Table:
             "batch": pa.chunked_array([pa.array(np.full(len(p.key), p.number, np.int64)) for p in parts]),
         }
     )
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def _moment(value: datetime | int) -> datetime:

@@ -41,17 +41,17 @@ class Journal:
         except OSError as e:
             raise self._failed("cannot be read", e) from e
         entries: list[bytes] = []
-        at = 0
+        at, held = 0, len(data.rstrip(b"\0"))
         while at < len(data):
-            rest = len(data) - at
-            if rest < _HEAD.size or data.count(0, at) == rest:  # zeros: the file had grown, and its bytes never came
-                break
-            mark, length, check, own = _HEAD.unpack_from(data, at)
-            if mark != _MARK or own != zlib.crc32(data[at : at + _FIELDS.size]):
+            head = _head(data, at)
+            if head is None and held - at < _HEAD.size:
+                break  # torn within its head: the file had grown, and the bytes behind never came
+            if head is None:
                 raise self.damaged(f"at byte {at}")
+            length, check = head
             entry = data[at + _HEAD.size : at + _HEAD.size + length]
             end = at + _HEAD.size + length
-            if len(entry) < length or (zlib.crc32(entry) != check and end == len(data)):
+            if len(entry) < length or (zlib.crc32(entry) != check and end >= held):
                 break
             if zlib.crc32(entry) != check:
                 raise self.damaged(f"at byte {at}")
@@ -108,6 +108,14 @@ class Journal:
             "check the disk's free space and permissions",
             str(self._path),
         )
+
+
+def _head(data: bytes, at: int) -> tuple[int, int] | None:
+    """Length and CRC-32 of the entry whose head stands here; None where none does."""
+    if len(data) - at < _HEAD.size:
+        return None
+    mark, length, check, own = _HEAD.unpack_from(data, at)
+    return (length, check) if mark == _MARK and own == zlib.crc32(data[at : at + _FIELDS.size]) else None
 
 
 def _sync_folder(folder: Path) -> None:
