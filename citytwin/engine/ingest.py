@@ -319,7 +319,7 @@ class Intake:
             try:
                 batch = Batch(tabled(few.rows, self._twin.city.zone), few.key, few.source)
                 checked = self._check(batch, few.unit, few.partial, (), few.future)
-            except Exception as e:
+            except Exception as e:  # whatever it is, its sender must hear of it
                 few.future.set_exception(e)
             else:
                 made += [checked] if checked else []
@@ -332,7 +332,7 @@ class Intake:
         try:
             table = tabled(rows, self._twin.city.zone).append_column("sender", pa.array(sender))
             prepared = prepare(self._twin, Batch(table), unit)
-        except Exception:  # whose fault it is shows when each is checked by itself
+        except Exception:  # nothing is lost: each is now checked by itself, and its sender told what is wrong
             return []
         clean = prepared.arrival.rows
         if clean.num_rows < len(rows) or not all(few.rows for few in several):

@@ -140,7 +140,7 @@ class Reader:
         word = self.next
         if word.kind in _VALUES:
             self.place += 1
-            return self._count(Literal(word.kind, word.value, word.at))  # type: ignore[arg-type]
+            return self._count(Literal(word.kind, word.value, word.at))  # type: ignore[arg-type]  # _VALUES are the kinds of literals
         if self.skip("-"):
             return self._count(self._negative(word.at))
         if self.skip("("):
@@ -165,7 +165,7 @@ class Reader:
     def _negative(self, at: int) -> Node:
         if self.next.kind == "number":
             value = self.take("number").value
-            return Literal("number", -value, at)  # type: ignore[operator]
+            return Literal("number", -value, at)  # type: ignore[operator]  # the lexer made it a number
         if self.next.kind == "duration":
             span = self.take("duration").value
             assert isinstance(span, timedelta)

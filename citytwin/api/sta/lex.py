@@ -170,9 +170,10 @@ def instant(text: str) -> datetime:
     """A point in time. Raises ValueError."""
     if not re.search(r"(?:[Zz]|[+\-\x20][0-9]{2}:?[0-9]{2})$", text.partition("T")[2] or text.partition("t")[2]):
         raise ValueError("its zone is missing; put Z or an offset such as +08:00 behind it")
-    day, clock, sign, hours, minutes = re.match(  # type: ignore[union-attr]
-        rf"({_DATE})[Tt]({_CLOCK})(?:[Zz]|([+\-\x20])([0-9]{{2}}):?([0-9]{{2}}))", text
-    ).groups()
+    found = re.match(rf"({_DATE})[Tt]({_CLOCK})(?:[Zz]|([+\-\x20])([0-9]{{2}}):?([0-9]{{2}}))", text)
+    if found is None:
+        raise ValueError("it is no point in time; write 2026-01-31T08:00:00Z")
+    day, clock, sign, hours, minutes = found.groups()
     offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     zone = timezone(-offset if sign == "-" else offset)
     return datetime.combine(date.fromisoformat(day), time.fromisoformat(_microseconds(clock)), zone).astimezone(UTC)

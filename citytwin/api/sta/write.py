@@ -85,7 +85,7 @@ def expression(node: Node, least: int = 0) -> str:
         case Within(operand=operand, items=Path(steps=steps)):
             text, binds = f"{expression(operand, BINDS['in'])} in {'/'.join(steps)}", BINDS["in"]
         case Within(operand=operand, items=items):
-            listed = ",".join(literal(i.value) for i in items)  # type: ignore[union-attr]
+            listed = ",".join(literal(i.value) for i in items)  # type: ignore[union-attr]  # a Path was the case before
             text, binds = f"{expression(operand, BINDS['in'])} in ({listed})", BINDS["in"]
     return f"({text})" if binds < least else text
 

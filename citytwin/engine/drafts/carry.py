@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from citytwin.engine import compare
 from citytwin.engine.drafts.words import Words
@@ -33,7 +34,7 @@ def carry(old: Sequence[Record], found: Sequence[Record], words: Words) -> tuple
     for o in old:
         same = by_quote.get(o.quote, [])
         if same:
-            n = min(same, key=lambda n, o=o: _distance(o, n))  # type: ignore[misc]  # bound at once
+            n = min(same, key=partial(_distance, o))
             same.remove(n)
             rest.remove(n)
             pairs.append((o, n))

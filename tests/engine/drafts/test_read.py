@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -137,7 +138,7 @@ def test_a_process_of_its_own_reads_the_same() -> None:
         read_apart(b"a\0b", "plan.txt")
 
 
-def test_a_draft_outlives_the_process(make_twin, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_draft_outlives_the_process(make_twin: Callable[..., Twin], tmp_path: Path) -> None:
     twin = make_twin(path=tmp_path / "city.duckdb")
     desk = Desk(twin)
     desk.act("accept", desk.record("收集率").id)
