@@ -1,8 +1,8 @@
 /** Files that go with what one says: dropped or chosen, each with its size and, once stored, its SHA-256. */
 
-import { useRef, useState } from "preact/hooks";
 import { path, send } from "../api/client";
 import type { Attachment } from "../api/plan";
+import { Drop } from "./drop";
 import { Icon } from "./icon";
 import { bytes } from "./bytes";
 import { say } from "./text";
@@ -42,45 +42,11 @@ interface Props {
 }
 
 export function FileDrop({ files, busy, onAdd, onRemove }: Props) {
-  const [over, setOver] = useState(false);
-  const input = useRef<HTMLInputElement>(null);
-  const take = (list: FileList | null | undefined): void => {
-    if (list && list.length > 0) onAdd([...list]);
-  };
   return (
     <div class="stack tight">
-      <div
-        class={over ? "drop over" : "drop"}
-        data-testid="drop"
-        onDragOver={(event) => {
-          event.preventDefault();
-          setOver(true);
-        }}
-        onDragLeave={() => setOver(false)}
-        onDrop={(event) => {
-          event.preventDefault();
-          setOver(false);
-          take(event.dataTransfer?.files);
-        }}
-      >
-        <span class="soft">{say("drop_files")}</span>
-        <button type="button" class="button small" disabled={busy} onClick={() => input.current?.click()}>
-          {say("choose_files")}
-        </button>
-        <input
-          ref={input}
-          class="hidden-text"
-          type="file"
-          multiple
-          tabIndex={-1}
-          aria-label={say("attachments")}
-          data-testid="files"
-          onChange={(event) => {
-            take(event.currentTarget.files);
-            event.currentTarget.value = "";
-          }}
-        />
-      </div>
+      <Drop label={say("attachments")} choose={say("choose_files")} busy={busy} onFiles={onAdd} named={{ place: "drop", input: "files" }}>
+        {say("drop_files")}
+      </Drop>
       {files.length > 0 && (
         <ul class="stack tight" data-testid="chosen-files">
           {files.map((one, i) => (

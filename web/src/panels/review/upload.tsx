@@ -8,6 +8,7 @@ import { person } from "../../state/person";
 import { hold } from "../../state/ready";
 import { invalidate } from "../../state/resource";
 import { to } from "../../ui/address";
+import { Drop } from "../../ui/drop";
 import { PersonField } from "../../ui/person";
 import { say } from "../../ui/text";
 
@@ -101,62 +102,43 @@ export function useUpload(of = "", onRead?: (items: DraftItem[]) => void) {
 
 export function Upload() {
   const { coming, take, busy } = useUpload();
-  const [over, setOver] = useState(false);
   const [nameless, setNameless] = useState(false);
-  const input = useRef<HTMLInputElement>(null);
   const box = useRef<HTMLDivElement>(null);
-  const offer = (files: FileList | null | undefined) => {
-    if (!files || files.length === 0 || busy) return;
+  const offer = (files: File[]) => {
+    if (busy) return;
     if (!person.value.trim()) {
       setNameless(true);
       box.current?.querySelector<HTMLInputElement>("[data-testid='person']")?.focus();
       return;
     }
     setNameless(false);
-    void take([...files]);
+    void take(files);
   };
   return (
     <div class="stack" ref={box}>
-      <div
-        class={over ? "drop plans over" : "drop plans"}
-        data-testid="drop-plans"
-        onDragOver={(event) => {
-          event.preventDefault();
-          setOver(true);
-        }}
-        onDragLeave={() => setOver(false)}
-        onDrop={(event) => {
-          event.preventDefault();
-          setOver(false);
-          offer(event.dataTransfer?.files);
-        }}
+      <Drop
+        label={say("choose_plans")}
+        choose={say("choose_plans")}
+        busy={busy}
+        onFiles={offer}
+        named={{ place: "drop-plans", input: "plan-files", button: "choose-plans" }}
+        look="plans"
+        button="button main"
+        accept={readable}
+        before={<PersonField />}
+        after={
+          <>
+            <span class="faint small wide">{say("drop_plans_hint")}</span>
+            {nameless && (
+              <span class="stale wide" role="alert">
+                {say("name_needed")}
+              </span>
+            )}
+          </>
+        }
       >
-        <PersonField />
-        <span class="soft">{say("drop_plans")}</span>
-        <button type="button" class="button main" disabled={busy} data-testid="choose-plans" onClick={() => input.current?.click()}>
-          {say("choose_plans")}
-        </button>
-        <input
-          ref={input}
-          class="hidden-text"
-          type="file"
-          multiple
-          accept={readable}
-          tabIndex={-1}
-          aria-label={say("choose_plans")}
-          data-testid="plan-files"
-          onChange={(event) => {
-            offer(event.currentTarget.files);
-            event.currentTarget.value = "";
-          }}
-        />
-        <span class="faint small wide">{say("drop_plans_hint")}</span>
-        {nameless && (
-          <span class="stale wide" role="alert">
-            {say("name_needed")}
-          </span>
-        )}
-      </div>
+        {say("drop_plans")}
+      </Drop>
       {coming.length > 0 && (
         <ul class="stack tight" data-testid="uploads">
           {coming.map((one, i) => (one.state === "reading" || one.state === "waiting" ? <Progress key={i} of={one} /> : <Outcome key={i} of={one} />))}
