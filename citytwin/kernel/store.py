@@ -49,8 +49,13 @@ class Store(Protocol):
     ) -> pa.Table:
         """The rows of one SELECT, read from one consistent state. Raises CityTwinError naming the fault of the statement."""
 
-    def commit(self, *changes: Change, leaves: Sequence[tuple[str, str, str]] = ()) -> None:
-        """Carry out the changes in one durable transaction, or none; `leaves` (kind, subject, digest) are sealed with them."""
+    def commit(
+        self, *changes: Change, leaves: Sequence[tuple[str, str, str]] = (), enroll: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Carry out the changes in one durable transaction, or none; `leaves` (kind, subject, digest) are sealed with them.
+
+        `enroll` are streams (id, asset) that are to be there before they report.
+        """
 
     def record(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
         """Append readings and their leaves durably, all or none: on return they survive `kill -9`. One receipt per sender.
@@ -58,6 +63,12 @@ class Store(Protocol):
         A key seen before is acknowledged with `repeated` and not stored. A reading equal to the one on record is not stored again;
         one that differs supersedes it, and the history stays.
         """
+
+    def retract(self, readings: pa.Table) -> int:
+        """Withdraw the readings named by stream (id) and time, durably; the history stays. Returns how many there were."""
+
+    def spans(self) -> pa.Table:
+        """Of every stream that reported: key, stream, and the times of its first and last reading (since, until)."""
 
     def latest(self) -> pa.Table:
         """The last reading of every stream: stream, asset_id, stream_type, time, value, quality."""

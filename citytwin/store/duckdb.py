@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from citytwin.kernel.observation import Receipt
 from citytwin.kernel.pack import Pack
 from citytwin.kernel.store import Arrival, Change
 from citytwin.kernel.stream import stream_parts
-from citytwin.kernel.units import quantity
+from citytwin.kernel.units import quantities, quantity
 from citytwin.science import merkle
 from citytwin.store.journal import Journal
 
@@ -62,7 +63,7 @@ FEW = 1000
 MOST = 8000
 """Rows that wait at most to be merged into the database: a reader waits until they are merged."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LONG_AGO = np.iinfo(np.int64).min
+_LONG_AGO, _FAR_AHEAD = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 _LEAF = pa.schema(
     [
         ("leaf", pa.int64()),
@@ -147,20 +148,28 @@ class DuckStore:
         rows = self._rows("SELECT key, stream, asset_id, stream_type FROM stream_row ORDER BY key")
         self._names: list[str] = rows["stream"].to_pylist()
         self._keys: dict[str, int] = {name: i for i, name in enumerate(self._names)}
+        self._first_time = np.full(len(self._names), _FAR_AHEAD, np.int64)
         self._last_time = np.full(len(self._names), _LONG_AGO, np.int64)
         self._last_value = np.full(len(self._names), np.nan)
         self._last_quality = np.zeros(len(self._names), np.int8)
-        last = self._rows(
-            "SELECT stream, max(time) AS time, arg_max(value, (time, batch)) AS value, arg_max(quality, (time, batch)) AS quality FROM reading GROUP BY stream"
-        )
-        if last.num_rows:
-            at = last["stream"].to_numpy()
-            self._last_time[at] = _microseconds(last["time"])
-            self._last_value[at] = last["value"].to_numpy()
-            self._last_quality[at] = last["quality"].to_numpy()
+        self._recall("TRUE")
         leaves = self._rows("SELECT digest FROM leaf ORDER BY leaf")["digest"].to_pylist()
         self._tree = merkle.Frontier(bytes.fromhex(d) for d in leaves)
         self._batch = int(self._rows("SELECT coalesce(max(batch), 0) AS n FROM batch")["n"][0].as_py())
+
+    def _recall(self, which: str) -> None:
+        """Look up the first and the last reading of streams."""
+        rows = self._rows(
+            f"""SELECT stream, min(time) AS first, max(time) AS time, arg_max(value, (time, batch)) AS value,
+                       arg_max(quality, (time, batch)) AS quality
+                FROM reading AS r WHERE {which}
+                  AND NOT EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch)
+                GROUP BY stream"""
+        )
+        if rows.num_rows:
+            at = rows["stream"].to_numpy()
+            self._first_time[at], self._last_time[at] = _microseconds(rows["first"]), _microseconds(rows["time"])
+            self._last_value[at], self._last_quality[at] = rows["value"].to_numpy(), rows["quality"].to_numpy()
 
     def _replay(self, journal: Journal) -> None:
         """Take up what an earlier process acknowledged and did not merge. Raises StoreFailed if it is not what was written."""
@@ -221,6 +230,19 @@ class DuckStore:
         finally:
             cursor.close()
 
+    def spans(self) -> pa.Table:
+        with self._newest:
+            seen = np.flatnonzero(self._last_time != _LONG_AGO)
+            since, until = self._first_time[seen], self._last_time[seen]
+        return pa.table(
+            {
+                "key": pa.array(seen.astype(np.int32)),
+                "stream": pa.array([self._names[i] for i in seen], pa.string()),
+                "since": pa.array(since).cast(UTC_US),
+                "until": pa.array(until).cast(UTC_US),
+            }
+        )
+
     def latest(self) -> pa.Table:
         with self._newest:
             seen = np.flatnonzero(self._last_time != _LONG_AGO)
@@ -240,17 +262,75 @@ class DuckStore:
 
     # -- writing
 
-    def commit(self, *changes: Change, leaves: Sequence[tuple[str, str, str]] = ()) -> None:
+    def commit(
+        self, *changes: Change, leaves: Sequence[tuple[str, str, str]] = (), enroll: Sequence[tuple[str, str]] = ()
+    ) -> None:
         with self._write:
             self._settle()
             tree = self._tree
+            new = [(name, asset) for name, asset in enroll if name not in self._keys]
             with _Transaction(self._writer):
+                if new:
+                    self._enroll(range(len(self._names), len(self._names) + len(new)), new)
                 for change in changes:
                     self._run(change.sql, change.params, change.tables)
                 if leaves:
                     tree = self._tree.copy()
                     self._insert("leaf", [self._seal(tree, *leaf) for leaf in leaves], _LEAF)
-            self._tree = tree
+            for name, _ in new:
+                self._keys[name] = len(self._names)
+                self._names.append(name)
+            self._remember((), tree)
+
+    def _enroll(self, keys: Sequence[int], streams: Sequence[tuple[str, str]]) -> None:
+        """Give streams (id, asset) their keys in the database."""
+        self._run(
+            "INSERT INTO stream_row SELECT key, stream, asset_id, stream_type FROM incoming",
+            tables={"incoming": pa.table({"key": pa.array(keys, pa.int32()), "stream": [s for s, _ in streams],
+                    "asset_id": [a for _, a in streams], "stream_type": [stream_parts(s)[1] for s, _ in streams]})},
+        )  # fmt: skip
+
+    def retract(self, readings: pa.Table) -> int:
+        with self._write:
+            self._settle()
+            known = [self._keys.get(name, -1) for name in readings["stream"].to_pylist()]
+            named = pa.table({"stream": pa.array(known, pa.int32()), "time": readings["time"].cast(UTC_US)})
+            found = self._rows(
+                """SELECT DISTINCT r.stream, r.time, r.batch FROM reading AS r JOIN named AS n ON n.stream = r.stream AND n.time = r.time
+                   WHERE NOT EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch)
+                   ORDER BY r.stream, r.time""",
+                tables={"named": named},
+            )
+            if not found.num_rows:
+                return 0
+            tree, number = self._tree.copy(), self._batch + 1
+            keys, time = found["stream"].to_numpy(), _microseconds(found["time"])
+            withdrawn = [f"{self._names[k]} {t}" for k, t in zip(keys.tolist(), time.tolist(), strict=True)]
+            sealed = self._seal(tree, "retraction", f"batch:{number}", sha256("\n".join(withdrawn).encode()).hexdigest())
+            kinds: dict[str, list[int]] = {}
+            for k, t in zip(keys.tolist(), time.tolist(), strict=True):
+                kinds.setdefault(stream_parts(self._names[k])[1], []).append(t)
+            with _Transaction(self._writer):
+                self._run(
+                    "INSERT INTO superseded SELECT stream, time, batch, $number FROM found",
+                    {"number": number},
+                    {"found": found},
+                )
+                self._insert("leaf", [sealed], _LEAF)
+                self._insert(
+                    "batch",
+                    [{"batch": number, "key": None, "source": "retraction", "rows": 0, "suspect": 0, "corrected": len(keys),
+                      "recorded": sealed["recorded"], "leaf": sealed["leaf"]}],
+                    _BATCH,
+                )  # fmt: skip
+                spans = [{"batch": number, "stream_type": k, "since": min(t), "until": max(t)} for k, t in kinds.items()]
+                self._insert("batch_span", spans, _SPAN)
+            self._tree, self._batch = tree, number
+            touched = np.unique(keys)
+            with self._newest:
+                self._first_time[touched], self._last_time[touched] = _FAR_AHEAD, _LONG_AGO
+                self._recall(f"stream IN ({', '.join(map(str, touched.tolist()))})")
+            return len(keys)
 
     def _run(
         self, sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, pa.Table] | None = None
@@ -388,10 +468,14 @@ class DuckStore:
         with self._newest:
             grown = len(self._names) - len(self._last_time)
             if grown:
+                self._first_time = np.concatenate([self._first_time, np.full(grown, _FAR_AHEAD, np.int64)])
                 self._last_time = np.concatenate([self._last_time, np.full(grown, _LONG_AGO, np.int64)])
                 self._last_value = np.concatenate([self._last_value, np.full(grown, np.nan)])
                 self._last_quality = np.concatenate([self._last_quality, np.zeros(grown, np.int8)])
             for part in parts:
+                start = np.flatnonzero(np.append(True, part.key[1:] != part.key[:-1]))[: len(part.key)]
+                first = part.key[start]
+                self._first_time[first] = np.minimum(self._first_time[first], part.time[start])
                 # rows are sorted by stream and time: the last row of each stream is its newest
                 end = np.flatnonzero(np.append(part.key[1:] != part.key[:-1], True))[: len(part.key)]
                 end = end[part.time[end] >= self._last_time[part.key[end]]]
@@ -475,12 +559,7 @@ class DuckStore:
     def _append(self, parts: Sequence[_Part], new_streams: list[int]) -> None:
         if new_streams:
             names = [self._names[key] for key in new_streams]
-            split = [stream_parts(name) for name in names]
-            self._run(
-                "INSERT INTO stream_row SELECT key, stream, asset_id, stream_type FROM incoming",
-                tables={"incoming": pa.table({"key": pa.array(new_streams, pa.int32()), "stream": names,
-                        "asset_id": [s[0] for s in split], "stream_type": [s[1] for s in split]})},
-            )  # fmt: skip
+            self._enroll(new_streams, [(name, stream_parts(name)[0]) for name in names])
             new_streams.clear()
         parts = [p for p in parts if len(p.key)]
         if not parts:
@@ -592,7 +671,11 @@ class DuckStore:
     def define(self, packs: Sequence[Pack], tables: Mapping[str, pa.Table]) -> None:
         with self._write, _Transaction(self._writer):
             run = self._writer.execute
+            for q in quantities().values():
+                run("INSERT OR REPLACE INTO quantity_kind VALUES (?, ?, ?, ?)", [q.id, q.unit, q.title.zh, q.title.en])
             for pack in packs:
+                for t in pack.types:
+                    run("INSERT OR REPLACE INTO asset_kind VALUES (?, ?, ?)", [t.id, t.title.zh, t.title.en])
                 run(f'DROP SCHEMA IF EXISTS "{pack.id}" CASCADE')
                 run(f'CREATE SCHEMA "{pack.id}"')
                 for name in pack.tables:
@@ -619,8 +702,8 @@ class DuckStore:
                         "AND NOT EXISTS (SELECT 1 FROM main.superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch)"
                     )
                     run(
-                        "INSERT OR REPLACE INTO stream_kind VALUES (?, ?, ?, ?)",
-                        [s.id, s.quantity, quantity(s.quantity).unit, s.cadence_s],
+                        "INSERT OR REPLACE INTO stream_kind VALUES (?, ?, ?, ?, ?, ?)",
+                        [s.id, s.quantity, quantity(s.quantity).unit, s.cadence_s, s.title.zh, s.title.en],
                     )
                 for i in pack.indicators:
                     run(

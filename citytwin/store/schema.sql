@@ -6,7 +6,13 @@ CREATE TABLE IF NOT EXISTS asset_row (
 CREATE TABLE IF NOT EXISTS relation_row (source VARCHAR, type VARCHAR, target VARCHAR, PRIMARY KEY (source, type, target));
 CREATE TABLE IF NOT EXISTS stream_kind (
   stream_type VARCHAR PRIMARY KEY, quantity VARCHAR NOT NULL, unit VARCHAR NOT NULL, cadence_s BIGINT NOT NULL);
+ALTER TABLE stream_kind ADD COLUMN IF NOT EXISTS title_zh VARCHAR DEFAULT '';
+ALTER TABLE stream_kind ADD COLUMN IF NOT EXISTS title_en VARCHAR DEFAULT '';
+CREATE TABLE IF NOT EXISTS quantity_kind (quantity VARCHAR PRIMARY KEY, unit VARCHAR NOT NULL, title_zh VARCHAR NOT NULL, title_en VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS asset_kind (type VARCHAR PRIMARY KEY, title_zh VARCHAR NOT NULL, title_en VARCHAR NOT NULL);
 CREATE TABLE IF NOT EXISTS stream_row (key INTEGER PRIMARY KEY, stream VARCHAR UNIQUE NOT NULL, asset_id VARCHAR NOT NULL, stream_type VARCHAR NOT NULL);
+-- Streams that were registered and are deleted: their readings stay on record, and nobody is shown them.
+CREATE TABLE IF NOT EXISTS stream_gone (key INTEGER PRIMARY KEY);
 -- Readings are only ever appended. A reading that a later one replaces stays here and is named in superseded.
 CREATE TABLE IF NOT EXISTS reading (stream INTEGER NOT NULL, time TIMESTAMPTZ NOT NULL, value DOUBLE, quality TINYINT NOT NULL, batch BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS superseded (stream INTEGER NOT NULL, time TIMESTAMPTZ NOT NULL, batch BIGINT NOT NULL, by_batch BIGINT NOT NULL);
@@ -53,3 +59,25 @@ CREATE TABLE IF NOT EXISTS decision_row (
 CREATE TABLE IF NOT EXISTS plan_row (
   plan VARCHAR NOT NULL, version BIGINT NOT NULL, draft VARCHAR NOT NULL, body VARCHAR NOT NULL, actor VARCHAR NOT NULL, recorded TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (plan, version));
+-- What clients registered (engine/register.py), in the words of SensorThings 2.0, beside what packs declare. Every thing is an asset too, every datastream a stream.
+CREATE TABLE IF NOT EXISTS thing_row (id VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, description VARCHAR, definition VARCHAR, properties VARCHAR);
+CREATE TABLE IF NOT EXISTS location_row (
+  id VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, description VARCHAR, definition VARCHAR, encoding VARCHAR NOT NULL, location VARCHAR NOT NULL, shape VARCHAR,
+  properties VARCHAR);
+CREATE TABLE IF NOT EXISTS thing_location_row (thing VARCHAR NOT NULL, location VARCHAR NOT NULL, PRIMARY KEY (thing, location));
+CREATE TABLE IF NOT EXISTS historical_location_row (id VARCHAR PRIMARY KEY, thing VARCHAR NOT NULL, time TIMESTAMPTZ NOT NULL);
+CREATE TABLE IF NOT EXISTS historical_location_place (historical_location VARCHAR NOT NULL, location VARCHAR NOT NULL, PRIMARY KEY (historical_location, location));
+CREATE TABLE IF NOT EXISTS sensor_row (
+  id VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, description VARCHAR, definition VARCHAR, encoding VARCHAR, metadata VARCHAR, properties VARCHAR);
+CREATE TABLE IF NOT EXISTS observed_property_row (id VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, description VARCHAR, definition VARCHAR, properties VARCHAR);
+CREATE TABLE IF NOT EXISTS datastream_row (
+  id VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, description VARCHAR, definition VARCHAR, sensor VARCHAR, type VARCHAR, unit VARCHAR, result_type VARCHAR,
+  multi BOOLEAN NOT NULL, area VARCHAR, feature VARCHAR, properties VARCHAR);
+CREATE TABLE IF NOT EXISTS datastream_property_row (datastream VARCHAR NOT NULL, n INTEGER NOT NULL, property VARCHAR NOT NULL, PRIMARY KEY (datastream, n));
+CREATE TABLE IF NOT EXISTS feature_row (
+  id VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, description VARCHAR, definition VARCHAR, encoding VARCHAR, feature VARCHAR NOT NULL, shape VARCHAR, properties VARCHAR);
+-- Observations that are more than a number at a time (`slot` is the time in their id). One that has the id of a reading (`stands`) is shown in its place. Never changed: a version ends.
+CREATE TABLE IF NOT EXISTS observation_row (
+  id VARCHAR NOT NULL, key INTEGER NOT NULL, slot TIMESTAMPTZ NOT NULL, time TIMESTAMPTZ NOT NULL, until TIMESTAMPTZ NOT NULL, result_time TIMESTAMPTZ, number DOUBLE,
+  string VARCHAR, boolean BOOLEAN, object VARCHAR, quality VARCHAR, valid_since TIMESTAMPTZ, valid_until TIMESTAMPTZ, properties VARCHAR, feature VARCHAR,
+  stands BOOLEAN NOT NULL, recorded TIMESTAMPTZ NOT NULL, ended TIMESTAMPTZ);
