@@ -28,6 +28,7 @@ from citytwin.api.house import House
 from citytwin.api.problems import Problems
 from citytwin.api.route import Place, Route
 from citytwin.api.site import Site
+from citytwin.api.sta.door import Door
 
 # readings come first: theirs is the route that is asked most often
 ROUTES: tuple[Route, ...] = openapi.routes(
@@ -71,7 +72,9 @@ def app(house: House) -> ASGIApp:
     for route in ROUTES:
         places.setdefault(openapi.PREFIX + route.path, {})[route.method] = route
     paths = [Path(path, Place(house, routes)) for path, routes in places.items()]
-    router = Router([*paths, Path("/{path:path}", Site(house))], redirect_slashes=False)
+    sensing = Door(house, "/sta/v1.1")
+    doors = [Path("/sta/v1.1", sensing), Path("/sta/v1.1/{path:path}", sensing)]
+    router = Router([*paths, *doors, Path("/{path:path}", Site(house))], redirect_slashes=False)
     return Guarded(Problems(router))
 
 

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from citytwin.api.sta.error import Unserved
 from citytwin.kernel import errors
 from citytwin.kernel.errors import CityTwinError, Fault
 from citytwin.reader import ReaderError
@@ -27,6 +28,7 @@ STATUS: dict[type[CityTwinError], tuple[int, str]] = {
     errors.Conflict: (409, "The request contradicts what is on record"),
     errors.TooLarge: (413, "The body or the answer is too large"),
     errors.Unsupported: (415, "The media type is not one this place takes"),
+    Unserved: (501, "This place does not offer that"),
     ReaderError: (422, "The document cannot be read"),
     errors.StoreBusy: (503, "The store is in use"),
     errors.StoreFailed: (503, "The store did not answer"),

@@ -355,10 +355,10 @@ async def record(house: House, query: IngestQuery, call: Call) -> Receipt:
     else:
         work = partial(_submit, house, query, media, body)
         future = await anyio.to_thread.run_sync(work, limiter=house.limiter)
-    return await _settled(future)
+    return await settled(future)
 
 
-async def _settled(future: Future[Receipt]) -> Receipt:
+async def settled(future: Future[Receipt]) -> Receipt:
     """What becomes of the future. It is left alone when the request is cancelled: what was sent is recorded whether or not its sender waits."""
     loop = asyncio.get_running_loop()
     waiting = loop.create_future()

@@ -118,7 +118,7 @@ def _asset_faults(twin: Twin, asset: Asset) -> Iterable[tuple[str, str]]:
         shape = asset.geometry.get("type")
         if shape not in GEOMETRIES[kind.geometry]:
             yield f"geometry {shape} does not fit type '{kind.id}' ({kind.geometry})", ""
-        elif not _sound(asset.geometry.get("coordinates"), str(shape)):
+        elif not sound(asset.geometry.get("coordinates"), str(shape)):
             yield (
                 "the geometry's coordinates are not longitudes and latitudes",
                 "GeoJSON in WGS 84, [longitude, latitude]",
@@ -164,7 +164,7 @@ def _attribute_fault(attribute: Attribute, value: Any) -> str:
     return ""
 
 
-def _sound(coordinates: Any, shape: str) -> bool:
+def sound(coordinates: Any, shape: str) -> bool:
     """Whether these are the coordinates of a GeoJSON geometry of this kind, in degrees (RFC 7946, 3.1)."""
     if not isinstance(coordinates, list | tuple):
         return False
@@ -172,11 +172,37 @@ def _sound(coordinates: Any, shape: str) -> bool:
         degrees = [c for c in coordinates[:2] if isinstance(c, int | float) and not isinstance(c, bool)]
         return len(degrees) == 2 and abs(degrees[0]) <= 180 and abs(degrees[1]) <= 90
     if shape == "LineString":
-        return len(coordinates) >= 2 and all(_sound(c, "Point") for c in coordinates)
+        return len(coordinates) >= 2 and all(sound(c, "Point") for c in coordinates)
     if shape == "Polygon":
-        closed = all(_sound(r, "LineString") and len(r) >= 4 and list(r[0]) == list(r[-1]) for r in coordinates)
+        closed = all(sound(r, "LineString") and len(r) >= 4 and list(r[0]) == list(r[-1]) for r in coordinates)
         return len(coordinates) > 0 and closed
-    return len(coordinates) > 0 and all(_sound(c, shape.removeprefix("Multi")) for c in coordinates)
+    return len(coordinates) > 0 and all(sound(c, shape.removeprefix("Multi")) for c in coordinates)
+
+
+def geometry_fault(value: Any) -> str:
+    """What is wrong with a GeoJSON geometry or feature of any kind; nothing where it is sound."""
+    if isinstance(value, dict) and value.get("type") == "Feature":
+        value = value.get("geometry")
+    if not isinstance(value, dict):
+        return "is no GeoJSON geometry"
+    kind = value.get("type")
+    if kind == "GeometryCollection":
+        parts = value.get("geometries")
+        return (
+            ""
+            if isinstance(parts, list) and not any(map(geometry_fault, parts))
+            else "is no sound collection of geometries"
+        )
+    known = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
+    if kind not in known or not sound(value.get("coordinates"), kind) or not _numbers(value["coordinates"]):
+        return "is no sound GeoJSON geometry"
+    return ""
+
+
+def _numbers(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_numbers, value))
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12
 
 
 def asset_table(assets: Iterable[Asset]) -> pa.Table:

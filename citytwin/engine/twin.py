@@ -49,6 +49,12 @@ class Twin:
     panels: Mapping[str, Panel] = field(init=False)
     models: tuple[str, ...] = field(init=False)
     asset_types: dict[str, str] = field(init=False)
+    registered: set[str] = field(init=False)
+    """Streams that clients registered, beside those that packs declare."""
+    multi: bool = False
+    """Whether any of them has results of several properties."""
+    register_version: int = 0
+    """Counted up by every change of what clients registered."""
     in_force: Mapping[str, InForce] = field(init=False)
     plans: tuple[Plan, ...] = field(init=False)
     """The plans in force, bound and divided as decided; replaced as a whole by `recall`."""
@@ -66,6 +72,8 @@ class Twin:
         self.models = tuple(m for p in self.packs for m in p.models)
         rows = self.store.fetch("SELECT asset_id, type FROM asset")
         self.asset_types = dict(zip(rows["asset_id"].to_pylist(), rows["type"].to_pylist(), strict=True))
+        self.registered = set(self.store.fetch("SELECT id FROM datastream WHERE NOT declared")["id"].to_pylist())
+        self.multi = self.store.fetch("SELECT 1 FROM datastream WHERE multi LIMIT 1").num_rows > 0
         self.recall()
 
     def recall(self) -> None:

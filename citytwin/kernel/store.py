@@ -40,6 +40,8 @@ class Store(Protocol):
     """Remembers a city. Every method may be called from any thread."""
 
     zone: str
+    spatial: bool
+    """Whether its SQL compares geometries (`ST_…`)."""
 
     def define(self, packs: Sequence[Pack], tables: Mapping[str, pa.Table]) -> None:
         """Make the SQL surface of these packs: a view per type, relation, stream type and indicator, a table per reference table."""
@@ -69,6 +71,9 @@ class Store(Protocol):
 
     def spans(self) -> pa.Table:
         """Of every stream that reported: key, stream, and the times of its first and last reading (since, until)."""
+
+    def newest(self, stream: str) -> tuple[int, int] | None:
+        """The key of a stream and the time of its last reading in microseconds since 1970 (before all time if there is none)."""
 
     def latest(self) -> pa.Table:
         """The last reading of every stream: stream, asset_id, stream_type, time, value, quality."""

@@ -125,6 +125,7 @@ class DuckStore:
         self._db.execute("SET GLOBAL TimeZone = ?", [zone])
         for name in ("schema.sql", "views.sql"):
             self._db.execute(files("citytwin.store").joinpath(name).read_text("utf-8"))
+        self.spatial = self._load_spatial()
         self._writer = self._db.cursor()
         self._closed = False
         self._waiting = _Books()
@@ -141,6 +142,25 @@ class DuckStore:
                 self._journal.close()
             self._db.close()
             raise
+
+    def _load_spatial(self) -> bool:
+        """Load DuckDB's extension `spatial` if its package is installed; it is never fetched."""
+        found = importlib.util.find_spec("duckdb_extension_spatial")
+        if found is None or not found.origin:
+            return False
+        file = Path(found.origin).parent / "extensions" / f"v{duckdb.__version__}" / "spatial.duckdb_extension"
+        if not file.is_file():
+            log.warning(
+                "the installed spatial extension is not for DuckDB %s; geometries are not compared", duckdb.__version__
+            )
+            return False
+        try:
+            quoted = str(file).replace("'", "''")
+            self._db.execute(f"LOAD '{quoted}'")
+        except duckdb.Error as e:
+            log.warning("the spatial extension cannot be loaded; geometries are not compared: %s", _first_line(e))
+            return False
+        return True
 
     # -- what is remembered in memory, rebuilt from the tables when the store opens
 
@@ -223,6 +243,8 @@ class DuckStore:
     ) -> pa.Table:
         cursor = self._db.cursor()
         try:
+            if tables:  # DuckDB 1.5 may push a filter down to an Arrow table that PyArrow does not know
+                cursor.execute("SET disabled_optimizers = 'join_filter_pushdown'")
             for name, table in (tables or {}).items():
                 cursor.register(name, table)
             result = cursor.execute(sql, dict(params) if params else None).to_arrow_table()
@@ -242,6 +264,11 @@ class DuckStore:
                 "until": pa.array(until).cast(UTC_US),
             }
         )
+
+    def newest(self, stream: str) -> tuple[int, int] | None:
+        with self._newest:
+            key = self._keys.get(stream, len(self._last_time))
+            return (key, int(self._last_time[key])) if key < len(self._last_time) else None
 
     def latest(self) -> pa.Table:
         with self._newest:
@@ -306,7 +333,9 @@ class DuckStore:
             tree, number = self._tree.copy(), self._batch + 1
             keys, time = found["stream"].to_numpy(), _microseconds(found["time"])
             withdrawn = [f"{self._names[k]} {t}" for k, t in zip(keys.tolist(), time.tolist(), strict=True)]
-            sealed = self._seal(tree, "retraction", f"batch:{number}", sha256("\n".join(withdrawn).encode()).hexdigest())
+            sealed = self._seal(
+                tree, "retraction", f"batch:{number}", sha256("\n".join(withdrawn).encode()).hexdigest()
+            )
             kinds: dict[str, list[int]] = {}
             for k, t in zip(keys.tolist(), time.tolist(), strict=True):
                 kinds.setdefault(stream_parts(self._names[k])[1], []).append(t)
@@ -323,7 +352,9 @@ class DuckStore:
                       "recorded": sealed["recorded"], "leaf": sealed["leaf"]}],
                     _BATCH,
                 )  # fmt: skip
-                spans = [{"batch": number, "stream_type": k, "since": min(t), "until": max(t)} for k, t in kinds.items()]
+                spans = [
+                    {"batch": number, "stream_type": k, "since": min(t), "until": max(t)} for k, t in kinds.items()
+                ]
                 self._insert("batch_span", spans, _SPAN)
             self._tree, self._batch = tree, number
             touched = np.unique(keys)

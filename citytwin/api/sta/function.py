@@ -40,7 +40,7 @@ def call(node: Call, arguments: tuple[Value, ...], desk: Desk) -> Value:
     name = node.name
     if name in _TEXTS:
         kinds, result, sql = _TEXTS[name]
-        return Scalar(result, _filled(sql, _typed(node, arguments, kinds)))
+        return Scalar(result, _filled(desk.functions.get(name, sql), _typed(node, arguments, kinds)))
     if name == "substring":
         return _substring(node, arguments)
     if name in _CLOCKS:
@@ -195,7 +195,8 @@ def _text(value: Value) -> str | None:
 
 def _spatial(node: Call, arguments: tuple[Value, ...], desk: Desk) -> Scalar:
     """A function that the store itself must know."""
-    if node.name not in desk.functions:
+    apart = node.name == "st_relate" and "relate/II" in desk.functions
+    if node.name not in desk.functions and not apart:
         raise Unserved(f"{node.name} is not offered here", node.at, node.name)
     kinds = ("geometry", "geometry", "string") if len(arguments) != 1 else ("geometry",)
     result = "number" if node.name in ("geo.distance", "geo.length") else "boolean"
@@ -214,4 +215,19 @@ def _spatial(node: Call, arguments: tuple[Value, ...], desk: Desk) -> Scalar:
         said = pattern.value if isinstance(pattern, Literal) else ""
         if not re.fullmatch("[TF*012]{9}", str(said)):
             raise Malformed("", pattern.at, str(said), "nine of T, F, *, 0, 1 and 2 in quotation marks")
+        if apart:
+            return Scalar(result, _related(str(said), pattern.at, arguments, desk))
     return Scalar(result, _filled(desk.functions[node.name], [v.sql for v in arguments if isinstance(v, Scalar)]))
+
+
+def _related(pattern: str, at: int, arguments: tuple[Value, ...], desk: Desk) -> str:
+    """Whether two geometries relate after a DE-9IM pattern, where the store can only be asked cell by cell."""
+    if digit := re.search("[012]", pattern):
+        raise Unserved("dimensions in patterns are not offered here", at, digit[0], "T, F and *")
+    both = [v.sql for v in arguments[:2] if isinstance(v, Scalar)]
+    found = [f"({both[0]} IS NOT NULL AND {both[1]} IS NOT NULL)"]
+    for cell, wanted in zip(("II", "IB", "IE", "BI", "BB", "BE", "EI", "EB", "EE"), pattern, strict=True):
+        if wanted != "*":
+            sql = _filled(desk.functions[f"relate/{cell}"], both)
+            found.append(sql if wanted == "T" else f"(NOT {sql})")
+    return f"({' AND '.join(found)})"

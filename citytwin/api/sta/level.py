@@ -91,6 +91,8 @@ class Levels:
         listed = t.parameters.bare(list(ids))
         parent = near_id.sql.replace("{t}", start)
         conditions.insert(0, f"{parent} IN (SELECT unnest(CAST({listed} AS {TYPES[near_id.kind]}[])))")
+        if entity.narrow:
+            conditions.insert(0, entity.narrow(ids).replace("{t}", start))
         window = f"row_number() OVER (PARTITION BY {parent} ORDER BY {', '.join(k.clause for k in keys)})"
         columns = f'{parent} AS "{PARENT}", {window} AS "{NUMBER}", {_columns(far, query, keys)}'
         if query.count:
@@ -118,6 +120,8 @@ class Levels:
                 tie = row.entity.ties[step.name]
                 join(scope, tie, row.alias, made, t.rows.alias() if tie.link else "")
             if step.id is not None:
+                if entity.narrow:
+                    scope.where.append(entity.narrow([step.id]).replace("{t}", made.alias))
                 known = entity.properties["id"]
                 scope.where.append(f"{known.sql.replace('{t}', made.alias)} = {t.parameters.bind(step.id, known.kind)}")
             row = made
@@ -131,6 +135,8 @@ class Levels:
         if query.distinct:
             raise Unserved("distinct values are not offered here", query.select[0].at if query.select else 0)
         keys: list[Key] = []
+        if not query.orderby:
+            keys = [Key(sql.replace("{t}", row.alias), kind) for sql, kind in row.entity.order]
         for order in query.orderby:
             value = t.value(order.by, scope)
             match value:

@@ -141,7 +141,8 @@ def _value(name: str, property: Property, row: Mapping[str, Any]) -> Any:
             parts = ((k, row[f"{name}/{k}"]) for k in property.parts)
             known = [(k, v) for k, v in parts if v is not None]
             return _decoded(*known[0]) if known else None
-    return _decoded(property.kind, row[name])
+    kind = "object" if property.kind == "geometry" and property.shown else property.kind
+    return _decoded(kind, row[name])
 
 
 def _decoded(kind: str, value: Any) -> Any:

@@ -6,7 +6,7 @@ and the far row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Literal
@@ -19,6 +19,8 @@ PropertyKind = Literal[
 @dataclass(frozen=True, slots=True)
 class Property:
     """A property and its SQL. An `interval` has its `end` too; an `object` is of SQL type JSON.
+
+    What a `geometry` shows is JSON.
 
     `any` may be of several types: `parts` has an expression for `number`, `string`, `boolean` and `object` (JSON), as far as there can be one, each null
     where the value is of another type; `sql` is not used. `shown` is what is sent where that differs from what is compared, as it does for a `geometry`.
@@ -52,13 +54,16 @@ class Tie:
 class Entity:
     """A kind of entity: `table` is a table, a view or a query in parentheses.
 
-    `properties` holds `id`. The name of a part of a complex property is a path, such as `unitOfMeasurement/symbol`.
+    `properties` holds `id`. The name of a part of a complex property is a path, such as `unitOfMeasurement/symbol`. `narrow` says in SQL where entities with
+    given ids are to be looked for, where their ids alone would not tell the store; `order` is theirs where none is asked for (SQL and kind), before the id.
     """
 
     name: str
     table: str
     properties: Mapping[str, Property]
     ties: Mapping[str, Tie] = field(default_factory=dict)
+    narrow: Callable[[Sequence[str | int]], str] | None = None
+    order: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,8 @@ class Schema:
     """Entity sets by name, and the functions that the store knows beyond the SQL that all stores share.
 
     `sets` and the targets of ties name `entities`. `functions` has, by the name that the standard gives it, the SQL of each function with `{0}`, `{1}`,
-    `{2}` for its arguments; under `geometry` that of a geometry written as well-known text, under `in` whether a JSON list has a JSON value.
+    `{2}` for its arguments; under `geometry` that of a geometry written as well-known text, under `in` whether a JSON list has a JSON value, under
+    `relate/IB` whether the interior of one geometry meets the boundary of another.
     """
 
     entities: Mapping[str, Entity]
@@ -88,6 +94,21 @@ POSTGIS: Mapping[str, str] = {
 }
 """What PostgreSQL with PostGIS offers: all of the standard."""
 
+_MEET = "(ST_Intersects({0}, {1}) AND NOT ST_Touches({0}, {1}))"
+_RELATE: Mapping[str, str] = {
+    "II": _MEET,
+    "IB": _MEET.replace("{1}", "ST_Boundary({1})"),
+    "IE": "(NOT ST_CoveredBy({0}, {1}))",
+    "BI": _MEET.replace("{0}", "ST_Boundary({0})"),
+    "BB": "ST_Intersects(ST_Boundary({0}), ST_Boundary({1}))",
+    "BE": "(NOT ST_IsEmpty(ST_Boundary({0})) AND NOT ST_CoveredBy(ST_Boundary({0}), {1}))",
+    "EI": "(NOT ST_CoveredBy({1}, {0}))",
+    "EB": "(NOT ST_IsEmpty(ST_Boundary({1})) AND NOT ST_CoveredBy(ST_Boundary({1}), {0}))",
+    "EE": "TRUE",
+}
+"""Whether interior, boundary and exterior of two geometries meet, in the order of a DE-9IM pattern, for stores without ST_Relate. It rests on a boundary
+having no boundary, and on a geometry being the closure of its interior."""
+
 DUCKDB: Mapping[str, str] = {"in": "json_contains({0}, {1})"}
 """What DuckDB offers as it is."""
 
@@ -95,8 +116,9 @@ DUCKDB_SPATIAL: Mapping[str, str] = {
     **{name: sql for name, sql in POSTGIS.items() if name != "st_relate"},
     **DUCKDB,
     "geometry": "ST_GeomFromText({0})",
+    **{f"relate/{which}": sql for which, sql in _RELATE.items()},
 }
-"""What DuckDB's extension `spatial` offers where it is installed: all but `st_relate`."""
+"""What DuckDB's extension `spatial` offers where it is installed: all but the dimensions in patterns of `st_relate`."""
 
 SYNONYMS = {"@iot.id": "id", "@iot.selfLink": "id", "@id": "id"}
 """Control information that says no more than `id`, in 1.1 and in 2.0."""

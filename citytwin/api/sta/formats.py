@@ -1,0 +1,60 @@
+"""In what form is a page of entities sent? As CSV and as GeoJSON, beside JSON: one row or feature for each entity."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+GEOMETRIES = ("location", "feature", "observedArea")
+
+
+def table(entities: Iterable[Mapping[str, Any]]) -> bytes:
+    """Entities as CSV (RFC 4180): what is within others has a name such as `unitOfMeasurement/symbol`; links are left out, lists are JSON."""
+    rows = [dict(_flat(entity, "")) for entity in entities]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _flat(value: Any, name: str) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, dict) and name.rpartition("/")[2] not in GEOMETRIES:
+        for key, inner in value.items():
+            if key.endswith(("navigationLink", "nextLink", "selfLink")):
+                continue
+            yield from _flat(inner, f"{name}/{key}" if name else {"@iot.id": "id"}.get(key, key))
+    elif isinstance(value, dict | list):
+        yield name, msgspec.json.encode(value).decode()
+    else:
+        yield name, "" if value is None else str(value).lower() if isinstance(value, bool) else value
+
+
+def geojson(entities: Iterable[Mapping[str, Any]]) -> bytes:
+    """Entities as a FeatureCollection (RFC 7946); the geometry is their own or the first of what is expanded in them."""
+    features = [
+        {
+            "type": "Feature",
+            "id": entity.get("@iot.id"),
+            "geometry": _geometry(entity),
+            "properties": {k: v for k, v in _flat(entity, "") if k.rpartition("/")[2] not in GEOMETRIES},
+        }
+        for entity in entities
+    ]
+    return msgspec.json.encode({"type": "FeatureCollection", "features": features})
+
+
+def _geometry(entity: Mapping[str, Any]) -> Any:
+    for name in GEOMETRIES:
+        if isinstance(found := entity.get(name), dict):
+            return found.get("geometry") if found.get("type") == "Feature" else found
+    for value in entity.values():
+        inner = value[0] if isinstance(value, list) and value else value
+        if isinstance(inner, dict) and "@iot.id" in inner and (found := _geometry(inner)):
+            return found
+    return None

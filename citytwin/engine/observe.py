@@ -1,0 +1,295 @@
+"""How does an observation get in that comes with more than a number? Plain ones are readings; the others are kept beside them, or in their place."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from citytwin.engine.decode import Row
+from citytwin.engine.ingest import Intake
+from citytwin.engine.register import Making, microseconds, plain_id
+from citytwin.engine.twin import Twin
+from citytwin.kernel.errors import BadRequest, NotFound
+from citytwin.kernel.observation import Batch, Receipt
+from citytwin.kernel.register import Seen
+
+SOURCE = "sensorthings"
+TIME = pa.timestamp("us", tz="UTC")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An observation on its way: its id, and the receipt to wait for before it is told."""
+
+    id: str
+    receipt: Future[Receipt] | None = None
+
+    def done(self) -> str:
+        """The id, once the observation is durable. Raises what kept it from being so."""
+        if self.receipt:
+            self.receipt.result()
+        return self.id
+
+
+class Observing:
+    """The way in for observations. A reading that a pack declares follows its rules; a registered stream takes whatever is observed."""
+
+    def __init__(self, twin: Twin, intake: Intake) -> None:
+        self._twin, self._intake = twin, intake
+        self._turn = threading.Lock()
+        self._flying: set[tuple[str, int]] = set()
+        self._ready: dict[str, str | None] = {}
+        self._version = -1
+
+    # -- in
+
+    def plain(self, stream: str, time: datetime, value: float) -> Sent | None:
+        """Send on a number at a time, if it is newer than all of its stream and nothing else is to be found out; else None."""
+        if self._version != self._twin.register_version or self._ready.get(stream, "") is not None:
+            return None
+        known = self._twin.store.newest(stream)
+        at = microseconds(time)
+        with self._turn:
+            if known is None or at <= known[1] or (stream, at) in self._flying:
+                return None
+            self._flying.add((stream, at))
+        return self._send(stream, known[0], time, value)
+
+    def _send(self, stream: str, key: int, time: datetime, value: float) -> Sent:
+        at = microseconds(time)
+        try:
+            receipt = self._intake.send([Row(stream, time, value)], source=SOURCE)
+        except BaseException:
+            self._flying.discard((stream, at))
+            raise
+        receipt.add_done_callback(lambda _: self._flying.discard((stream, at)))
+        return Sent(f"{key}-{at}", receipt)
+
+    def many(self, stream: str, time: np.ndarray, value: np.ndarray) -> list[Sent | str] | None:
+        """Put numbers at times (microseconds since 1970) on record as one batch; None where any of them is more than a new reading.
+
+        Of each, in order, what became of it.
+        """
+        if self._version != self._twin.register_version or self._ready.get(stream, "") is not None:
+            known = self._twin.store.newest(stream)
+            if known is None or stream not in self._twin.registered or self._feature(stream) is not None:
+                return None
+        known = self._twin.store.newest(stream)
+        if known is None or stream not in self._twin.registered:
+            return None
+        with self._turn:
+            flying = any((stream, t) in self._flying for t in time.tolist()) if self._flying else False
+            if flying or int(time.min()) <= known[1] or len(np.unique(time)) < len(time):
+                return None
+            mine = {(stream, t) for t in time.tolist()}
+            self._flying |= mine
+        names = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(time), np.int32)), pa.array([stream]))
+        table = pa.table({"stream": names, "time": pa.array(time).cast(TIME), "value": value})
+        try:
+            receipt = self._intake.submit(Batch(table, source=SOURCE))
+        except BaseException:
+            self._flying -= mine
+            raise
+        receipt.add_done_callback(lambda _: self._flying.difference_update(mine))
+        return [Sent(f"{known[0]}-{t}", receipt) for t in time.tolist()]
+
+    def take(self, stream: str, seen: Seen) -> Sent:
+        """Put an observation of a stream on record. Raises NotFound, BadRequest, BadBatch."""
+        twin = self._twin
+        if self._version != twin.register_version:
+            self._ready.clear()
+            self._version = twin.register_version
+        known = twin.store.newest(stream)
+        registered = stream in twin.registered
+        if known is None and not registered:
+            self._declared(stream)
+        if not registered:
+            self._ready[stream] = None
+        number = _number(seen.result)
+        if not registered and number is None:
+            raise BadRequest(
+                f"'{stream}' takes numbers, not {str(seen.result)[:40]!r}",
+                "register a Datastream for other results",
+                "result",
+            )
+        feature = seen.feature
+        if registered and feature is None:
+            feature = self._feature(stream)
+            seen = replace(seen, feature=feature)
+        bare = number is not None and feature is None and seen == Seen(seen.time, seen.time, seen.result)
+        if registered and not (bare and self._free(stream, seen.time)):
+            return Sent(self._more(stream, seen))
+        assert number is not None
+        if known is None:  # the first reading gives the stream its key
+            self._intake.send([Row(stream, seen.time, number)], source=SOURCE).result()
+            known = twin.store.newest(stream)
+            assert known is not None
+            sent = Sent(f"{known[0]}-{microseconds(seen.time)}")
+        else:
+            sent = self._send(stream, known[0], seen.time, number)
+        if not bare:
+            sent.done()
+            self._more(stream, seen, sent.id)
+        return sent
+
+    def _declared(self, stream: str) -> None:
+        """Raises NotFound where a stream is neither on record nor declared."""
+        asset, _, kind = stream.partition(".")
+        declared = self._twin.streams.get(kind)
+        if declared is None or self._twin.asset_types.get(asset) != declared.asset:
+            raise NotFound(f"there is no Datastream '{stream[:100]}'", "see /Datastreams", stream[:100])
+
+    def _free(self, stream: str, time: datetime) -> bool:
+        """Whether a registered stream has nothing at a time yet; if so the place is taken."""
+        at = microseconds(time)
+        known = self._twin.store.newest(stream)
+        assert known is not None
+        with self._turn:
+            if (stream, at) in self._flying:
+                return False
+            self._flying.add((stream, at))
+        if at > known[1]:
+            return True
+        sql = "SELECT 1 FROM sensing WHERE key = $key AND slot = $time LIMIT 1"
+        if self._twin.store.fetch(sql, {"key": known[0], "time": time}).num_rows == 0:
+            return True
+        self._flying.discard((stream, at))
+        return False
+
+    def _feature(self, stream: str) -> str | None:
+        """The feature that an observation of a registered stream is of: None for that of the stream. Raises BadRequest if there is none."""
+        if stream not in self._ready:
+            with self._twin.turn:
+                self._ready[stream] = self._look(stream)
+                self._version = self._twin.register_version
+        return self._ready[stream]
+
+    def _look(self, stream: str) -> str | None:
+        row = self._twin.store.fetch(
+            "SELECT d.feature, d.thing, (SELECT min(p.location) FROM thing_location AS p WHERE p.thing = d.thing) AS place "
+            "FROM datastream AS d WHERE d.id = $id",
+            {"id": stream},
+        ).to_pylist()
+        if not row:
+            raise NotFound(f"there is no Datastream '{stream[:100]}'", "see /Datastreams", stream[:100])
+        of, place = row[0]["feature"], row[0]["place"]
+        if of is not None and (place is None or of in (f"feature-of-{place}", place)):
+            return None
+        if of is not None and not of.startswith("feature-of-"):  # somebody chose it
+            return None
+        made = Making(self._twin)
+        here = made.default_feature(row[0]["thing"])
+        if of is None:
+            made.set("datastream_row", stream, {"feature": here})
+        made.commit()
+        return None if of is None else here
+
+    def _more(self, stream: str, seen: Seen, id: str = "", slot: datetime | None = None) -> str:
+        with self._twin.turn:
+            made = Making(self._twin)
+            if id:
+                made.end("id = $id", id=id)
+            told = made.observation(stream, seen, id, slot)
+            made.commit()
+        known = self._twin.store.newest(stream)
+        assert known is not None
+        return told if id else f"{known[0]}{told}"
+
+    # -- changing
+
+    def find(self, id: str, key: int, slot: datetime) -> tuple[str, Seen, bool]:
+        """The stream of an observation, what was seen, and whether a reading stands behind it. Raises NotFound."""
+        sql = (
+            "SELECT d.id AS stream, s.* FROM sensing AS s JOIN datastream AS d ON d.key = s.key "
+            "WHERE s.key = $key AND s.slot = $slot AND s.id = $id"
+        )
+        rows = self._twin.store.fetch(sql, {"key": key, "slot": slot, "id": id}).to_pylist()
+        if not rows:
+            raise NotFound(f"there is no Observation '{id[:100]}'", "", id[:100])
+        row = rows[0]
+        result: Any = next((row[k] for k in ("number", "string", "boolean") if row[k] is not None), None)
+        if result is None and row["object"] is not None:
+            result = msgspec.json.decode(row["object"])
+        quality, properties = (
+            msgspec.json.decode(row[k]) if row[k] is not None else None for k in ("quality", "properties")
+        )
+        valid = (row["valid_since"], row["valid_until"]) if row["valid_since"] is not None else None
+        seen = Seen(
+            row["time"],
+            row["until"],
+            result,
+            row["result_time"],
+            quality if row["more"] else None,
+            valid,
+            properties,
+            row["feature"],
+        )
+        return row["stream"], seen, plain_id(id)
+
+    def change(
+        self, id: str, key: int, slot: datetime, changes: Mapping[str, Any], whole: Seen | None = None, to: str = ""
+    ) -> None:
+        """Say an observation anew, in part (`changes`) or as a whole; what it was stays on record. `to` moves it to another stream."""
+        stream, seen, read = self.find(id, key, slot)
+        given = dict(changes)
+        if (span := given.pop("time", None)) is not None:
+            given |= {"time": span[0], "until": span[1]}
+        after = whole or replace(seen, **given)
+        if after == seen and not to:
+            return
+        number = _number(after.result)
+        declared = stream not in self._twin.registered
+        if declared and (number is None or after.time != seen.time or to):
+            raise BadRequest(
+                f"'{stream}' is declared by a pack: its readings keep their time and stay numbers",
+                "delete it and send another",
+                id,
+            )
+        if read and number is not None and after.time == seen.time and not to:
+            self._intake.send([Row(stream, after.time, number)], source=SOURCE).result()
+            if replace(after, result=seen.result) == Seen(after.time, after.time, seen.result):
+                with self._twin.turn:
+                    made = Making(self._twin)
+                    made.end("id = $id", id=id)
+                    made.commit()
+                return
+        elif read:
+            self._twin.store.retract(pa.table({"stream": [stream], "time": pa.array([slot], TIME)}))
+        self._more(to or stream, after, id, slot)
+
+    def withdraw(self, ids: Sequence[tuple[str, int, datetime]]) -> None:
+        """Withdraw observations (id, stream key, time in the id); their history stays."""
+        if not ids:
+            return
+        names = self._twin.store.fetch("SELECT key, id FROM datastream")
+        stream = dict(zip(names["key"].to_pylist(), names["id"].to_pylist(), strict=True))
+        read = [(stream[key], slot) for id, key, slot in ids if plain_id(id) and key in stream]
+        if read:
+            streams, times = zip(*read, strict=True)
+            self._twin.store.retract(pa.table({"stream": list(streams), "time": pa.array(times, TIME)}))
+        with self._twin.turn:
+            made = Making(self._twin)
+            keys = ", ".join(str(k) for k in sorted({key for _, key, _ in ids}))
+            made.end(f"key IN ({keys}) AND id IN (SELECT unnest($ids))", ids=[id for id, _, _ in ids])
+            made.tell(f"{len(ids)} observations withdrawn", [id for id, _, _ in ids])
+            made.commit()
+
+
+def time_of(at: int) -> datetime:
+    """A moment from microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=at)
+
+
+def _number(result: Any) -> float | None:
+    """A result as a reading can hold it."""
+    plain = isinstance(result, int | float) and not isinstance(result, bool) and abs(result) <= 2**53
+    return float(result) if plain else None
