@@ -254,17 +254,23 @@ class Observing:
                 "delete it and send another",
                 id,
             )
-        if read and number is not None and after.time == seen.time and not to:
-            self._intake.send([Row(stream, after.time, number)], source=SOURCE).result()
-            if replace(after, result=seen.result) == Seen(after.time, after.time, seen.result):
-                with self._twin.turn:
-                    made = Making(self._twin)
-                    made.end("id = $id", id=id)
-                    made.commit()
-                return
-        elif read:
-            self._twin.store.retract(pa.table({"stream": [stream], "time": pa.array([slot], TIME)}))
+        if read and self._stands(stream, slot):
+            if number is not None and after.time == slot and not to:
+                self._intake.send([Row(stream, after.time, number)], source=SOURCE).result()
+                if replace(after, result=seen.result) == Seen(after.time, after.time, seen.result):
+                    with self._twin.turn:
+                        made = Making(self._twin)
+                        made.end("id = $id", id=id)
+                        made.commit()
+                    return
+            else:
+                self._twin.store.retract(pa.table({"stream": [stream], "time": pa.array([slot], TIME)}))
         self._more(to or stream, after, id, slot)
+
+    def _stands(self, stream: str, time: datetime) -> bool:
+        """Whether there is a reading at a time that was not withdrawn."""
+        sql = "SELECT 1 FROM observation_all WHERE stream = $stream AND time = $time AND NOT superseded LIMIT 1"
+        return bool(self._twin.store.fetch(sql, {"stream": stream, "time": time}).num_rows > 0)
 
     def withdraw(self, ids: Sequence[tuple[str, int, datetime]]) -> None:
         """Withdraw observations (id, stream key, time in the id); their history stays."""

@@ -14,11 +14,9 @@ import pyarrow as pa
 from citytwin.engine.catalog import geometry_fault
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadRequest, Conflict, NotFound
-from citytwin.kernel.register import FIELDS, JSON_FIELDS, Entry, Kind, Seen
+from citytwin.kernel.register import FIELDS, JSON_FIELDS, THING, Entry, Kind, Seen
 from citytwin.kernel.store import Change
 
-THING = "base.thing"
-"""The asset type of registered things."""
 PREFIX: Mapping[str, str] = {"historical_location": "history", "observed_property": "property"}
 """How ids begin where the name of the kind is long."""
 _TIME = pa.timestamp("us", tz="UTC")
@@ -130,7 +128,7 @@ class Making:
             sql = "INSERT OR REPLACE INTO meta VALUES ('registered', $n)"
             self._changes.insert(0, Change(sql, {"n": str(self._count)}))
         self.twin.store.commit(*self._changes, leaves=self._leaves, enroll=self._enroll)
-        self.twin.asset_types.update({id: THING for kind, id in self._new if kind == "thing"})
+        self.twin.asset_types.update({id: THING.id for kind, id in self._new if kind == "thing"})
         self.twin.registered.update(stream for stream, _ in self._enroll)
         self.twin.registered.difference_update(self._gone)
         self.twin.multi = self._multi
@@ -220,7 +218,7 @@ class Making:
         self.row(
             "asset_row",
             asset_id=id,
-            type=THING,
+            type=THING.id,
             title_zh=name,
             title_en=name,
             longitude=None,

@@ -23,6 +23,7 @@ from citytwin.kernel.indicator import Indicator
 from citytwin.kernel.pack import Pack
 from citytwin.kernel.panel import Panel
 from citytwin.kernel.plan import Plan, Report, Target
+from citytwin.kernel.register import THING
 from citytwin.kernel.relation import RelationType
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.store import Store
@@ -62,7 +63,7 @@ class Twin:
     """Verbs that read, compute and write back take turns."""
 
     def __post_init__(self) -> None:
-        self.types = _by_id(t for p in self.packs for t in p.types)
+        self.types = {**_by_id(t for p in self.packs for t in p.types), THING.id: THING}
         self.relations = _by_id(r for p in self.packs for r in p.relations)
         self.streams = _by_id(s for p in self.packs for s in p.streams)
         self.indicators = _by_id(i for p in self.packs for i in p.indicators)

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from citytwin.kernel.asset import AssetType
+from citytwin.kernel.title import Title
+
+THING = AssetType("open.thing", Title("登记设备", "Registered thing"))
+"""The asset type of registered things, which no pack declares."""
 Kind = Literal["thing", "location", "historical_location", "sensor", "observed_property", "datastream", "feature"]
 
 FIELDS: Mapping[str, tuple[str, ...]] = {

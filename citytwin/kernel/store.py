@@ -47,9 +47,16 @@ class Store(Protocol):
         """Make the SQL surface of these packs: a view per type, relation, stream type and indicator, a table per reference table."""
 
     def fetch(
-        self, sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, pa.Table] | None = None
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        tables: Mapping[str, pa.Table] | None = None,
+        within: float = 0.0,
     ) -> pa.Table:
-        """The rows of one SELECT, read from one consistent state. Raises CityTwinError naming the fault of the statement."""
+        """The rows of one SELECT, read from one consistent state, within so many seconds (0: however long it takes).
+
+        Raises CityTwinError naming the fault of the statement.
+        """
 
     def commit(
         self, *changes: Change, leaves: Sequence[tuple[str, str, str]] = (), enroll: Sequence[tuple[str, str]] = ()

@@ -25,6 +25,7 @@ from citytwin.kernel.clock import Clock, SystemClock
 from citytwin.kernel.errors import BadRequest, CityTwinError, StoreBusy, StoreFailed
 from citytwin.kernel.observation import Receipt
 from citytwin.kernel.pack import Pack
+from citytwin.kernel.register import THING
 from citytwin.kernel.store import Arrival, Change
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.units import quantities, quantity
@@ -228,21 +229,36 @@ class DuckStore:
     # -- reading
 
     def fetch(
-        self, sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, pa.Table] | None = None
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        tables: Mapping[str, pa.Table] | None = None,
+        within: float = 0.0,
     ) -> pa.Table:
         self._settle()
         try:
-            return self._rows(sql, params, tables)
+            return self._rows(sql, params, tables, within)
+        except duckdb.InterruptException as e:
+            raise BadRequest(
+                f"the question takes longer than {within:g} s", "ask for less: a shorter span, fewer conditions", "time"
+            ) from e
         except duckdb.Error as e:
             raise BadRequest(
                 f"the statement cannot be answered: {_first_line(e)}", "check names against the SQL surface", "sql"
             ) from e
 
     def _rows(
-        self, sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, pa.Table] | None = None
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        tables: Mapping[str, pa.Table] | None = None,
+        within: float = 0.0,
     ) -> pa.Table:
         cursor = self._db.cursor()
+        watch = threading.Timer(within, cursor.interrupt) if within else None
         try:
+            if watch:
+                watch.start()
             if tables:  # DuckDB 1.5 may push a filter down to an Arrow table that PyArrow does not know
                 cursor.execute("SET disabled_optimizers = 'join_filter_pushdown'")
             for name, table in (tables or {}).items():
@@ -250,6 +266,9 @@ class DuckStore:
             result = cursor.execute(sql, dict(params) if params else None).to_arrow_table()
             return _in_utc(result)
         finally:
+            if watch:
+                watch.cancel()
+                watch.join()  # it must not reach for a cursor that is closed
             cursor.close()
 
     def spans(self) -> pa.Table:
@@ -704,9 +723,9 @@ class DuckStore:
             run = self._writer.execute
             for q in quantities().values():
                 run("INSERT OR REPLACE INTO quantity_kind VALUES (?, ?, ?, ?)", [q.id, q.unit, q.title.zh, q.title.en])
+            for t in [THING, *(t for pack in packs for t in pack.types)]:
+                run("INSERT OR REPLACE INTO asset_kind VALUES (?, ?, ?)", [t.id, t.title.zh, t.title.en])
             for pack in packs:
-                for t in pack.types:
-                    run("INSERT OR REPLACE INTO asset_kind VALUES (?, ?, ?)", [t.id, t.title.zh, t.title.en])
                 run(f'DROP SCHEMA IF EXISTS "{pack.id}" CASCADE')
                 run(f'CREATE SCHEMA "{pack.id}"')
                 for name in pack.tables:

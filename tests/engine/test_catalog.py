@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_named_and_nothing_is_recorded(twin: Twin, bad: Ass
     ],
 )
 def test_geometries_against_rfc_7946(kind: str, coordinates: Any, sound: bool) -> None:
-    assert catalog._sound(coordinates, kind) is sound
+    assert catalog.sound(coordinates, kind) is sound
 
 
 @pytest.mark.parametrize(

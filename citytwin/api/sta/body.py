@@ -187,7 +187,7 @@ class Bodies:
         """A new entity. `given` are links that the URL tells."""
         form = FORMS[entity]
         values, links = self._read(entity, body, at, deep)
-        faults = [f"'{name}' is missing" for name, f in form.fields.items() if f.needed and f.to not in values]
+        faults = [f"'{name}' is missing" for name, f in form.fields.items() if f.needed and name not in body]
         if faults:
             raise BadRequest(
                 f"the {entity}{at and ' at '}{at}: {', '.join(faults)}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -63,8 +62,9 @@ class Desk:
         self.house = house
         self.schema = schema(house.twin.store.spatial)
         self.limits = Limits()
+        self.longest_s = 20.0
+        """Seconds that one statement of a client may take."""
         self.observing = Observing(house.twin, house.intake)
-        self._turn = threading.Lock()
 
     def answer(self, request: Request) -> Reply:
         """Raises CityTwinError for what is refused."""
@@ -99,7 +99,7 @@ class Desk:
         """The rows of a statement."""
         store = self.house.twin.store
         tables = {"span": store.spans()} if "FROM span" in sql else None
-        return list(self.house.fetch(sql, parameters, tables).to_pylist())
+        return list(self.house.twin.store.fetch(sql, parameters, tables, self.longest_s).to_pylist())
 
     def shown(self, base: str) -> Shown:
         """What shows the answer of a request."""

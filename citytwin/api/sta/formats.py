@@ -28,7 +28,7 @@ def _flat(value: Any, name: str) -> Iterable[tuple[str, Any]]:
         for key, inner in value.items():
             if key.endswith(("navigationLink", "nextLink", "selfLink")):
                 continue
-            yield from _flat(inner, f"{name}/{key}" if name else {"@iot.id": "id"}.get(key, key))
+            yield from _flat(inner, f"{name}/{key}" if name else "id" if key == "@iot.id" else key)
     elif isinstance(value, dict | list):
         yield name, msgspec.json.encode(value).decode()
     else:
