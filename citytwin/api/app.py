@@ -16,6 +16,7 @@ from citytwin.api import (
     evidence,
     file,
     indicator,
+    influx,
     measure,
     openapi,
     plan,
@@ -25,6 +26,7 @@ from citytwin.api import (
     version,
 )
 from citytwin.api.house import House
+from citytwin.api.influx import Influx
 from citytwin.api.problems import Problems
 from citytwin.api.route import Place, Route
 from citytwin.api.site import Site
@@ -74,7 +76,10 @@ def app(house: House) -> ASGIApp:
     paths = [Path(path, Place(house, routes)) for path, routes in places.items()]
     sensing = Door(house, "/sta/v1.1")
     doors = [Path("/sta/v1.1", sensing), Path("/sta/v1.1/{path:path}", sensing)]
-    router = Router([*paths, *doors, Path("/{path:path}", Site(house))], redirect_slashes=False)
+    points = Influx(house)
+    doors += [Path(path, points) for path in influx.PATHS]
+    first, *others = paths  # the door that is knocked at most often
+    router = Router([first, *doors, *others, Path("/{path:path}", Site(house))], redirect_slashes=False)
     return Guarded(Problems(router))
 
 

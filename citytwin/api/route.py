@@ -49,9 +49,9 @@ class Call:
         self.headers = Headers(scope=scope)
         self._receive = receive
 
-    async def body(self, largest: int) -> bytes:
-        """The whole body. Raises TooLarge as soon as it is longer than `largest`, be it announced or seen."""
-        if self.headers.get("content-encoding", "identity") != "identity":
+    async def body(self, largest: int, coded: bool = False) -> bytes:
+        """The whole body, as it came if it may be `coded`. Raises TooLarge as soon as it is longer than `largest`, be it announced or seen."""
+        if not coded and self.headers.get("content-encoding", "identity") != "identity":
             raise Unsupported("the body is compressed", "send it as it is", "Content-Encoding")
         hint = f"send at most {largest} bytes at once, in several parts if need be"
         announced = self.headers.get("content-length", "")
