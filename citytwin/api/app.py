@@ -20,6 +20,7 @@ from citytwin.api import (
     measure,
     openapi,
     plan,
+    readings,
     report,
     run,
     stream,
@@ -36,6 +37,7 @@ from citytwin.api.sta.door import Door
 ROUTES: tuple[Route, ...] = openapi.routes(
     (
         *stream.ROUTES,
+        *readings.ROUTES,
         *city.ROUTES,
         *asset.ROUTES,
         *indicator.ROUTES,

@@ -380,7 +380,12 @@ def _submit(house: House, query: IngestQuery, media: str, body: bytes) -> Future
 
 ROUTES = (
     Route(
-        "POST", "/observations", record, status=201, response=Receipt, bodies=(decode.JSON, decode.CSV, decode.ARROW)
+        "POST",
+        "/observations",
+        record,
+        status=201,
+        response=Receipt,
+        bodies=(decode.JSON, decode.CSV, decode.ARROW, decode.PARQUET, decode.SENML),
     ),
     Route("GET", "/streams", streams),
     Route("GET", "/streams/{id}", stream),

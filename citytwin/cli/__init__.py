@@ -17,6 +17,7 @@ PARTS = {
     "serve": "run",
     "status": "status",
     "ingest": "readings",
+    "export": "readings",
     "read": "text",
     "plan": "plan",
     "pack": "pack",
@@ -31,6 +32,7 @@ a first look:
   citytwin plan report reuse_2025 --home .home how a plan stands, as a document
   citytwin pack new lighting                   a pack of your own
   citytwin ingest readings.csv --home .home    bring readings in
+  citytwin export level.parquet --home .home   and out
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
 
+from citytwin.engine import senml
 from citytwin.kernel.errors import BadBatch, Fault, Unsupported
 from citytwin.kernel.observation import COLUMNS
 
@@ -26,6 +28,10 @@ HOPELESS = 10_000
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
 CSV = "text/csv"
+PARQUET = "application/vnd.apache.parquet"
+SENML = "application/senml+json"
+LARGEST = 50_000_000
+"""Rows of one body; a packed one may hold more than its bytes let one think."""
 
 
 class Row(msgspec.Struct):
@@ -80,7 +86,12 @@ def readings(body: bytes, media: str, zone: str) -> tuple[pa.Table, list[Fault]]
         return _decode_csv(body, zone)
     if kind in (JSON, ""):
         return _decode_json(body, zone)
-    raise Unsupported(f"readings do not come as '{kind}'", f"send {JSON}, {CSV} or {ARROW}", "Content-Type")
+    if kind == PARQUET:
+        return _decode_parquet(body, zone)
+    if kind == SENML:
+        return _decode_senml(body)
+    known = f"{JSON}, {CSV}, {ARROW}, {PARQUET} or {SENML}"
+    raise Unsupported(f"readings do not come as '{kind}'", f"send {known}", "Content-Type")
 
 
 def _decode_arrow(body: bytes, kind: str, zone: str) -> tuple[pa.Table, list[Fault]]:
@@ -94,6 +105,26 @@ def _decode_arrow(body: bytes, kind: str, zone: str) -> tuple[pa.Table, list[Fau
             "body",
         ) from e
     return _typed(table, zone)
+
+
+def _decode_parquet(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
+    try:
+        file = pq.ParquetFile(io.BytesIO(body))
+        if file.metadata.num_rows > LARGEST:
+            raise BadBatch(f"the body has {file.metadata.num_rows:,} rows", f"send at most {LARGEST:,} at once", "body")
+        wanted = [name for name in file.schema_arrow.names if name in (*COLUMNS, "unit")]
+        table = file.read(columns=wanted)
+    except (pa.ArrowException, OSError, ValueError) as e:
+        raise BadBatch(f"the body is not Parquet: {e}", "write it with pyarrow.parquet", "body") from e
+    return _typed(table, zone)
+
+
+def _decode_senml(body: bytes) -> tuple[pa.Table, list[Fault]]:
+    rows, faults = senml.rows(body, datetime.now(UTC))
+    if not rows and faults:
+        raise BadBatch("no record of the pack can be read", "RFC 8428", "body", tuple(faults[:SHOWN]))
+    kinds = {"row": pa.int64(), "stream": pa.string(), "time": TIME, "value": pa.float64(), "unit": pa.string()}
+    return pa.table({k: pa.array([r[k] for r in rows], t) for k, t in kinds.items()}), faults
 
 
 def _decode_csv(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
