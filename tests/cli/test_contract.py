@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from citytwin import __version__
@@ -34,7 +36,7 @@ def test_version(command: Command) -> None:
 
 def test_help_teaches(command: Command) -> None:
     told = command("--help").stdout
-    for word in ("run", "serve", "status", "ingest", "read", "pack"):
+    for word in ("run", "serve", "status", "ingest", "export", "read", "pack"):
         assert f"citytwin {word}" in told or f"\n    {word} " in told
 
 
@@ -93,6 +95,28 @@ def test_status_asks_the_running_server(lingang: Served, command: Command) -> No
     assert "83" in told.stdout
     assert lingang.url in told.stdout
     assert json.loads(command("status", "--home", str(home), "--format", "json").stdout)["targets"]["total"] == 83
+
+
+@pytest.mark.parametrize("form", ["csv", "arrow", "parquet", "json", "lp", "senml"])
+def test_export_over_the_running_server_is_whole(lingang: Served, command: Command, tmp_path: Path, form: str) -> None:
+    home = lingang.log.parent / "home"
+    asset = lingang.get("/api/streams?type=drainage.level&limit=1")["items"][0]["asset"]
+    path = tmp_path / f"level.{form}"
+    told = command("export", str(path), "--home", str(home), "--asset", asset)
+    assert told.returncode == 0, told.stderr
+    rows = int(told.stdout.split()[0].replace(",", ""))
+    assert rows > 100
+    data = path.read_bytes()
+    count = {
+        "csv": lambda: data.count(b"\n") - 1,
+        "lp": lambda: data.count(b"\n"),
+        "json": lambda: len(json.loads(data)),
+        "senml": lambda: len(json.loads(data)),
+        "arrow": lambda: pa.ipc.open_file(path).read_all().num_rows,
+        "parquet": lambda: pq.read_table(path).num_rows,
+    }[form]()
+    assert count == rows
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
 def test_ingest_over_the_running_server(lingang: Served, command: Command, tmp_path: Path) -> None:
