@@ -28,7 +28,7 @@ class ReadingsQuery(Query, frozen=True, kw_only=True):
         str,
         msgspec.Meta(description="time and stream of the last row of the page before, as 2026-01-31T08:00:00Z,stream"),
     ] = ""
-    limit: Annotated[int, msgspec.Meta(ge=1, le=export.MOST)] = 100_000
+    rows: Annotated[int, msgspec.Meta(ge=1, le=export.MOST)] = 100_000
 
 
 def _page(house: House, query: ReadingsQuery, form: str) -> bytes:
@@ -45,7 +45,7 @@ def _page(house: House, query: ReadingsQuery, form: str) -> bytes:
             ) from None
     streams = [s for s in query.streams.split(",") if s]
     table = export.page(
-        house.twin, query.since or EARLIEST, query.until or LATEST, streams, query.type, query.asset, after, query.limit
+        house.twin, query.since or EARLIEST, query.until or LATEST, streams, query.type, query.asset, after, query.rows
     )
     return export.encoded(table, form)
 

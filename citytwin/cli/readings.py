@@ -148,7 +148,7 @@ PAGE = 200_000
 def _asked(url: str, given: argparse.Namespace, after: tuple[datetime, str] | None) -> pa.Table:
     query = {
         "streams": given.streams, "type": given.type, "asset": given.asset, "since": given.since and given.since.isoformat(),
-        "until": given.until and given.until.isoformat(), "limit": PAGE, "after": after and f"{after[0].isoformat()},{after[1]}",
+        "until": given.until and given.until.isoformat(), "rows": PAGE, "after": after and f"{after[0].isoformat()},{after[1]}",
     }  # fmt: skip
     return pa.ipc.open_stream(ask(f"{url}/api/readings.arrow", query)).read_all()
 

@@ -55,7 +55,7 @@ def test_pages_follow_each_other(client: Caller) -> None:
     while True:
         rows = client.get(
             "/api/readings.json",
-            params={"asset": "lamp-1", "since": "2026-03-10T00:00:00Z", "limit": 100, "after": after},
+            params={"asset": "lamp-1", "since": "2026-03-10T00:00:00Z", "rows": 100, "after": after},
         ).json()
         if not rows:
             break
@@ -72,7 +72,7 @@ def test_units_and_flags_are_told(client: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["after=x", "after=2026-03-10T00:00:00,a", "limit=0", "limit=99999999", "since=x", "colour=red"]
+    "query", ["after=x", "after=2026-03-10T00:00:00,a", "rows=0", "rows=99999999", "since=x", "colour=red"]
 )
 def test_what_makes_no_sense_is_refused(client: Caller, query: str) -> None:
     assert client.get(f"/api/readings.csv?{query}").status_code == 400
