@@ -17,6 +17,7 @@ from citytwin.api import (
     file,
     indicator,
     influx,
+    live,
     measure,
     openapi,
     plan,
@@ -28,6 +29,7 @@ from citytwin.api import (
 )
 from citytwin.api.house import House
 from citytwin.api.influx import Influx
+from citytwin.api.live import Live
 from citytwin.api.problems import Problems
 from citytwin.api.route import Place, Route
 from citytwin.api.site import Site
@@ -38,6 +40,7 @@ ROUTES: tuple[Route, ...] = openapi.routes(
     (
         *stream.ROUTES,
         *readings.ROUTES,
+        *live.ROUTES,
         *city.ROUTES,
         *asset.ROUTES,
         *indicator.ROUTES,
@@ -78,6 +81,7 @@ def app(house: House) -> ASGIApp:
     paths = [Path(path, Place(house, routes)) for path, routes in places.items()]
     sensing = Door(house, "/sta/v1.1")
     doors = [Path("/sta/v1.1", sensing), Path("/sta/v1.1/{path:path}", sensing)]
+    doors.append(Path("/api/live", Live(house)))
     points = Influx(house)
     doors += [Path(path, points) for path in influx.PATHS]
     first, *others = paths  # the door that is knocked at most often

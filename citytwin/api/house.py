@@ -15,6 +15,7 @@ import anyio
 import pyarrow as pa
 
 from citytwin.engine import track
+from citytwin.engine.hub import Hub
 from citytwin.engine.ingest import Intake
 from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import Twin
@@ -49,6 +50,8 @@ class House:
     limiter: anyio.CapacityLimiter = field(init=False, repr=False)
     readers: anyio.CapacityLimiter = field(init=False, repr=False)
     """Documents read at once: each in a process of its own, which may need hundreds of megabytes."""
+    hub: Hub = field(init=False, repr=False)
+    stopping: threading.Event = field(init=False, repr=False, default_factory=threading.Event)
     _standing: dict[date, tuple[float, tuple[Plan, ...], list[Progress]]] = field(
         init=False, repr=False, default_factory=dict
     )
@@ -57,6 +60,12 @@ class House:
     def __post_init__(self) -> None:
         self.limiter = anyio.CapacityLimiter(self.threads)
         self.readers = anyio.CapacityLimiter(2)
+        self.hub = Hub(self.twin.store.watch)
+
+    def stop(self) -> None:
+        """Let those go who listen, so that the server can end."""
+        self.stopping.set()
+        self.hub.wake()
 
     def fetch(
         self, sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, pa.Table] | None = None

@@ -46,7 +46,7 @@ def serve(
         timeout_graceful_shutdown=GRACE_S,
     )
     try:
-        _Server(config, lambda: on_ready(f"http://{shown}:{taken}")).run(sockets=[listener])
+        _Server(config, lambda: on_ready(f"http://{shown}:{taken}"), house.stop).run(sockets=[listener])
     finally:
         listener.close()
 
@@ -89,13 +89,17 @@ def _refused(error: OSError, host: str, port: int) -> CityTwinError:
 class _Server(uvicorn.Server):
     """Tells when it is ready; a signal ends it and goes no further, so that the caller can close the store."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
         super().__init__(config)
-        self._on_ready = on_ready
+        self._on_ready, self._on_stop = on_ready, on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -127,7 +127,7 @@ class Making:
         if self._count != self._before:
             sql = "INSERT OR REPLACE INTO meta VALUES ('registered', $n)"
             self._changes.insert(0, Change(sql, {"n": str(self._count)}))
-        self.twin.store.commit(*self._changes, leaves=self._leaves, enroll=self._enroll)
+        self.twin.store.commit(*self._changes, leaves=self._leaves, enroll=self._enroll, retire=self._gone)
         self.twin.asset_types.update({id: THING.id for kind, id in self._new if kind == "thing"})
         self.twin.registered.update(stream for stream, _ in self._enroll)
         self.twin.registered.difference_update(self._gone)
@@ -443,10 +443,6 @@ class Making:
             case "datastream":
                 key = "key = (SELECT key FROM stream_row WHERE stream = $id)"
                 self.end(key, id=id)
-                self.run(
-                    "INSERT INTO stream_gone SELECT key FROM stream_row WHERE stream = $id ON CONFLICT DO NOTHING",
-                    id=id,
-                )
                 self.run("DELETE FROM datastream_property_row WHERE datastream = $id", id=id)
                 self._gone.append(id)
             case "feature":

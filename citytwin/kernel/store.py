@@ -59,11 +59,15 @@ class Store(Protocol):
         """
 
     def commit(
-        self, *changes: Change, leaves: Sequence[tuple[str, str, str]] = (), enroll: Sequence[tuple[str, str]] = ()
+        self,
+        *changes: Change,
+        leaves: Sequence[tuple[str, str, str]] = (),
+        enroll: Sequence[tuple[str, str]] = (),
+        retire: Sequence[str] = (),
     ) -> None:
         """Carry out the changes in one durable transaction, or none; `leaves` (kind, subject, digest) are sealed with them.
 
-        `enroll` are streams (id, asset) that are to be there before they report.
+        `enroll` are streams (id, asset) that are to be there before they report, `retire` those that are shown to nobody from now on.
         """
 
     def record(self, arrivals: Sequence[Arrival]) -> list[Receipt]:

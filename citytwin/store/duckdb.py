@@ -169,10 +169,12 @@ class DuckStore:
         rows = self._rows("SELECT key, stream, asset_id, stream_type FROM stream_row ORDER BY key")
         self._names: list[str] = rows["stream"].to_pylist()
         self._keys: dict[str, int] = {name: i for i, name in enumerate(self._names)}
+        self._labels: pa.Table | None = None
         self._first_time = np.full(len(self._names), _FAR_AHEAD, np.int64)
         self._last_time = np.full(len(self._names), _LONG_AGO, np.int64)
         self._last_value = np.full(len(self._names), np.nan)
         self._last_quality = np.zeros(len(self._names), np.int8)
+        self._retired: set[int] = set(self._rows("SELECT key FROM stream_gone")["key"].to_pylist())
         self._recall("TRUE")
         leaves = self._rows("SELECT digest FROM leaf ORDER BY leaf")["digest"].to_pylist()
         self._tree = merkle.Frontier(bytes.fromhex(d) for d in leaves)
@@ -292,24 +294,39 @@ class DuckStore:
     def latest(self) -> pa.Table:
         with self._newest:
             seen = np.flatnonzero(self._last_time != _LONG_AGO)
-            names = [self._names[i] for i in seen]
+            if self._retired:
+                seen = seen[~np.isin(seen, list(self._retired))]
+            named = self._named(len(self._last_time)).take(pa.array(seen))
             time, value, quality = self._last_time[seen], self._last_value[seen], self._last_quality[seen]
-        parts = [stream_parts(name) for name in names]
-        return pa.table(
-            {
-                "stream": pa.array(names, pa.string()),
-                "asset_id": pa.array([p[0] for p in parts], pa.string()),
-                "stream_type": pa.array([p[1] for p in parts], pa.string()),
-                "time": pa.array(time).cast(UTC_US),
-                "value": pa.array(value, from_pandas=True),
-                "quality": pa.array(quality),
-            }
-        )
+        for name, column in (
+            ("time", pa.array(time).cast(UTC_US)),
+            ("value", pa.array(value, from_pandas=True)),
+            ("quality", pa.array(quality)),
+        ):
+            named = named.append_column(name, column)
+        return named
+
+    def _named(self, count: int) -> pa.Table:
+        """What the streams with keys below `count` are called; kept, since a city has many and asks often."""
+        if self._labels is None or self._labels.num_rows != count:
+            parts = [stream_parts(name) for name in self._names[:count]]
+            self._labels = pa.table(
+                {
+                    "stream": pa.array(self._names[:count], pa.string()),
+                    "asset_id": pa.array([p[0] for p in parts], pa.string()),
+                    "stream_type": pa.array([p[1] for p in parts], pa.string()),
+                }
+            )
+        return self._labels
 
     # -- writing
 
     def commit(
-        self, *changes: Change, leaves: Sequence[tuple[str, str, str]] = (), enroll: Sequence[tuple[str, str]] = ()
+        self,
+        *changes: Change,
+        leaves: Sequence[tuple[str, str, str]] = (),
+        enroll: Sequence[tuple[str, str]] = (),
+        retire: Sequence[str] = (),
     ) -> None:
         with self._write:
             self._settle()
@@ -320,6 +337,13 @@ class DuckStore:
                     self._enroll(range(len(self._names), len(self._names) + len(new)), new)
                 for change in changes:
                     self._run(change.sql, change.params, change.tables)
+                gone = [self._keys[name] for name in retire if name in self._keys]
+                if gone:
+                    listed = pa.table({"key": pa.array(gone, pa.int32())})
+                    self._run(
+                        "INSERT INTO stream_gone SELECT key FROM listed ON CONFLICT DO NOTHING",
+                        tables={"listed": listed},
+                    )
                 if leaves:
                     tree = self._tree.copy()
                     self._insert("leaf", [self._seal(tree, *leaf) for leaf in leaves], _LEAF)
@@ -327,6 +351,8 @@ class DuckStore:
                 self._keys[name] = len(self._names)
                 self._names.append(name)
             self._remember((), tree)
+            with self._newest:
+                self._retired.update(gone)
 
     def _enroll(self, keys: Sequence[int], streams: Sequence[tuple[str, str]]) -> None:
         """Give streams (id, asset) their keys in the database."""

@@ -316,6 +316,16 @@ def test_a_deleted_observation_is_gone_and_on_record(sta: Service, level: str, o
     assert sta.results(level) == [1, 2, 33]
 
 
+def test_a_deleted_stream_is_shown_by_no_door(sta: Service, level: str, own: Caller) -> None:
+    sta.made(f"{level}/Observations", {"phenomenonTime": "2015-03-01T00:00:00Z", "result": 1})
+    id = sta.get(level)["@iot.id"]
+    assert id in own.get("/api/newest").json()["stream"]
+    assert own.get(f"/api/streams/{id}").status_code == 200
+    sta.ask("DELETE", level)
+    assert id not in own.get("/api/newest").json()["stream"]
+    assert own.get(f"/api/streams/{id}").status_code == 404
+
+
 def test_deleting_takes_along_what_cannot_be_alone(sta: Service) -> None:
     """18-088, table 25."""
     made = sta.made("Things", thing(Datastreams=[stream()]))

@@ -1,0 +1,142 @@
+"""Who wants to know at once? Hands on what is recorded to whoever listens, and never waits for one of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from citytwin.kernel.stream import stream_parts
+
+MOST = 10_000
+"""Streams of which a listener's unread readings are kept; it then has the newest of each, and is told how many it missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which streams: all, or those named, of these assets, or of these stream types."""
+
+    streams: frozenset[str] = frozenset()
+    assets: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+
+    def takes(self, stream: str) -> bool:
+        """Whether a stream is among them."""
+        if not (self.streams or self.assets or self.types):
+            return True
+        if stream in self.streams:
+            return True
+        asset, kind = stream_parts(stream)
+        return asset in self.assets or kind in self.types
+
+
+@dataclass(eq=False)
+class Listener:
+    """Readings that were recorded and not read yet: of each stream the newest. `wake` is called, from any thread, when there are some."""
+
+    choice: Choice
+    wake: Callable[[], None]
+    _newest: dict[str, tuple[int, float | None, int]] = field(default_factory=dict)
+    _missed: int = 0
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+    _known: dict[str, bool] = field(default_factory=dict)
+
+    def wants(self, names: Iterable[str]) -> list[int]:
+        """Which of these names it listens to, by their places."""
+        found = []
+        for n, name in enumerate(names):
+            if (takes := self._known.get(name)) is None:
+                if len(self._known) > 100_000:
+                    self._known.clear()
+                takes = self._known[name] = self.choice.takes(name)
+            if takes:
+                found.append(n)
+        return found
+
+    def put(self, rows: Iterable[tuple[str, int, float | None, int]]) -> None:
+        """Add readings: stream, microseconds, value, quality."""
+        with self._turn:
+            idle = not self._newest
+            for stream, time, value, quality in rows:
+                before = self._newest.get(stream)
+                if before is not None or len(self._newest) >= MOST:
+                    self._missed += 1
+                if before is None and len(self._newest) >= MOST:
+                    continue
+                if before is None or time >= before[0]:
+                    self._newest[stream] = (time, value, quality)
+        if idle:
+            self.wake()
+
+    def take(self) -> tuple[list[tuple[str, int, float | None, int]], int]:
+        """What there is to read, and how many readings were left out for newer ones since the last time."""
+        with self._turn:
+            rows = [(stream, *reading) for stream, reading in self._newest.items()]
+            missed, self._missed = self._missed, 0
+            self._newest = {}
+        return rows, missed
+
+
+class Hub:
+    """Listens to a store, once, for many. What it does for each batch is bounded by the streams in it, not by its readings."""
+
+    def __init__(self, watch: Callable[[Callable[[pa.Table], None]], None]) -> None:
+        self._listeners: tuple[Listener, ...] = ()
+        self._turn = threading.Lock()
+        watch(self._hand_on)
+
+    def __len__(self) -> int:
+        return len(self._listeners)
+
+    def listen(self, choice: Choice, wake: Callable[[], None]) -> Listener:
+        """From now on, until `leave`."""
+        listener = Listener(choice, wake)
+        with self._turn:
+            self._listeners = (*self._listeners, listener)
+        return listener
+
+    def leave(self, listener: Listener) -> None:
+        """No more."""
+        with self._turn:
+            self._listeners = tuple(one for one in self._listeners if one is not listener)
+
+    def wake(self) -> None:
+        """Have every listener look up, as when the house closes."""
+        for listener in self._listeners:
+            listener.wake()
+
+    def _hand_on(self, rows: pa.Table) -> None:
+        """Called with every batch, sorted by stream and time."""
+        if not self._listeners or not rows.num_rows:
+            return
+        stream = rows["stream"].combine_chunks()
+        stream = stream.chunk(0) if isinstance(stream, pa.ChunkedArray) else stream
+        names: list[str] = stream.dictionary.to_pylist()
+        index = stream.indices.to_numpy()
+        last = np.flatnonzero(np.append(index[1:] != index[:-1], True))  # of each stream the newest
+        time = rows["time"].cast(pa.int64()).to_numpy()[last].tolist()
+        value: list[float | None] = rows["value"].take(pa.array(last)).to_pylist()
+        quality: list[Any] = rows["quality"].take(pa.array(last)).to_pylist()
+        of = index[last].tolist()
+        place = {code: n for n, code in enumerate(of)}
+        for listener in self._listeners:
+            wanted = [place[code] for code in listener.wants(names) if code in place]
+            if wanted:
+                listener.put((names[of[n]], time[n], value[n], quality[n]) for n in wanted)
+
+
+def chosen(latest: pa.Table, choice: Choice) -> pa.Table:
+    """Of the last readings of all streams those of a choice."""
+    if not (choice.streams or choice.assets or choice.types):
+        return latest
+    mask = None
+    for column, wanted in (("stream", choice.streams), ("asset_id", choice.assets), ("stream_type", choice.types)):
+        if wanted:
+            found = pc.is_in(latest[column], value_set=pa.array(sorted(wanted), pa.string()))
+            mask = found if mask is None else pc.or_(mask, found)
+    return latest.filter(mask)
