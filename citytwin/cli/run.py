@@ -159,6 +159,8 @@ def _keep_up(schedule: Schedule, home: Home, simulator: Simulator) -> None:
     schedule.add("watch", timedelta(seconds=LOOK_S), lambda _: look())
     schedule.add("measure", timedelta(seconds=30), lambda now: measure.measure(twin, now), timedelta(seconds=15))
     schedule.add("silence", timedelta(seconds=60), lambda now: watch.watch(twin, now), timedelta(seconds=60))
+    schedule.add("roll", timedelta(seconds=60), lambda _: twin.store.roll(), timedelta(seconds=20))
+    schedule.add("sort", timedelta(seconds=60), lambda _: twin.store.sort(), timedelta(seconds=40))
     schedule.add("track", timedelta(seconds=TRACK_S), lambda now: track.track(twin, now), timedelta(seconds=TRACK_S))
     schedule.add("simulate", timedelta(seconds=60), simulator.due, timedelta(seconds=5))
     if player:

@@ -80,6 +80,12 @@ class Store(Protocol):
     def retract(self, readings: pa.Table) -> int:
         """Withdraw the readings named by stream (id) and time, durably; the history stays. Returns how many there were."""
 
+    def roll(self) -> int:
+        """Bring the views `observation_hour` and `observation_day` up to what is on record."""
+
+    def sort(self, least: int = ...) -> int:
+        """Put what came in lately in an order in which a stream is found at once, if it is at least so many readings."""
+
     def spans(self) -> pa.Table:
         """Of every stream that reported: key, stream, and the times of its first and last reading (since, until)."""
 

@@ -30,6 +30,7 @@ from citytwin.kernel.store import Arrival, Change
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.units import quantities, quantity
 from citytwin.science import merkle
+from citytwin.store import rollup
 from citytwin.store.journal import Journal
 
 log = logging.getLogger("citytwin.store")
@@ -63,6 +64,8 @@ FEW = 1000
 """Rows that go to the journal; for more the database is as fast."""
 MOST = 8000
 """Rows that wait at most to be merged into the database: a reader waits until they are merged."""
+SORT = 1_000_000
+"""Readings that are sorted at once: a run of them takes half a second, in which nobody else writes."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG_AGO, _FAR_AHEAD = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 _LEAF = pa.schema(
@@ -741,6 +744,22 @@ class DuckStore:
 
     def watch(self, listener: Callable[[pa.Table], None]) -> None:
         self._listeners.append(listener)
+
+    # -- states of what is on record, kept up beside it
+
+    def roll(self) -> int:
+        """Bring the roll-ups up to the last batch; returns how many hours of streams were made anew."""
+        with self._write:
+            self._settle()
+            with _Transaction(self._writer):
+                return rollup.roll(self._writer, self._batch)
+
+    def sort(self, least: int = SORT) -> int:
+        """Put the newest readings in order on disk if there are at least so many; returns how many there were."""
+        with self._write:
+            self._settle()
+            with _Transaction(self._writer):
+                return rollup.sort(self._writer, self._batch, least)
 
     # -- the SQL surface of packs
 

@@ -16,6 +16,13 @@ CREATE TABLE IF NOT EXISTS stream_gone (key INTEGER PRIMARY KEY);
 -- Readings are only ever appended. A reading that a later one replaces stays here and is named in superseded.
 CREATE TABLE IF NOT EXISTS reading (stream INTEGER NOT NULL, time TIMESTAMPTZ NOT NULL, value DOUBLE, quality TINYINT NOT NULL, batch BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS superseded (stream INTEGER NOT NULL, time TIMESTAMPTZ NOT NULL, batch BIGINT NOT NULL, by_batch BIGINT NOT NULL);
+-- Good readings of each stream by the hour and by the day of the city's clock, as far as the batch that meta names in 'rolled' (store/rollup.py keeps them up).
+CREATE TABLE IF NOT EXISTS rollup_hour (
+  stream INTEGER NOT NULL, period TIMESTAMPTZ NOT NULL, n BIGINT NOT NULL, low DOUBLE NOT NULL, high DOUBLE NOT NULL, total DOUBLE NOT NULL, first DOUBLE NOT NULL,
+  last DOUBLE NOT NULL);
+CREATE TABLE IF NOT EXISTS rollup_day (
+  stream INTEGER NOT NULL, period TIMESTAMPTZ NOT NULL, n BIGINT NOT NULL, low DOUBLE NOT NULL, high DOUBLE NOT NULL, total DOUBLE NOT NULL, first DOUBLE NOT NULL,
+  last DOUBLE NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (
   batch BIGINT PRIMARY KEY, key VARCHAR, source VARCHAR NOT NULL, rows BIGINT NOT NULL, suspect BIGINT NOT NULL, corrected BIGINT NOT NULL,
   recorded TIMESTAMPTZ NOT NULL, leaf BIGINT NOT NULL);

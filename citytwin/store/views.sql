@@ -12,6 +12,12 @@ CREATE OR REPLACE VIEW observation AS
   SELECT s.stream, s.asset_id, s.stream_type, r.time, r.value
   FROM reading AS r JOIN stream_row AS s ON s.key = r.stream
   WHERE r.quality <= 2 AND NOT EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch);
+CREATE OR REPLACE VIEW observation_hour AS
+  SELECT s.stream, s.asset_id, s.stream_type, r.period, r.n, r.low, r.high, r.total / r.n AS mean, r.first, r.last
+  FROM rollup_hour AS r JOIN stream_row AS s ON s.key = r.stream;
+CREATE OR REPLACE VIEW observation_day AS
+  SELECT s.stream, s.asset_id, s.stream_type, r.period, r.n, r.low, r.high, r.total / r.n AS mean, r.first, r.last
+  FROM rollup_day AS r JOIN stream_row AS s ON s.key = r.stream;
 CREATE OR REPLACE VIEW indicator_value AS SELECT indicator, asset_id, period, value FROM indicator_row;
 CREATE OR REPLACE VIEW target_progress AS SELECT * FROM target_progress_row;
 CREATE OR REPLACE VIEW alarm AS
