@@ -12,6 +12,7 @@ from citytwin.api import (
     bind,
     case,
     city,
+    copy,
     draft,
     evidence,
     file,
@@ -55,6 +56,7 @@ ROUTES: tuple[Route, ...] = openapi.routes(
         *case.ROUTES,
         *run.ROUTES,
         *evidence.ROUTES,
+        *copy.ROUTES,
     )
 )
 """Every route of the interface, below `/api`."""

@@ -18,6 +18,8 @@ PARTS = {
     "status": "status",
     "ingest": "readings",
     "export": "readings",
+    "backup": "backup",
+    "restore": "backup",
     "read": "text",
     "plan": "plan",
     "pack": "pack",

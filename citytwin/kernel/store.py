@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from citytwin.kernel.observation import Receipt
@@ -40,6 +41,8 @@ class Store(Protocol):
     """Remembers a city. Every method may be called from any thread."""
 
     zone: str
+    home: Path | None
+    """The folder that its files lie in, if it has any."""
     spatial: bool
     """Whether its SQL compares geometries (`ST_…`)."""
 
@@ -79,6 +82,9 @@ class Store(Protocol):
 
     def retract(self, readings: pa.Table) -> int:
         """Withdraw the readings named by stream (id) and time, durably; the history stays. Returns how many there were."""
+
+    def backup(self, folder: Path) -> dict[str, Any]:
+        """Copy all that is on record into a new folder, with a paper: format, root, leaves, bytes, sha256. Raises CityTwinError."""
 
     def roll(self) -> int:
         """Bring the views `observation_hour` and `observation_day` up to what is on record."""

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from citytwin.kernel.clock import Clock, SystemClock
-from citytwin.kernel.errors import BadRequest, CityTwinError, StoreBusy, StoreFailed
+from citytwin.kernel.errors import BadRequest, CityTwinError, Conflict, StoreBusy, StoreFailed
 from citytwin.kernel.observation import Receipt
 from citytwin.kernel.pack import Pack
 from citytwin.kernel.register import THING
@@ -30,7 +30,7 @@ from citytwin.kernel.store import Arrival, Change
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.units import quantities, quantity
 from citytwin.science import merkle
-from citytwin.store import rollup
+from citytwin.store import backup, rollup
 from citytwin.store.journal import Journal
 
 log = logging.getLogger("citytwin.store")
@@ -64,6 +64,8 @@ FEW = 1000
 """Rows that go to the journal; for more the database is as fast."""
 MOST = 8000
 """Rows that wait at most to be merged into the database: a reader waits until they are merged."""
+FORMAT = 2
+"""Version of the tables (docs/reference/store.md): a store of a later one is not opened."""
 SORT = 1_000_000
 """Readings that are sorted at once: a run of them takes half a second, in which nobody else writes."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -100,6 +102,8 @@ class DuckStore:
     ) -> None:
         self.zone = zone
         self._clock = clock or SystemClock()
+        self._path = path
+        self.home = path.parent if path else None
         self._write = threading.RLock()
         self._newest = threading.Lock()
 
@@ -127,8 +131,11 @@ class DuckStore:
                 f"{path} is not a CityTwin store: {_first_line(e)}", "restore it from a backup", str(path)
             ) from e
         self._db.execute("SET GLOBAL TimeZone = ?", [zone])
-        for name in ("schema.sql", "views.sql"):
-            self._db.execute(files("citytwin.store").joinpath(name).read_text("utf-8"))
+        try:
+            self._make_tables()
+        except BaseException:
+            self._db.close()
+            raise
         self.spatial = self._load_spatial()
         self._writer = self._db.cursor()
         self._closed = False
@@ -146,6 +153,23 @@ class DuckStore:
                 self._journal.close()
             self._db.close()
             raise
+
+    def _make_tables(self) -> None:
+        """Make what is missing of the tables, and all views. Raises StoreFailed where the store is of a later version than this program."""
+        there = self._rows("SELECT 1 FROM information_schema.tables WHERE table_name = 'meta'").num_rows
+        held = self._rows("SELECT value FROM meta WHERE name = 'format'")["value"].to_pylist() if there else []
+        version = int(held[0]) if held else 1
+        if version > FORMAT:
+            raise StoreFailed(
+                f"the store is of version {version}; this program knows {FORMAT}",
+                "open it with the program that wrote it, or a later one",
+                str(self._path),
+            )
+        # what version 2 added to version 1 is all new tables and columns: schema.sql makes what is missing
+        for name in ("schema.sql", "views.sql"):
+            self._db.execute(files("citytwin.store").joinpath(name).read_text("utf-8"))
+        if not held or version < FORMAT:
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('format', ?)", [str(FORMAT)])
 
     def _load_spatial(self) -> bool:
         """Load DuckDB's extension `spatial` if its package is installed; it is never fetched."""
@@ -744,6 +768,33 @@ class DuckStore:
 
     def watch(self, listener: Callable[[pa.Table], None]) -> None:
         self._listeners.append(listener)
+
+    # -- copies
+
+    def root(self) -> tuple[str, int]:
+        """Root and size of the log."""
+        with self._write:
+            return self._tree.root().hex(), self._tree.size
+
+    def backup(self, folder: Path) -> dict[str, Any]:
+        """Copy the database into a new folder with a paper that tells what it must be. Whoever writes waits; readers do not. Raises CityTwinError."""
+        if self._path is None:
+            raise Conflict("a store in memory has no file to copy", "serve the city from a home folder", "store")
+        with self._write:
+            self._settle()
+            try:
+                self._writer.execute("FORCE CHECKPOINT")
+            except duckdb.Error as e:
+                raise StoreFailed(f"no backup was made: {_first_line(e)}", "check the disk", "store") from e
+            root, leaves = self.root()
+            said = {
+                "format": FORMAT,
+                "made": self._clock.now().isoformat(),
+                "root": root,
+                "leaves": leaves,
+                "batch": self._batch,
+            }
+            return backup.write(self._path, folder, said)
 
     # -- states of what is on record, kept up beside it
 

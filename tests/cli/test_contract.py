@@ -36,7 +36,7 @@ def test_version(command: Command) -> None:
 
 def test_help_teaches(command: Command) -> None:
     told = command("--help").stdout
-    for word in ("run", "serve", "status", "ingest", "export", "read", "pack"):
+    for word in ("run", "serve", "status", "ingest", "export", "backup", "restore", "read", "pack"):
         assert f"citytwin {word}" in told or f"\n    {word} " in told
 
 
@@ -132,6 +132,21 @@ def test_ingest_over_the_running_server(lingang: Served, command: Command, tmp_p
     assert told.returncode == 1
     assert "row 2" in told.stderr
     assert "nobody" in told.stderr
+
+
+def test_a_backup_of_a_served_city_is_restored_whole(lingang: Served, command: Command, tmp_path: Path) -> None:
+    home = lingang.log.parent / "home"
+    told = command("backup", str(tmp_path / "copy"), "--home", str(home))
+    assert told.returncode == 0, told.stderr
+    assert not (home / "backups").exists()
+    again = command("backup", str(tmp_path / "copy"), "--home", str(home))
+    assert again.returncode == 1
+    assert "there already" in again.stderr
+    told = command("restore", str(tmp_path / "copy"), "--home", str(tmp_path / "new"))
+    assert told.returncode == 0, told.stderr
+    status = json.loads(command("status", "--home", str(tmp_path / "new"), "--format", "json").stdout)
+    assert status["targets"]["total"] == 83
+    assert status["assets"] == json.loads(command("status", "--home", str(home), "--format", "json").stdout)["assets"]
 
 
 def test_a_second_server_on_the_home_is_told_who_holds_it(lingang: Served, command: Command) -> None:

@@ -1,0 +1,99 @@
+"""What is kept elsewhere? A copy of the store with a paper that says what it must be; and the way back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from citytwin.kernel.errors import BadRequest, Conflict, NotFound, StoreFailed
+
+STORE, PAPER = "city.duckdb", "backup.json"
+CHUNK = 4 * 1024 * 1024
+
+
+def write(database: Path, folder: Path, said: dict[str, Any]) -> dict[str, Any]:
+    """Copy a database that nobody writes to meanwhile into a new folder, with a paper: what is `said`, its size and its SHA-256.
+
+    The folder has its name only once it is whole. Raises Conflict, StoreFailed.
+    """
+    if folder.exists():
+        raise Conflict(f"{folder} is there already", "choose a new folder: a backup is never written over", str(folder))
+    beside = folder.with_name(f".{folder.name}.part")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        size, digest = _copy(database, beside / STORE)
+        paper = {**said, "bytes": size, "sha256": digest}
+        with (beside / PAPER).open("w", encoding="utf-8") as file:
+            json.dump(paper, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.rename(folder)
+        _sync(folder.parent)
+    except OSError as e:
+        shutil.rmtree(beside, ignore_errors=True)
+        hint = "check the folder's permissions and the disk's free space"
+        raise StoreFailed(f"no backup was made: {e.strerror or e}", hint, str(folder)) from e
+    return paper
+
+
+def restore(folder: Path, home: Path, root: Callable[[Path], tuple[str, int]]) -> dict[str, Any]:
+    """Lay a backup into a new home, after its bytes and its log were found to be what its paper says; `root` reads root and size of a log.
+
+    Raises NotFound, Conflict, BadRequest, StoreFailed.
+    """
+    try:
+        paper = json.loads((folder / PAPER).read_text("utf-8"))
+        wanted = str(paper["sha256"]), str(paper["root"]), int(paper["leaves"])
+    except OSError as e:
+        raise NotFound(f"there is no backup in {folder}", f"a backup is a folder with {PAPER}", str(folder)) from e
+    except (ValueError, KeyError, TypeError) as e:
+        raise BadRequest(f"{PAPER} cannot be read: {e}", "take another backup", str(folder)) from e
+    if (home / STORE).exists():
+        raise Conflict(f"there is a city in {home} already", "choose a new home: nothing is written over", str(home))
+    beside = home / f".{STORE}.part"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        _, digest = _copy(folder / STORE, beside)
+        if digest != wanted[0]:
+            raise BadRequest(
+                "the backup is not what was written: its SHA-256 differs", "take another backup", str(folder)
+            )
+        if root(beside) != wanted[1:]:
+            raise BadRequest("the backup's log does not have the root on its paper", "take another backup", str(folder))
+        beside.rename(home / STORE)
+        _sync(home)
+    except OSError as e:
+        raise StoreFailed(
+            f"nothing was restored: {e.strerror or e}", "check permissions and free space", str(home)
+        ) from e
+    finally:
+        for left in home.glob(f".{STORE}.part*"):
+            left.unlink(missing_ok=True)
+    return dict(paper)
+
+
+def _copy(source: Path, target: Path) -> tuple[int, str]:
+    """Copy a file through to the disk; its size and SHA-256."""
+    digest, size = hashlib.sha256(), 0
+    with source.open("rb") as read, target.open("wb") as written:
+        while data := read.read(CHUNK):
+            written.write(data)
+            digest.update(data)
+            size += len(data)
+        written.flush()
+        os.fsync(written.fileno())
+    return size, digest.hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
