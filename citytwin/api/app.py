@@ -32,6 +32,7 @@ from citytwin.api.house import House
 from citytwin.api.influx import Influx
 from citytwin.api.live import Live
 from citytwin.api.problems import Problems
+from citytwin.api.quick import Quick
 from citytwin.api.route import Place, Route
 from citytwin.api.site import Site
 from citytwin.api.sta.door import Door
@@ -88,7 +89,7 @@ def app(house: House) -> ASGIApp:
     doors += [Path(path, points) for path in influx.PATHS]
     first, *others = paths  # the door that is knocked at most often
     router = Router([first, *doors, *others, Path("/{path:path}", Site(house))], redirect_slashes=False)
-    return Guarded(Problems(router))
+    return Quick(house, [sensing], lambda inner: Guarded(Problems(inner)), router)
 
 
 class Guarded:

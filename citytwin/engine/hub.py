@@ -85,10 +85,10 @@ class Listener:
 class Hub:
     """Listens to a store, once, for many. What it does for each batch is bounded by the streams in it, not by its readings."""
 
-    def __init__(self, watch: Callable[[Callable[[pa.Table], None]], None]) -> None:
+    def __init__(self, watch: Callable[[Callable[[pa.Table], None], Callable[[], bool]], None]) -> None:
         self._listeners: tuple[Listener, ...] = ()
         self._turn = threading.Lock()
-        watch(self._hand_on)
+        watch(self._hand_on, lambda: bool(self._listeners))
 
     def __len__(self) -> int:
         return len(self._listeners)

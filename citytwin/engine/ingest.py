@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from citytwin.engine.decode import SHOWN, Row, nulls, tabled
+from citytwin.engine.plain import Plain, Read
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadBatch, CityTwinError, Fault, StoreBusy, StoreFailed
 from citytwin.kernel.observation import Batch, Quality, Receipt
@@ -113,15 +114,14 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
     )
     refuse(empty & (quality != Quality.MISSING), "value is empty", "a missing value has quality 9")
     # clock
-    now = int(twin.clock.now().timestamp() * 1e6)
-    ahead = int(FUTURE.total_seconds() * 1e6)
+    earliest, latest = _span(twin)
     refuse(
-        (time > now + ahead) & ~opened[index],
+        (time > latest) & ~opened[index],
         lambda r: f"time {_iso(time[r])} is in the future",
         "set the clock of the source, or its time zone",
     )
     refuse(
-        time < int(EARLIEST.timestamp() * 1e6),
+        time < earliest,
         lambda r: f"time {_iso(time[r])} is before 1900",
         "check the time column",
     )
@@ -165,6 +165,11 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
     return Prepared(Arrival(clean, batch.key, batch.source), tuple(faults), refused)
 
 
+def _span(twin: Twin) -> tuple[int, int]:
+    """From when to when a reading is plausible, microseconds since 1970."""
+    return int(EARLIEST.timestamp() * 1e6), int((twin.clock.now() + FUTURE).timestamp() * 1e6)
+
+
 def _convert(
     value: np.ndarray,
     index: np.ndarray,
@@ -204,7 +209,17 @@ def _iso(microseconds: int) -> str:
         return f"{microseconds} µs"
 
 
-@dataclass(frozen=True, slots=True)
+class Told(Protocol):
+    """Whoever waits to be told what became of what was sent; a `Future` is one."""
+
+    def set_result(self, receipt: Receipt, /) -> None:
+        """It is durable."""
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """It is not on record."""
+
+
+@dataclass(slots=True)
 class _Few:
     """A few rows as they came; they are checked with those of others."""
 
@@ -213,15 +228,15 @@ class _Few:
     partial: bool
     key: str
     source: str
-    future: Future[Receipt]
+    told: Told
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Checked:
-    """An arrival, and to whom its receipts go."""
+    """An arrival, and to whom its receipts go; with what was left out of it, if anything was."""
 
     arrival: Arrival
-    senders: Sequence[tuple[Future[Receipt], Prepared]]
+    senders: Sequence[tuple[Told, Prepared | None]]
 
 
 class Intake:
@@ -229,6 +244,7 @@ class Intake:
 
     def __init__(self, twin: Twin, most_rows: int = 2_000_000, waiting: int = 10_000) -> None:
         self._twin = twin
+        self._plain = Plain(twin)
         self._most = most_rows
         self._queue: queue.Queue[_Few | _Checked | None] = queue.Queue(waiting)
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
@@ -259,20 +275,30 @@ class Intake:
         Rows without a `key` share a batch, and its leaf, with those of others who name the same source. Raises StoreBusy if too many wait already.
         """
         future: Future[Receipt] = Future()
+        self.post(future, rows, unit, partial, key, source)
+        return future
+
+    def post(
+        self,
+        told: Told,
+        rows: Sequence[Row],
+        unit: str = "",
+        partial: bool = False,
+        key: str = "",
+        source: str = "",
+    ) -> None:
+        """The same, where somebody else than a Future waits to be told; they are called in the intake's own thread and must not keep it."""
         try:
-            self._queue.put_nowait(_Few(rows, unit, partial, key, source, future))
+            self._queue.put_nowait(_Few(rows, unit, partial, key, source, told))
         except queue.Full:
             raise StoreBusy("too many readings wait to be recorded", "send them again in a few seconds") from None
-        return future
 
     def close(self) -> None:
         """Write out what is waiting and stop."""
         self._queue.put(None)
         self._thread.join()
 
-    def _check(
-        self, batch: Batch, unit: str, partial: bool, faults: Sequence[Fault], future: Future[Receipt]
-    ) -> _Checked | None:
+    def _check(self, batch: Batch, unit: str, partial: bool, faults: Sequence[Fault], told: Told) -> _Checked | None:
         """The batch ready to be recorded; None if nothing is left of it, and its sender was told so. Raises BadBatch."""
         prepared = prepare(self._twin, batch, unit)
         prepared = replace(prepared, faults=(*faults, *prepared.faults), refused=prepared.refused + len(faults))
@@ -284,9 +310,9 @@ class Intake:
                 prepared.faults,
             )
         if prepared.arrival.rows.num_rows == 0:
-            future.set_result(_finished(Receipt(0, 0), prepared))
+            told.set_result(_finished(Receipt(0, 0), prepared))
             return None
-        return _Checked(prepared.arrival, [(future, prepared)])
+        return _Checked(prepared.arrival, [(told, prepared)])
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -303,16 +329,38 @@ class Intake:
                     break
                 group.append(item)
                 rows += _size(item)
-            self._write([item for item in group if isinstance(item, _Checked)] + self._joined(group))
+            whole = [item for item in group if isinstance(item, _Checked)]
+            quick, others = self._quick([item for item in group if isinstance(item, _Few)])
+            self._write(whole + quick + self._joined(others))
             if stop:
                 return
 
-    def _joined(self, group: Sequence[_Few | _Checked]) -> list[_Checked]:
+    def _quick(self, several: Sequence[_Few]) -> tuple[list[_Checked], list[_Few]]:
+        """The few rows of many senders that need no second look, ready to be recorded; and the others, who may speak of the same streams as each other only."""
+        if not several:
+            return [], []
+        earliest, latest = _span(self._twin)
+        newest: dict[str, int] = {}
+        shares: dict[Any, list[tuple[_Few, list[Read]]]] = {}
+        others: list[_Few] = []
+        apart: set[str] = set()
+        """Streams that an earlier one of the others speaks of: what follows must not overtake it."""
+        for n, few in enumerate(several):
+            read = None
+            if not few.unit and few.rows and not (apart and any(row.stream in apart for row in few.rows)):
+                read = self._plain.read(few.rows, newest, latest, earliest)
+            if read is None:
+                others.append(few)
+                apart.update(row.stream for row in few.rows)
+            else:
+                shares.setdefault(n if few.key else few.source, []).append((few, read))
+        return [_shared(members) for members in shares.values()], others
+
+    def _joined(self, several: Sequence[_Few]) -> list[_Checked]:
         """The few rows of many senders, checked: together where that changes nothing for any of them, else each by itself."""
         alike: dict[str, list[_Few]] = {}
-        for item in group:
-            if isinstance(item, _Few):
-                alike.setdefault(item.unit, []).append(item)
+        for few in several:
+            alike.setdefault(few.unit, []).append(few)
         made: list[_Checked] = []
         alone: list[_Few] = []
         for unit, several in alike.items():
@@ -322,9 +370,9 @@ class Intake:
         for few in alone:
             try:
                 batch = Batch(tabled(few.rows, self._twin.city.zone), few.key, few.source)
-                checked = self._check(batch, few.unit, few.partial, (), few.future)
+                checked = self._check(batch, few.unit, few.partial, (), few.told)
             except Exception as e:  # whatever it is, its sender must hear of it
-                few.future.set_exception(e)
+                few.told.set_exception(e)
             else:
                 made += [checked] if checked else []
         return made
@@ -353,7 +401,7 @@ class Intake:
             made.append(
                 _Checked(
                     Arrival(share, first.key, first.source, len(members)),
-                    [(several[n].future, prepared) for n in members],
+                    [(several[n].told, None) for n in members],
                 )
             )
         return made
@@ -368,15 +416,35 @@ class Intake:
                 for checked in group:
                     self._write([checked])
                 return
-            told = (
+            said = (
                 e if isinstance(e, CityTwinError) else StoreFailed(f"nothing was recorded: {e}", "see the log", "store")
             )
-            for future, _ in group[0].senders:
-                future.set_exception(told)
+            for told, _ in group[0].senders:
+                told.set_exception(said)
             return
         for checked in group:
-            for future, prepared in checked.senders:
-                future.set_result(_finished(next(receipts), prepared))
+            for told, prepared in checked.senders:
+                receipt = next(receipts)
+                told.set_result(_finished(receipt, prepared) if prepared else receipt)
+
+
+def _shared(members: Sequence[tuple[_Few, Sequence[Read]]]) -> _Checked:
+    """Checked rows of several senders as one arrival."""
+    rows = sorted((*row, n) for n, (_, read) in enumerate(members) for row in read)
+    names, at, value, quality, sender = zip(*rows, strict=True)
+    place = {name: n for n, name in enumerate(dict.fromkeys(names))}
+    stream = pa.DictionaryArray.from_arrays(pa.array([place[name] for name in names], pa.int32()), list(place))
+    columns = {
+        "stream": stream,
+        "time": pa.array(at, TIME),
+        "value": pa.array(value, pa.float64()),
+        "quality": pa.array(quality, pa.int8()),
+        "sender": pa.array(sender, pa.int64()),
+    }
+    first = members[0][0]
+    return _Checked(
+        Arrival(pa.table(columns), first.key, first.source, len(members)), [(few.told, None) for few, _ in members]
+    )
 
 
 def _size(item: _Few | _Checked) -> int:

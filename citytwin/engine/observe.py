@@ -14,12 +14,13 @@ import numpy as np
 import pyarrow as pa
 
 from citytwin.engine.decode import Row
-from citytwin.engine.ingest import Intake
+from citytwin.engine.ingest import Intake, Told
 from citytwin.engine.register import Making, microseconds, plain_id
 from citytwin.engine.twin import Twin
-from citytwin.kernel.errors import BadRequest, NotFound
+from citytwin.kernel.errors import BadBatch, BadRequest, CityTwinError, NotFound
 from citytwin.kernel.observation import Batch, Receipt
 from citytwin.kernel.register import Seen
+from citytwin.kernel.stream import stream_parts
 
 SOURCE = "sensorthings"
 TIME = pa.timestamp("us", tz="UTC")
@@ -40,6 +41,38 @@ class Sent:
         return self.id
 
 
+@dataclass(slots=True)
+class Many:
+    """Observations of a stream on their way as one: the key and the times (microseconds since 1970) that make their ids, and the receipt to wait for."""
+
+    key: int
+    times: list[int]
+    receipt: Future[Receipt]
+
+
+@dataclass(slots=True)
+class _Landing:
+    """An observation on its way: whoever waits for it is told once its place is no longer spoken for."""
+
+    flying: set[tuple[str, int]]
+    place: tuple[str, int]
+    told: Told
+
+    def land(self) -> None:
+        """Its place is free, or taken by what is on record."""
+        self.flying.discard(self.place)
+
+    def set_result(self, receipt: Receipt, /) -> None:
+        """It is durable."""
+        self.land()
+        self.told.set_result(receipt)
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """It is not on record."""
+        self.land()
+        self.told.set_exception(error)
+
+
 class Observing:
     """The way in for observations. A reading that a pack declares follows its rules; a registered stream takes whatever is observed."""
 
@@ -47,67 +80,155 @@ class Observing:
         self._twin, self._intake = twin, intake
         self._turn = threading.Lock()
         self._flying: set[tuple[str, int]] = set()
+        """Single observations on their way: stream and time."""
+        self._spans: dict[str, list[tuple[int, int]]] = {}
+        """Of streams whose observations are on their way in numbers: from when to when."""
         self._ready: dict[str, str | None] = {}
         self._version = -1
 
     # -- in
 
-    def plain(self, stream: str, time: datetime, value: float) -> Sent | None:
-        """Send on a number at a time, if it is newer than all of its stream and nothing else is to be found out; else None."""
+    def plain(self, stream: str, time: datetime, value: float, told: Told) -> str | None:
+        """Send on a number at a time, if it is newer than all of its stream and nothing else is to be found out, and return its id; else None.
+
+        `told` hears once it is durable.
+        """
         if self._version != self._twin.register_version or self._ready.get(stream, "") is not None:
             return None
         known = self._twin.store.newest(stream)
         at = microseconds(time)
         with self._turn:
-            if known is None or at <= known[1] or (stream, at) in self._flying:
+            if known is None or at <= known[1] or self._spoken_for(stream, at):
                 return None
             self._flying.add((stream, at))
-        return self._send(stream, known[0], time, value)
+        self._post(_Landing(self._flying, (stream, at), told), stream, time, value)
+        return f"{known[0]}-{at}"
 
     def _send(self, stream: str, key: int, time: datetime, value: float) -> Sent:
         at = microseconds(time)
-        try:
-            receipt = self._intake.send([Row(stream, time, value)], source=SOURCE)
-        except BaseException:
-            self._flying.discard((stream, at))
-            raise
-        receipt.add_done_callback(lambda _: self._flying.discard((stream, at)))
+        receipt: Future[Receipt] = Future()
+        self._post(_Landing(self._flying, (stream, at), receipt), stream, time, value)
         return Sent(f"{key}-{at}", receipt)
 
-    def many(self, stream: str, time: np.ndarray, value: np.ndarray) -> list[Sent | str] | None:
-        """Put numbers at times (microseconds since 1970) on record as one batch; None where any of them is more than a new reading.
+    def _post(self, landing: _Landing, stream: str, time: datetime, value: float) -> None:
+        try:
+            self._intake.post(landing, [Row(stream, time, value)], source=SOURCE)
+        except BaseException:
+            landing.land()
+            raise
 
-        Of each, in order, what became of it.
+    def many(
+        self, streams: Sequence[str], counts: Sequence[int], time: np.ndarray, value: np.ndarray
+    ) -> list[Many | None]:
+        """Put numbers at times (microseconds since 1970) on record as one batch; the first `counts[0]` rows are of the first stream, and so on.
+
+        Of each stream, in order, its rows on their way; None where any of them is more than a new reading, and then none of that stream was taken.
         """
-        if self._version != self._twin.register_version or self._ready.get(stream, "") is not None:
-            known = self._twin.store.newest(stream)
-            if known is None or stream not in self._twin.registered or self._feature(stream) is not None:
-                return None
-        known = self._twin.store.newest(stream)
-        if known is None or stream not in self._twin.registered:
-            return None
+        ends = np.cumsum(np.asarray(counts, np.int64))
+        starts = ends - counts
+        earliest, latest = np.minimum.reduceat(time, starts), np.maximum.reduceat(time, starts)
+        step = np.diff(time) > 0
+        step[ends[:-1] - 1] = True  # from one stream to the next
+        rising = np.ones(len(streams), bool)
+        rising[np.unique(np.searchsorted(ends, np.flatnonzero(~step), side="right"))] = False
+        self._enroll(streams)
+        keys = [self._place(stream) for stream in streams]
+        taken: dict[str, int] = {}
         with self._turn:
-            flying = any((stream, t) in self._flying for t in time.tolist()) if self._flying else False
-            if flying or int(time.min()) <= known[1] or len(np.unique(time)) < len(time):
-                return None
-            mine = {(stream, t) for t in time.tolist()}
-            self._flying |= mine
-        names = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(time), np.int32)), pa.array([stream]))
-        table = pa.table({"stream": names, "time": pa.array(time).cast(TIME), "value": value})
+            for n, (stream, known) in enumerate(zip(streams, keys, strict=True)):
+                if known is None or stream in taken or earliest[n] <= known[1]:
+                    continue
+                if not rising[n] and len(np.unique(time[starts[n] : ends[n]])) < counts[n]:
+                    continue
+                span = (int(earliest[n]), int(latest[n]))
+                if not self._clear(stream, span):
+                    continue
+                self._spans.setdefault(stream, []).append(span)
+                taken[stream] = n
+        told: list[Many | None] = [None] * len(streams)
+        if not taken:
+            return told
+        mine = {stream: (int(earliest[n]), int(latest[n])) for stream, n in taken.items()}
+
+        def land(_: object = None) -> None:
+            with self._turn:
+                for stream, span in mine.items():
+                    self._spans[stream].remove(span)
+                    if not self._spans[stream]:
+                        del self._spans[stream]
+
+        places = list(taken.values())
+        whole = len(places) == len(streams)
+        index = np.repeat(np.arange(len(places), dtype=np.int32), [counts[n] for n in places])
+        rows = np.arange(len(time)) if whole else np.concatenate([np.arange(starts[n], ends[n]) for n in places])
+        table = pa.table(
+            {
+                "stream": pa.DictionaryArray.from_arrays(pa.array(index), pa.array(list(taken), pa.string())),
+                "time": pa.array(time[rows]).cast(TIME),
+                "value": value[rows],
+            }
+        )
         try:
             receipt = self._intake.submit(Batch(table, source=SOURCE))
+        except BadBatch:  # some rows are at fault: each is asked by itself, and answered
+            land()
+            return told
         except BaseException:
-            self._flying -= mine
+            land()
             raise
-        receipt.add_done_callback(lambda _: self._flying.difference_update(mine))
-        return [Sent(f"{known[0]}-{t}", receipt) for t in time.tolist()]
+        receipt.add_done_callback(land)
+        for n in places:
+            known = keys[n]
+            assert known is not None
+            told[n] = Many(known[0], time[starts[n] : ends[n]].tolist(), receipt)
+        return told
+
+    def _enroll(self, streams: Sequence[str]) -> None:
+        """Give declared streams that have not reported yet the keys that ids of observations are made of."""
+        new = {s for s in streams if self._twin.store.newest(s) is None and s not in self._twin.registered}
+        known = []
+        for stream in sorted(new):
+            try:
+                self._declared(stream)
+            except NotFound:
+                continue  # its rows will be told
+            known.append((stream, stream_parts(stream)[0]))
+        if known:
+            self._twin.store.commit(enroll=known)
+
+    def _place(self, stream: str) -> tuple[int, int] | None:
+        """Key and newest time of a stream whose new numbers are readings, whoever sends them; None where that is not sure."""
+        known = self._twin.store.newest(stream)
+        if known is not None and stream in self._twin.registered:
+            self._renew()
+            try:
+                if self._feature(stream) is not None:
+                    return None
+            except CityTwinError:
+                return None
+        return known
+
+    def _renew(self) -> None:
+        """Forget what was found out before something was registered or changed."""
+        if self._version != self._twin.register_version:
+            self._ready.clear()
+            self._version = self._twin.register_version
+
+    def _spoken_for(self, stream: str, at: int) -> bool:
+        """Whether an observation of a stream at a time is on its way; within `turn`."""
+        spans = self._spans.get(stream) if self._spans else None
+        return (stream, at) in self._flying or bool(spans and any(since <= at <= until for since, until in spans))
+
+    def _clear(self, stream: str, span: tuple[int, int]) -> bool:
+        """Whether nothing on its way to a stream is within a span of time; within `turn`."""
+        if any(since <= span[1] and until >= span[0] for since, until in self._spans.get(stream, ())):
+            return False
+        return not any(name == stream and span[0] <= at <= span[1] for name, at in self._flying)
 
     def take(self, stream: str, seen: Seen) -> Sent:
         """Put an observation of a stream on record. Raises NotFound, BadRequest, BadBatch."""
         twin = self._twin
-        if self._version != twin.register_version:
-            self._ready.clear()
-            self._version = twin.register_version
+        self._renew()
         known = twin.store.newest(stream)
         registered = stream in twin.registered
         if known is None and not registered:
@@ -154,7 +275,7 @@ class Observing:
         known = self._twin.store.newest(stream)
         assert known is not None
         with self._turn:
-            if (stream, at) in self._flying:
+            if self._spoken_for(stream, at):
                 return False
             self._flying.add((stream, at))
         if at > known[1]:

@@ -101,8 +101,8 @@ class Store(Protocol):
     def latest(self) -> pa.Table:
         """The last reading of every stream: stream, asset_id, stream_type, time, value, quality."""
 
-    def watch(self, listener: Callable[[pa.Table], None]) -> None:
-        """Call `listener` with the rows of every recorded batch, after its commit."""
+    def watch(self, listener: Callable[[pa.Table], None], wanted: Callable[[], bool] = lambda: True) -> None:
+        """Call `listener` with the rows of every recorded batch, after its commit, while they are `wanted`."""
 
     def close(self) -> None:
         """Write everything out and release the store."""

@@ -32,6 +32,7 @@ from citytwin.kernel.units import quantities, quantity
 from citytwin.science import merkle
 from citytwin.store import backup, rollup
 from citytwin.store.journal import Journal
+from citytwin.store.keys import HASH, Keys
 
 log = logging.getLogger("citytwin.store")
 
@@ -60,10 +61,12 @@ SQL_TYPE = {
     "date": "DATE",
     "choice": "VARCHAR",
 }
-FEW = 1000
+FEW = 20_000
 """Rows that go to the journal; for more the database is as fast."""
-MOST = 8000
+MOST = 50_000
 """Rows that wait at most to be merged into the database: a reader waits until they are merged."""
+BATCHES = 4000
+"""Batches that wait at most: each costs as much as a dozen rows."""
 FORMAT = 2
 """Version of the tables (docs/reference/store.md): a store of a later one is not opened."""
 SORT = 1_000_000
@@ -107,7 +110,7 @@ class DuckStore:
         self._write = threading.RLock()
         self._newest = threading.Lock()
 
-        self._listeners: list[Callable[[pa.Table], None]] = []
+        self._listeners: list[tuple[Callable[[pa.Table], None], Callable[[], bool]]] = []
         config: dict[str, Any] = {
             "memory_limit": memory,
             "preserve_insertion_order": True,
@@ -206,6 +209,7 @@ class DuckStore:
         leaves = self._rows("SELECT digest FROM leaf ORDER BY leaf")["digest"].to_pylist()
         self._tree = merkle.Frontier(bytes.fromhex(d) for d in leaves)
         self._batch = int(self._rows("SELECT coalesce(max(batch), 0) AS n FROM batch")["n"][0].as_py())
+        self._seen = Keys(self._rows(f"SELECT {HASH} AS hash FROM batch WHERE key IS NOT NULL")["hash"].to_numpy())
 
     def _recall(self, which: str) -> None:
         """Look up the first and the last reading of streams."""
@@ -245,6 +249,7 @@ class DuckStore:
                     receipt = self._seal_batch(books, tree, part, b.key, b.source, 0, at)
                     if b.key:
                         self._keyed[b.key] = replace(receipt, repeated=True)
+                        self._seen.add([b.key])
             except (ValueError, IndexError, OverflowError) as e:
                 raise journal.damaged(f"({e})") from e
             if tree.root() != entry.root:
@@ -488,9 +493,12 @@ class DuckStore:
                     del self._keys[name]
                 del self._names[before:]
                 raise
-        for listener in self._listeners:
+        wanting = [listener for listener, wanted in self._listeners if wanted()]
+        if wanting:
             for part in written:
-                listener(part.table(self._names))
+                table = part.table(self._names)
+                for listener in wanting:
+                    listener(table)
         return receipts
 
     def _record(self, arrivals: Sequence[Arrival]) -> tuple[list[Receipt], list[_Part]]:
@@ -501,8 +509,10 @@ class DuckStore:
         books = _Books()
         steps: list[tuple[_Part, np.ndarray] | None] = []
         """Of each arrival the readings, and which of them are late; None where its key was seen before."""
-        ceiling = self._last_time.copy()
-        fresh = keys - known.keys()
+        seen: dict[int, int] = {}
+        """The newest times of streams that earlier arrivals of this group bring."""
+        fresh_keys = keys - known.keys()
+        fresh = set(fresh_keys)
         number = self._batch
         for arrival in arrivals:
             if arrival.key and arrival.key not in fresh:
@@ -511,13 +521,14 @@ class DuckStore:
             fresh.discard(arrival.key)
             number += 1
             part = self._part(arrival, number, books.streams)
-            if len(self._names) > len(ceiling):
-                ceiling = np.concatenate([ceiling, np.full(len(self._names) - len(ceiling), _LONG_AGO, np.int64)])
-            steps.append((part, part.time <= ceiling[part.key]))
-            np.maximum.at(ceiling, part.key, part.time)
+            steps.append((part, part.time <= self._ceiling(part, seen)))
+            if len(arrivals) > 1:
+                ends = part.ends()
+                for key, at in zip(part.key[ends].tolist(), part.time[ends].tolist(), strict=True):
+                    seen[key] = max(seen.get(key, at), at)
         rows = sum(len(step[0].key) for step in steps if step)
         few = rows <= FEW and not any(step[1].any() for step in steps if step)
-        if not few or self._waiting.rows + rows > MOST:
+        if not few or self._waiting.rows + rows > MOST or len(self._waiting.batches) + len(arrivals) > BATCHES:
             self._settle()
         tree = self._tree.copy()
         receipts: list[Receipt] = []
@@ -546,8 +557,25 @@ class DuckStore:
                 self._journal.append(self._written(books, tree))
             self._waiting.add(books)
             self._keyed.update((a.key, known[a.key]) for a in arrivals if a.key)
+        self._seen.add(fresh_keys)
         self._remember(books.parts, tree)
         return receipts, books.parts
+
+    def _ceiling(self, part: _Part, seen: Mapping[int, int]) -> np.ndarray:
+        """Of each row the newest time that its stream had before; a row that is not later is late."""
+        if part.key.max(initial=0) < len(self._last_time):
+            ceiling = self._last_time[part.key]
+        else:  # some streams report for the first time
+            known = part.key < len(self._last_time)
+            ceiling = np.full(len(part.key), _LONG_AGO, np.int64)
+            ceiling[known] = self._last_time[part.key[known]]
+        if seen:
+            ends = part.ends()
+            keys = part.key[ends].tolist()
+            if any(key in seen for key in keys):
+                newest = np.array([seen.get(key, _LONG_AGO) for key in keys], np.int64)
+                ceiling = np.maximum(ceiling, np.repeat(newest, np.diff(ends, prepend=-1)))
+        return np.asarray(ceiling)
 
     def _written(self, books: _Books, tree: merkle.Frontier) -> bytes:
         """The books as an entry of the journal; the root after them tells whether they are what was acknowledged."""
@@ -575,19 +603,21 @@ class DuckStore:
                 self._last_time = np.concatenate([self._last_time, np.full(grown, _LONG_AGO, np.int64)])
                 self._last_value = np.concatenate([self._last_value, np.full(grown, np.nan)])
                 self._last_quality = np.concatenate([self._last_quality, np.zeros(grown, np.int8)])
-            for part in parts:
-                start = np.flatnonzero(np.append(True, part.key[1:] != part.key[:-1]))[: len(part.key)]
-                first = part.key[start]
-                self._first_time[first] = np.minimum(self._first_time[first], part.time[start])
-                # rows are sorted by stream and time: the last row of each stream is its newest
-                end = np.flatnonzero(np.append(part.key[1:] != part.key[:-1], True))[: len(part.key)]
-                end = end[part.time[end] >= self._last_time[part.key[end]]]
-                at = part.key[end]
-                self._last_time[at], self._last_value[at], self._last_quality[at] = (
-                    part.time[end],
-                    part.value[end],
-                    part.quality[end],
-                )
+            if not parts:
+                return
+            part = parts[0] if len(parts) == 1 else _together(parts)
+            # rows are sorted by stream and time: the first and the last row of each stream are its oldest and its newest
+            end = part.ends()
+            first = part.key[end]
+            start = np.append(0, end[:-1] + 1)[: len(end)]
+            self._first_time[first] = np.minimum(self._first_time[first], part.time[start])
+            end = end[part.time[end] >= self._last_time[first]]
+            at = part.key[end]
+            self._last_time[at], self._last_value[at], self._last_quality[at] = (
+                part.time[end],
+                part.value[end],
+                part.quality[end],
+            )
 
     def _settle(self) -> None:
         """Merge what waits into the database. Raises StoreFailed if it does not take it; it stays in the journal then."""
@@ -616,7 +646,9 @@ class DuckStore:
     def _known(self, keys: set[str]) -> dict[str, Receipt]:
         """What was answered to those of these keys that were seen before."""
         waiting = {key: self._keyed[key] for key in keys & self._keyed.keys()}
-        keys = keys - waiting.keys()
+        keys = self._seen.perhaps(keys - waiting.keys())
+        if not keys:
+            return waiting
         rows = self._rows(
             "SELECT b.batch, b.key, b.rows, b.suspect, b.corrected, b.leaf FROM batch AS b JOIN wanted AS w ON w.key = b.key",
             tables={"wanted": pa.table({"key": pa.array(sorted(keys))})},
@@ -766,8 +798,8 @@ class DuckStore:
         keep[row[same]] = False
         return part.take(keep), replaced
 
-    def watch(self, listener: Callable[[pa.Table], None]) -> None:
-        self._listeners.append(listener)
+    def watch(self, listener: Callable[[pa.Table], None], wanted: Callable[[], bool] = lambda: True) -> None:
+        self._listeners.append((listener, wanted))
 
     # -- copies
 
@@ -921,7 +953,7 @@ def _shares(receipt: Receipt, senders: int, sent: _Part, kept: _Part, replaced: 
         for of in (sent.sender, kept.sender[kept.quality > 2], sent.sender[replaced])
     )
     return [
-        replace(receipt, accepted=accepted, suspect=suspect, corrected=corrected)
+        Receipt(receipt.batch, accepted, suspect, corrected, leaf=receipt.leaf)
         for accepted, suspect, corrected in zip(*counts, strict=True)
     ]
 
@@ -950,6 +982,15 @@ class _Part:
             return self.take(np.lexsort((self.time, self.key)))
         return self
 
+    def ends(self) -> np.ndarray:
+        """Where the rows of each stream end: the places of its newest reading."""
+        if len(self.key) == 1:
+            return _ONLY
+        last = np.empty(len(self.key), bool)
+        last[-1:] = True
+        np.not_equal(self.key[1:], self.key[:-1], out=last[:-1])
+        return np.flatnonzero(last)
+
     def take(self, rows: np.ndarray) -> _Part:
         return _Part(
             self.key[rows], self.time[rows], self.value[rows], self.quality[rows], self.number, self.sender[rows]
@@ -957,7 +998,9 @@ class _Part:
 
     def canonical(self, names: Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Distinct stream ids in order, and the columns ordered by stream id and time."""
-        keys, index = np.unique(self.key, return_inverse=True)
+        if len(self.key) == 1:
+            return [names[self.key[0]]], _ONLY, self.time, self.value, self.quality
+        keys, index = self.distinct()
         streams = [names[k] for k in keys]
         order = sorted(range(len(streams)), key=streams.__getitem__)
         if order == list(range(len(streams))):  # the common case: ids were first seen in their own order
@@ -968,8 +1011,13 @@ class _Part:
         rows = np.argsort(index, kind="stable")
         return [streams[i] for i in order], index[rows], self.time[rows], self.value[rows], self.quality[rows]
 
+    def distinct(self) -> tuple[np.ndarray, np.ndarray]:
+        """The distinct keys in order, and of each row which it has; rows are sorted by key."""
+        ends = self.ends()
+        return self.key[ends], np.repeat(np.arange(len(ends)), np.diff(ends, prepend=-1))
+
     def table(self, names: Sequence[str]) -> pa.Table:
-        keys, index = np.unique(self.key, return_inverse=True)
+        keys, index = self.distinct()
         stream = pa.DictionaryArray.from_arrays(
             pa.array(index.astype(np.int32)), pa.array([names[k] for k in keys], pa.string())
         )
@@ -981,6 +1029,17 @@ class _Part:
                 "quality": self.quality,
             }
         )
+
+
+_ONLY = np.zeros(1, np.int64)
+
+
+def _together(parts: Sequence[_Part]) -> _Part:
+    """Batches as one, sorted by stream and time; of readings at the same time the one that came last stands last."""
+    columns = [np.concatenate(c) for c in zip(*((p.key, p.time, p.value, p.quality) for p in parts), strict=True)]
+    order = np.lexsort((columns[1], columns[0]))
+    key, time, value, quality = (column[order] for column in columns)
+    return _Part(key, time, value, quality, parts[-1].number)
 
 
 class _Transaction:
@@ -1028,14 +1087,15 @@ def _name(id: str) -> str:
 
 
 def _rows(parts: Sequence[_Part]) -> pa.Table:
-    """Parts as rows of the table `reading`."""
+    """Parts as rows of the table `reading`, in one piece: thousands of small pieces cost the database a hundred times as much."""
+    batch = np.repeat([p.number for p in parts], [len(p.key) for p in parts])
     return pa.table(
         {
-            "stream": pa.chunked_array([pa.array(p.key) for p in parts]),
-            "time": pa.chunked_array([pa.array(p.time) for p in parts]).cast(UTC_US),
-            "value": pa.chunked_array([pa.array(p.value, from_pandas=True) for p in parts]),  # NaN: no value
-            "quality": pa.chunked_array([pa.array(p.quality) for p in parts]),
-            "batch": pa.chunked_array([pa.array(np.full(len(p.key), p.number, np.int64)) for p in parts]),
+            "stream": pa.array(_joined([p.key for p in parts])),
+            "time": pa.array(_joined([p.time for p in parts])).cast(UTC_US),
+            "value": pa.array(_joined([p.value for p in parts]), from_pandas=True),  # NaN: no value
+            "quality": pa.array(_joined([p.quality for p in parts])),
+            "batch": pa.array(batch.astype(np.int64, copy=False)),
         }
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from citytwin.api.sta.body import Bodies, linked
 from citytwin.api.sta.show import plain
-from citytwin.engine.observe import Observing, Sent
+from citytwin.engine.observe import Many, Observing, Sent
 from citytwin.kernel.errors import BadRequest, CityTwinError
 
 COMPONENTS = ("id", "phenomenonTime", "resultTime", "result", "resultQuality", "validTime", "parameters")
@@ -20,6 +20,7 @@ MOST = 1_000_000
 """Rows that one request may bring."""
 NAMES = {"FeatureOfInterest/id": "FeatureOfInterest", "FeatureOfInterest/@iot.id": "FeatureOfInterest"}
 _MICRO = pa.timestamp("us", tz="UTC")
+_EARLIEST, _LATEST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000 for year in (1601, 8999))
 
 
 class _Set(msgspec.Struct):
@@ -32,7 +33,7 @@ class _Set(msgspec.Struct):
 
 
 _sets = msgspec.json.Decoder(list[_Set])
-_numbers = msgspec.json.Decoder(list[tuple[datetime, float]])
+_numbers = msgspec.json.Decoder(list[tuple[str, float]])
 _rows = msgspec.json.Decoder(list[list[Any]])
 
 
@@ -55,13 +56,14 @@ def groups(
     ]
 
 
-def take(observing: Observing, raw: bytes, now: datetime) -> list[Sent | str]:
-    """Take the rows of a body; of each, in order, what became of it: on its way, or why not. Raises BadRequest where the body itself is wrong."""
+def take(observing: Observing, raw: bytes, now: datetime) -> list[Many | Sent | str]:
+    """Take the rows of a body; of each, or of many that go together, in order, what became of it: on its way, or why not. Raises BadRequest where the body itself is wrong."""
     try:
         sets = _sets.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as e:
         raise BadRequest(f"the body is no list of data arrays: {e}", "18-088, clause 13.2", "body") from e
-    work = []
+    work: list[tuple[str, list[str], bytes, list[tuple[str, float]] | None]] = []
+    room = MOST
     for n, one in enumerate(sets):
         stream = linked(one.Datastream) or linked(one.MultiDatastream)
         if stream is None:
@@ -73,25 +75,37 @@ def take(observing: Observing, raw: bytes, now: datetime) -> list[Sent | str]:
             raise BadRequest(
                 f"data array {n} has no result", "components: at least phenomenonTime and result", f"{n}/components"
             )
-        work.append((n, stream, names, bytes(one.dataArray)))
-    told: list[Sent | str] = []
-    for n, stream, names, rows in work:
-        told += _taken(observing, n, stream, names, rows, now, MOST - len(told))
+        rows = bytes(one.dataArray)
+        pairs = _pairs(rows) if names == ["phenomenonTime", "result"] else None
+        room -= len(pairs) if pairs is not None else 0
+        if room < 0:
+            raise BadRequest(f"the body brings more than {MOST} rows", "send them in several requests", "body")
+        work.append((stream, names, rows, pairs))
+    quick = iter(_many(observing, [(stream, pairs) for stream, _, _, pairs in work if pairs]))
+    told: list[Many | Sent | str] = []
+    for n, (stream, names, rows, pairs) in enumerate(work):
+        many = next(quick) if pairs else None
+        if many is not None:
+            told.append(many)
+        elif pairs != []:
+            singles = _taken(observing, n, stream, names, rows, now, room + len(pairs or ()))
+            room -= 0 if pairs else len(singles)
+            told += singles
     return told
+
+
+def _pairs(raw: bytes) -> list[tuple[str, float]] | None:
+    """Rows of a time and a number; None where they are more."""
+    try:
+        return _numbers.decode(raw)
+    except msgspec.DecodeError:
+        return None
 
 
 def _taken(
     observing: Observing, n: int, stream: str, names: list[str], raw: bytes, now: datetime, room: int
 ) -> list[Sent | str]:
-    if names == ["phenomenonTime", "result"]:
-        try:
-            pairs = _numbers.decode(raw)
-        except msgspec.DecodeError:
-            pairs = None  # not all are numbers at a time: row by row
-        if pairs is not None and len(pairs) <= room and all(t.tzinfo for t, _ in pairs):
-            quick = _many(observing, stream, pairs)
-            if quick is not None:
-                return quick
+    """Take rows one by one."""
     try:
         rows = _rows.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as e:
@@ -117,12 +131,18 @@ def _one(observing: Observing, stream: str, names: list[str], row: list[Any], at
         return f"error: {e.message}"
 
 
-def _many(observing: Observing, stream: str, pairs: list[tuple[datetime, float]]) -> list[Sent | str] | None:
-    """Numbers at times as columns, where nothing keeps them from being readings."""
-    if not pairs:
-        return []
-    time = pa.array([t for t, _ in pairs], _MICRO).cast(pa.int64()).to_numpy()
-    value = np.array([v for _, v in pairs], float)
-    if (np.abs(value) > 2**53).any():
-        return None
-    return observing.many(stream, time, value)
+def _many(observing: Observing, groups: list[tuple[str, list[tuple[str, float]]]]) -> list[Many | None]:
+    """Numbers at times as columns, one batch for all groups; None for a group where anything keeps them from being new readings."""
+    none: list[Many | None] = [None] * len(groups)
+    if not groups:
+        return none
+    rows = [row for _, pairs in groups for row in pairs]
+    moments, values = zip(*rows, strict=True)
+    try:
+        time = pa.array(moments, pa.string()).cast(_MICRO).cast(pa.int64()).to_numpy()
+    except pa.ArrowInvalid:  # times in other forms are read one by one
+        return none
+    value = np.array(values, float)
+    if (np.abs(value) > 2**53).any() or time.min() <= _EARLIEST or time.max() >= _LATEST:
+        return none
+    return observing.many([stream for stream, _ in groups], [len(pairs) for _, pairs in groups], time, value)

@@ -22,7 +22,7 @@ from citytwin.api.sta.show import ALWAYS, Shown, plain
 from citytwin.api.sta.tree import Limits, Query
 from citytwin.api.sta.tree import Path as Name
 from citytwin.engine import register
-from citytwin.engine.observe import Observing, Sent
+from citytwin.engine.observe import Many, Observing, Sent
 from citytwin.kernel.errors import BadRequest, CityTwinError, NotFound
 from citytwin.kernel.register import Entry, Seen
 
@@ -215,12 +215,21 @@ class Desk:
     def _create_observations(self, request: Request) -> Reply:
         if request.method != "POST":
             raise Absent("CreateObservations takes what is posted to it", 0, request.method, "POST")
+        stem = f"{request.base}/Observations('"
         links: list[str] = []
         for sent in array.take(self.observing, request.body, self.house.now()):
+            if isinstance(sent, str):
+                links.append(sent)
+                continue
             try:
-                links.append(sent if isinstance(sent, str) else f"{request.base}/Observations('{sent.done()}')")
+                if isinstance(sent, Many):
+                    sent.receipt.result()
+                    links += [f"{stem}{sent.key}-{t}')" for t in sent.times]
+                else:
+                    links.append(f"{stem}{sent.done()}')")
             except CityTwinError as e:
-                links.append(f"error: {e.message}")
+                said = e.faults[0].message if e.faults else e.message
+                links += [f"error: {said}"] * (len(sent.times) if isinstance(sent, Many) else 1)
         return _json(links, 201)
 
     def _parent(self, resource: Resource) -> tuple[str, str]:

@@ -17,10 +17,11 @@ from citytwin.api.route import Call, encoded
 from citytwin.api.sta import batch
 from citytwin.api.sta.body import moment
 from citytwin.api.sta.desk import JSON, Desk, Reply, Request
-from citytwin.api.stream import settled
-from citytwin.engine.observe import Sent
+from citytwin.engine.ingest import Told
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+Head = list[tuple[bytes, bytes]]
+"""Headers of an answer, as ASGI takes them."""
 LARGEST = 64 * 1024 * 1024
 """Bytes of one body."""
 _ONE = re.compile(rb"/Datastreams\('([^'()/%]+)'\)/Observations")
@@ -38,11 +39,11 @@ class Door:
     """The service below `prefix`."""
 
     def __init__(self, house: House, prefix: str) -> None:
-        self._house, self._prefix = house, prefix
+        self._house, self.prefix = house, prefix
         self._desk = Desk(house)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        base = _origin(scope) + self._prefix
+        base = _origin(scope) + self.prefix
         try:
             reply = await self._reply(Call(scope, receive), base)
         except ClientDisconnect:
@@ -67,13 +68,7 @@ class Door:
         if method not in METHODS:
             return Reply(405, b"", {"Allow": ", ".join(METHODS)})
         body = await call.body(LARGEST) if method in ("POST", "PUT", "PATCH") else b""
-        raw: bytes = scope["raw_path"].partition(b"?")[0][len(self._prefix) :]
-        if method == "POST" and (sent := self._quick(raw, body)):
-            if sent.receipt:
-                await settled(sent.receipt)
-            link = f"{base}/Observations('{sent.id}')"
-            told = {"@iot.id": sent.id, "@iot.selfLink": link}
-            return Reply(201, msgspec.json.encode(told), {"Location": link})
+        raw: bytes = scope["raw_path"].partition(b"?")[0][len(self.prefix) :]
         request = Request(
             "GET" if method == "HEAD" else method,
             raw.decode("latin-1"),
@@ -96,10 +91,13 @@ class Door:
 
         return batch.answer(request, one)
 
-    def _quick(self, path: bytes, body: bytes) -> Sent | None:
-        """A number at a time, newer than all of its stream: what sensors send all day goes on without a thread."""
-        found = _ONE.fullmatch(path)
-        if found is None or len(body) > 512:
+    def quick(self, scope: Scope, body: bytes, told: Told) -> tuple[Head, bytes] | None:
+        """Send on a number at a time, newer than all of its stream: what sensors send all day goes on without a thread.
+
+        Returns what to answer once it is durable; None where there is more to be asked, and then nothing was sent.
+        """
+        found = _ONE.fullmatch(scope["raw_path"].partition(b"?")[0], len(self.prefix))
+        if found is None or len(body) > 512 or scope["query_string"]:
             return None
         try:
             said = _plain.decode(body)
@@ -108,7 +106,17 @@ class Door:
             return None  # the desk will say what is wrong with it
         if abs(said.result) > 2**53:
             return None
-        return self._desk.observing.plain(found[1].decode("latin-1"), time, float(said.result))
+        id = self._desk.observing.plain(found[1].decode("latin-1"), time, float(said.result), told)
+        if id is None:
+            return None
+        link = f"{_origin(scope)}{self.prefix}/Observations('{id}')"
+        head = [
+            (b"content-type", JSON.encode()),
+            (b"cache-control", b"no-cache"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"location", link.encode("latin-1")),
+        ]
+        return head, msgspec.json.encode({"@iot.id": id, "@iot.selfLink": link})
 
 
 def _origin(scope: Scope) -> str:

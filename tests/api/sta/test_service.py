@@ -420,6 +420,40 @@ def test_numbers_at_times_go_in_as_one_batch(sta: Service, level: str, own_house
     assert not set(again) & set(told)
 
 
+def test_numbers_of_a_stream_that_a_pack_declares_follow_its_rules(sta: Service) -> None:
+    stream = "lamp-3.trial.warmth"  # it has not reported yet
+    rows = [["2026-03-09T00:00:00Z", 20], ["2026-03-09T00:02:00Z", 22], ["2026-03-09T00:01:00Z", 21]]
+    body = [{"Datastream": {"@iot.id": stream}, "components": ["phenomenonTime", "result"], "dataArray": rows}]
+    told = sta.ask("POST", "CreateObservations", 201, json=body)
+    assert [sta.get(link)["result"] for link in told] == [20, 22, 21]
+    future = [*rows[:1], ["2030-01-01T00:00:00Z", 1], ["2026-03-09T00:03:00Z", 23]]
+    told = sta.ask("POST", "CreateObservations", 201, json=[{**body[0], "dataArray": future}])
+    assert [t.startswith("error") for t in told] == [False, True, False]
+    assert "future" in told[1]
+
+
+def test_data_arrays_of_several_streams_are_told_in_their_order(sta: Service, level: str) -> None:
+    id = sta.get(level)["@iot.id"]
+    twice = [["2015-04-01T00:00:00Z", 1], ["2015-04-01T00:00:00Z", 2]]
+    part = {"components": ["phenomenonTime", "result"]}
+    told = sta.ask(
+        "POST",
+        "CreateObservations",
+        201,
+        json=[
+            {**part, "Datastream": {"@iot.id": "lamp-3.trial.warmth"}, "dataArray": [["2026-03-09T00:00:00Z", 11]]},
+            {**part, "Datastream": {"@iot.id": id}, "dataArray": twice},
+            {**part, "Datastream": {"@iot.id": "nobody"}, "dataArray": [["2026-03-09T00:00:00Z", 4]]},
+            {**part, "Datastream": {"@iot.id": "lamp-3.trial.warmth"}, "dataArray": [["2026-03-09T00:01:00Z", 12]]},
+            {**part, "Datastream": {"@iot.id": id}, "dataArray": []},
+            {**part, "Datastream": {"@iot.id": id}, "dataArray": [["2015-04-02T00:00:00+08:00", 3], ["2015-04-03", 5]]},
+        ],
+    )
+    assert [t.startswith("error") for t in told] == [False, False, False, True, False, False, True]
+    assert [sta.get(told[n])["result"] for n in (0, 1, 2, 4, 5)] == [11, 1, 2, 12, 3]
+    assert len(set(told)) == 7
+
+
 def test_a_filter_deletes_what_it_finds_and_nothing_without_one(sta: Service, level: str) -> None:
     for n in range(6):
         sta.made(
