@@ -31,6 +31,7 @@ from citytwin.api import (
 from citytwin.api.house import House
 from citytwin.api.influx import Influx
 from citytwin.api.live import Live
+from citytwin.api.ogc.door import Door as Features
 from citytwin.api.problems import Problems
 from citytwin.api.route import Place, Route
 from citytwin.api.site import Site
@@ -84,6 +85,8 @@ def app(house: House) -> ASGIApp:
     sensing = Door(house, "/sta/v1.1")
     doors = [Path("/sta/v1.1", sensing), Path("/sta/v1.1/{path:path}", sensing)]
     doors.append(Path("/api/live", Live(house)))
+    features = Features(house)
+    doors += [Path("/ogc", features), Path("/ogc/{path:path}", features)]
     points = Influx(house)
     doors += [Path(path, points) for path in influx.PATHS]
     first, *others = paths  # the door that is knocked at most often

@@ -42,7 +42,7 @@ class Door:
         self._desk = Desk(house)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        base = _origin(scope) + self._prefix
+        base = origin(scope) + self._prefix
         try:
             reply = await self._reply(Call(scope, receive), base)
         except ClientDisconnect:
@@ -111,7 +111,7 @@ class Door:
         return self._desk.observing.plain(found[1].decode("latin-1"), time, float(said.result))
 
 
-def _origin(scope: Scope) -> str:
+def origin(scope: Scope) -> str:
     """How the client called us."""
     host = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"host"), "")
     if not re.fullmatch(r"[A-Za-z0-9._~\-\[\]:]{1,255}", host):
