@@ -28,6 +28,7 @@ from citytwin.api import (
     stream,
     version,
 )
+from citytwin.api.grafana.door import Door as Grafana
 from citytwin.api.house import House
 from citytwin.api.influx import Influx
 from citytwin.api.live import Live
@@ -87,6 +88,8 @@ def app(house: House) -> ASGIApp:
     doors.append(Path("/api/live", Live(house)))
     features = Features(house)
     doors += [Path("/ogc", features), Path("/ogc/{path:path}", features)]
+    boards = Grafana(house)
+    doors += [Path("/grafana", boards), Path("/grafana/{path:path}", boards)]
     points = Influx(house)
     doors += [Path(path, points) for path in influx.PATHS]
     first, *others = paths  # the door that is knocked at most often
