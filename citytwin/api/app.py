@@ -37,6 +37,7 @@ from citytwin.api.problems import Problems
 from citytwin.api.route import Place, Route
 from citytwin.api.site import Site
 from citytwin.api.sta.door import Door
+from citytwin.api.websub import Announced, WebSub
 
 # readings come first: theirs is the route that is asked most often
 ROUTES: tuple[Route, ...] = openapi.routes(
@@ -90,11 +91,12 @@ def app(house: House) -> ASGIApp:
     doors += [Path("/ogc", features), Path("/ogc/{path:path}", features)]
     boards = Grafana(house)
     doors += [Path("/grafana", boards), Path("/grafana/{path:path}", boards)]
+    doors.append(Path("/websub", WebSub(house)))
     points = Influx(house)
     doors += [Path(path, points) for path in influx.PATHS]
     first, *others = paths  # the door that is knocked at most often
     router = Router([first, *doors, *others, Path("/{path:path}", Site(house))], redirect_slashes=False)
-    return Guarded(Problems(router))
+    return Guarded(Announced(Problems(router)))
 
 
 class Guarded:
