@@ -91,6 +91,8 @@ class WebSub:
         url = given["hub.topic"]
         if not url.startswith(base + "/"):
             raise NotFound("the topic is not of this place", f"an address that begins with {base}/", "hub.topic")
+        if not url.isascii() or any(c <= " " or c in '<>"\x7f' for c in url):  # it stands in a header of every delivery
+            raise BadRequest("the topic has characters that no address has", "percent-encode them", "hub.topic")
         secret = given.get("hub.secret", "")
         if len(secret.encode()) >= SECRET:
             raise BadRequest("the secret is too long", f"fewer than {SECRET} bytes", "hub.secret")

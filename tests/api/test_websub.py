@@ -420,11 +420,14 @@ def test_observations_of_a_datastream_are_told_as_the_service_has_them(
         ({"hub.topic": "http://testville/api/readings.doc"}, 404, "form"),
         ({"hub.topic": "http://testville/sta/v1.1/Datastreams('nobody')/Observations"}, 404, "nobody"),
         (
-            {"hub.topic": f"http://testville/sta/v1.1/Datastreams('{LAMP}')/Observations?$filter=result gt"},
+            {"hub.topic": f"http://testville/sta/v1.1/Datastreams('{LAMP}')/Observations?$filter=result%20gt"},
             400,
             "expected",
         ),
         ({"hub.topic": f"http://testville/sta/v1.1/Datastreams('{LAMP}')/Observations?$top=5"}, 400, "$top"),
+        ({"hub.topic": "http://testville/api/newest?assets=水"}, 400, "percent-encode"),
+        ({"hub.topic": "http://testville/api/newest?assets=a\r\nX: y"}, 400, "percent-encode"),
+        ({"hub.topic": 'http://testville/api/newest?assets=a>; rel="x"'}, 400, "percent-encode"),
         ({"hub.secret": "x" * 200}, 400, "200"),
         ({"hub.lease_seconds": "long"}, 400, "seconds"),
     ],
@@ -547,6 +550,12 @@ def test_a_server_that_trickles_is_cut_off() -> None:
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(BadRequest):
         reach.parsed(url)
+
+
+def test_a_network_that_is_none_is_refused_by_the_command(command: Callable[..., Any], tmp_path: Path) -> None:
+    done = command("serve", "--home", str(tmp_path / "home"), "--callback-network", "10.0.0.1/8")
+    assert done.returncode == 2
+    assert "10.0.0.1/8 is not a network" in done.stderr
 
 
 def test_over_the_network_and_over_kill_9(
