@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 
@@ -10,7 +11,8 @@ from pathlib import Path
 class Settings:
     """Where the city lives and how it is served.
 
-    `demo_days` None leaves it to the city; `packs` are folders of packs beside those shipped; `more` are packs beside those the city names.
+    `demo_days` None leaves it to the city; `packs` are folders of packs beside those shipped; `more` are packs beside those the city names;
+    `callback_networks` are networks beside the public internet in which subscribers may be called.
     """
 
     home: Path
@@ -22,3 +24,4 @@ class Settings:
     more: tuple[str, ...] = ()
     memory: str = "4GB"
     threads: int = 0
+    callback_networks: tuple[IPv4Network | IPv6Network, ...] = ()

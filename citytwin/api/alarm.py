@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -158,6 +158,18 @@ def of_asset(house: House, asset: str, limit: int) -> list[AlarmItem]:
     """The newest alarms of one asset."""
     sql = f"{_SELECT} WHERE m.asset_id = $asset ORDER BY age, rank, alarm LIMIT {limit:d}"
     return [_item(house, r) for r in house.rows(sql, {"asset": asset})]
+
+
+def within(
+    house: House, since: datetime, until: datetime, only: Mapping[str, Sequence[str]], limit: int
+) -> list[AlarmItem]:
+    """The newest alarms that were open at some time of a span; `only` names levels, rules, assets or states to keep to."""
+    columns = {"level": "m.level", "rule": "m.rule", "asset": "m.asset_id", "state": "m.state"}
+    parts = [f"{columns[name]} IN (SELECT unnest(${name}))" for name in only]
+    clause = " AND ".join(["m.since < $until", "(m.cleared IS NULL OR m.cleared >= $since)", *parts])
+    params = {"since": since, "until": until, **{name: list(kept) for name, kept in only.items()}}
+    sql = f"{_SELECT} WHERE {clause} ORDER BY age, rank, alarm LIMIT {limit:d}"
+    return [_item(house, r) for r in house.rows(sql, params)]
 
 
 def alarm(house: House, id: str) -> AlarmItem:

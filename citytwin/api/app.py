@@ -28,14 +28,17 @@ from citytwin.api import (
     stream,
     version,
 )
+from citytwin.api.grafana.door import Door as Grafana
 from citytwin.api.house import House
 from citytwin.api.influx import Influx
 from citytwin.api.live import Live
+from citytwin.api.ogc.door import Door as Features
 from citytwin.api.problems import Problems
 from citytwin.api.quick import Quick
 from citytwin.api.route import Place, Route
 from citytwin.api.site import Site
 from citytwin.api.sta.door import Door
+from citytwin.api.websub import Announced, WebSub
 
 # readings come first: theirs is the route that is asked most often
 ROUTES: tuple[Route, ...] = openapi.routes(
@@ -85,11 +88,16 @@ def app(house: House) -> ASGIApp:
     sensing = Door(house, "/sta/v1.1")
     doors = [Path("/sta/v1.1", sensing), Path("/sta/v1.1/{path:path}", sensing)]
     doors.append(Path("/api/live", Live(house)))
+    features = Features(house)
+    doors += [Path("/ogc", features), Path("/ogc/{path:path}", features)]
+    boards = Grafana(house)
+    doors += [Path("/grafana", boards), Path("/grafana/{path:path}", boards)]
+    doors.append(Path("/websub", WebSub(house)))
     points = Influx(house)
     doors += [Path(path, points) for path in influx.PATHS]
     first, *others = paths  # the door that is knocked at most often
     router = Router([first, *doors, *others, Path("/{path:path}", Site(house))], redirect_slashes=False)
-    return Quick(house, [sensing], lambda inner: Guarded(Problems(inner)), router)
+    return Quick(house, [sensing], lambda inner: Guarded(Announced(Problems(inner))), router)
 
 
 class Guarded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ import pyarrow as pa
 from citytwin.engine import track
 from citytwin.engine.hub import Hub
 from citytwin.engine.ingest import Intake
+from citytwin.engine.reach import Network
 from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadRequest, StoreFailed
@@ -44,6 +45,8 @@ class House:
     """Bytes of a document or an attachment."""
     threads: int = 16
     """Requests that are worked on at once; the others wait their turn."""
+    callback_networks: tuple[Network, ...] = ()
+    """Networks beside the public internet in which subscribers may be called."""
     fresh_s: float = 3.0
     """For how long the standing of the targets is told again without computing it anew."""
     born: float = field(default_factory=time.monotonic)
@@ -51,6 +54,8 @@ class House:
     readers: anyio.CapacityLimiter = field(init=False, repr=False)
     """Documents read at once: each in a process of its own, which may need hundreds of megabytes."""
     hub: Hub = field(init=False, repr=False)
+    at_stop: list[Callable[[], None]] = field(init=False, repr=False, default_factory=list)
+    """What else is to end before the store is closed."""
     stopping: threading.Event = field(init=False, repr=False, default_factory=threading.Event)
     _standing: dict[date, tuple[float, tuple[Plan, ...], list[Progress]]] = field(
         init=False, repr=False, default_factory=dict
@@ -66,6 +71,8 @@ class House:
         """Let those go who listen, so that the server can end."""
         self.stopping.set()
         self.hub.wake()
+        for end in self.at_stop:
+            end()
 
     def fetch(
         self, sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, pa.Table] | None = None

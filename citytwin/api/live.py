@@ -43,13 +43,14 @@ class Newest(msgspec.Struct, frozen=True):
     quality: list[int]
 
 
-def _choice(query: LiveQuery) -> Choice:
+def choice(query: LiveQuery) -> Choice:
+    """The streams that a query names."""
     return Choice(*(frozenset(filter(None, text.split(","))) for text in (query.streams, query.assets, query.types)))
 
 
 def newest(house: House, query: LiveQuery) -> Newest:
     """The last reading of any set of streams"""
-    return _newest(house, _choice(query))
+    return _newest(house, choice(query))
 
 
 def _newest(house: House, choice: Choice) -> Newest:
@@ -84,7 +85,7 @@ class Live:
             told, headers = problem(e, scope["path"])
             await Response(msgspec.json.encode(told), told.status, headers, MEDIA)(scope, receive, send)
             return
-        await self._tell(_choice(query), receive, send)
+        await self._tell(choice(query), receive, send)
 
     async def _tell(self, choice: Choice, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()

@@ -37,7 +37,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 def listed(items: Iterable[tuple[int, T]], query: Paged) -> Page[T]:
     """A page of a declared list. Each item comes with its place in the whole list, which no filter changes."""
     found = list(items)
-    after = _keys(query.cursor, (int,))[0] if query.cursor else -1
+    after = read(query.cursor, (int,))[0] if query.cursor else -1
     rest = [(n, item) for n, item in found if n > after]
     shown = rest[: query.limit]
     more = write((shown[-1][0],)) if len(rest) > len(shown) else None
@@ -55,7 +55,7 @@ def fetched(
 ) -> Page[T]:
     """A page of the rows of `sql`, ordered by its columns `keys`, which together are unique."""
     total = house.rows(f"SELECT count(*) AS n FROM ({sql}) AS m", params, tables)[0]["n"]
-    named = {f"after_{name}": key for name, key in zip(keys, _keys(query.cursor, tuple(keys.values())), strict=False)}
+    named = {f"after_{name}": key for name, key in zip(keys, read(query.cursor, tuple(keys.values())), strict=False)}
     after = f"WHERE ({', '.join(keys)}) > ({', '.join(f'${name}' for name in named)})" if named else ""
     found = house.rows(
         f"SELECT * FROM ({sql}) AS m {after} ORDER BY {', '.join(keys)} LIMIT {query.limit + 1:d}",
@@ -72,7 +72,8 @@ def write(keys: tuple[str | int, ...]) -> str:
     return urlsafe_b64encode(msgspec.json.encode(keys)).decode().rstrip("=")
 
 
-def _keys(cursor: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
+def read(cursor: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
+    """The keys in a cursor; none in an empty one. Raises BadRequest."""
     if not cursor:
         return ()
     try:

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from citytwin.api.house import House
@@ -75,6 +76,15 @@ def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             help="a pack beside those the city names; may be repeated",
         )
         p.add_argument("--memory", default="4GB", help="most memory of the store (default: 4GB)")
+        p.add_argument(
+            "--callback-network",
+            dest="callback_networks",
+            type=_network,
+            action="append",
+            default=[],
+            metavar="NET",
+            help="a network beside the public internet in which subscribers (WebSub) may be called, such as 10.0.0.0/8; may be repeated",
+        )
         p.add_argument("--threads", type=int, default=0, help="threads of the store (default: all cores)")
         p.set_defaults(action=serve)
 
@@ -93,6 +103,13 @@ def _days(text: str) -> float:
     return days
 
 
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError as e:
+        raise argparse.ArgumentTypeError(f"{text} is not a network ({e}); such as 10.0.0.0/8 or 127.0.0.1") from None
+
+
 def settings(given: argparse.Namespace) -> Settings:
     """The settings a command line stands for."""
     return Settings(
@@ -105,6 +122,7 @@ def settings(given: argparse.Namespace) -> Settings:
         tuple(given.more),
         given.memory,
         given.threads,
+        tuple(given.callback_networks),
     )
 
 
@@ -130,7 +148,14 @@ def serve(given: argparse.Namespace) -> int:
         schedule.start()
 
     try:
-        serve_house(House(twin, intake, simulator, demo=home.player is not None), chosen.host, chosen.port, ready)
+        house = House(
+            twin,
+            intake,
+            simulator,
+            demo=home.player is not None,
+            callback_networks=chosen.callback_networks,
+        )
+        serve_house(house, chosen.host, chosen.port, ready)
     finally:
         stop_serving(chosen.home)
         schedule.close()

@@ -88,3 +88,7 @@ CREATE TABLE IF NOT EXISTS observation_row (
   id VARCHAR NOT NULL, key INTEGER NOT NULL, slot TIMESTAMPTZ NOT NULL, time TIMESTAMPTZ NOT NULL, until TIMESTAMPTZ NOT NULL, result_time TIMESTAMPTZ, number DOUBLE,
   string VARCHAR, boolean BOOLEAN, object VARCHAR, quality VARCHAR, valid_since TIMESTAMPTZ, valid_until TIMESTAMPTZ, properties VARCHAR, feature VARCHAR,
   stands BOOLEAN NOT NULL, recorded TIMESTAMPTZ NOT NULL, ended TIMESTAMPTZ);
+-- Who is told of what is new (WebSub): the callback, how deliveries are signed, until when, and how far it has been told (batch, stream, time).
+CREATE TABLE IF NOT EXISTS websub_row (
+  callback VARCHAR NOT NULL, topic VARCHAR NOT NULL, hub VARCHAR NOT NULL, secret VARCHAR NOT NULL, expires TIMESTAMPTZ NOT NULL, batch BIGINT NOT NULL,
+  stream VARCHAR NOT NULL, time TIMESTAMPTZ NOT NULL, PRIMARY KEY (callback, topic));

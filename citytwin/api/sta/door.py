@@ -43,7 +43,7 @@ class Door:
         self._desk = Desk(house)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        base = _origin(scope) + self.prefix
+        base = origin(scope) + self.prefix
         try:
             reply = await self._reply(Call(scope, receive), base)
         except ClientDisconnect:
@@ -109,7 +109,7 @@ class Door:
         id = self._desk.observing.plain(found[1].decode("latin-1"), time, float(said.result), told)
         if id is None:
             return None
-        link = f"{_origin(scope)}{self.prefix}/Observations('{id}')"
+        link = f"{origin(scope)}{self.prefix}/Observations('{id}')"
         head = [
             (b"content-type", JSON.encode()),
             (b"cache-control", b"no-cache"),
@@ -119,7 +119,7 @@ class Door:
         return head, msgspec.json.encode({"@iot.id": id, "@iot.selfLink": link})
 
 
-def _origin(scope: Scope) -> str:
+def origin(scope: Scope) -> str:
     """How the client called us."""
     host = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"host"), "")
     if not re.fullmatch(r"[A-Za-z0-9._~\-\[\]:]{1,255}", host):
