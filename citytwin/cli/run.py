@@ -21,6 +21,7 @@ from citytwin.settings import Settings
 LOOK_S = 2
 DEMO_S = 60
 TRACK_S = 900
+HEALTH_S = 60
 
 
 def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -121,7 +122,9 @@ def serve(given: argparse.Namespace) -> int:
     intake = Intake(twin)
     simulator = Simulator(twin)
     schedule = Schedule(twin.clock)
+    house = House(twin, intake, simulator, demo=home.player is not None)
     _keep_up(schedule, home, simulator)
+    schedule.add("health", timedelta(seconds=HEALTH_S), lambda _: house.health(), timedelta(seconds=10))
     screen = status.screen(twin, twin.clock.now())
 
     def ready(url: str) -> None:
@@ -130,7 +133,7 @@ def serve(given: argparse.Namespace) -> int:
         schedule.start()
 
     try:
-        serve_house(House(twin, intake, simulator, demo=home.player is not None), chosen.host, chosen.port, ready)
+        serve_house(house, chosen.host, chosen.port, ready)
     finally:
         stop_serving(chosen.home)
         schedule.close()
