@@ -246,7 +246,7 @@ def _item(row: dict[str, Any]) -> dict[str, Any]:
         "source": row["source"] or "",
         "asset_streams": row["asset_streams"],
         "asset_silent": row["asset_silent"],
-        "advice": advice(row["state"], row["asset_streams"], row["asset_silent"], row["source_down"]),
+        "advice": advice(row["state"], row["asset_down"], row["source_down"]),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,11 @@ import pyarrow.compute as pc
 
 from citytwin.engine import period
 from citytwin.engine.twin import Twin, rows
+from citytwin.kernel.errors import StoreFailed
 from citytwin.kernel.title import Title
 from citytwin.science import cadence as formula
 
+log = logging.getLogger("citytwin.health")
 TIME = pa.timestamp("us", tz="UTC")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 DAYS = 30
@@ -81,8 +84,8 @@ class Health:
     """All streams at one moment, one row each, and the counts of their days.
 
     `streams` has key, stream, asset_id, stream_type, kind (the stream type; of what clients registered only `open`), pack, cadence_s, estimated, last, age_s, state, hour, day, month (completeness), n (readings lately),
-    flagged, delay, delay_p95, gaps, longest, jitter, unchanged, source, whether all streams of the source are silent (source_down), and how many
-    streams its asset has and how many of these are silent. `days` are the beginnings of the last 30 days; `count` and `due` (streams × days)
+    flagged, delay, delay_p95, gaps, longest, jitter, unchanged, source, whether it is silent and nothing has come since from its asset, from its source (asset_down,
+    source_down), and how many streams its asset has and how many of these are silent. `days` are the beginnings of the last 30 days; `count` and `due` (streams × days)
     are the readings fit for use and those expected.
     """
 
@@ -150,7 +153,10 @@ class Examiner:
     def examine(self, now: datetime) -> Health:
         """How all streams stand. Brings the roll-ups up first, then reads them, and the readings of the last day once."""
         twin, store = self.twin, self.twin.store
-        store.roll()
+        try:
+            store.roll()
+        except StoreFailed as e:  # the disk is full, or read-only: what is on record can be told all the same
+            log.warning("the roll-ups are not up to date: %s", e)
         found = store.fetch(_STREAMS)
         key = found["key"].to_numpy()
         n = len(key)
@@ -168,10 +174,15 @@ class Examiner:
         hour_length, day_length = _lengths(hours, first, moment), _lengths(days, first, moment)
         state = formula.states(age, rhythm)
         lately, whence, sources = self._lately(key, rhythm, first, last, now)
-        down = np.isin(state, [formula.STATES.index("silent")])
+        silent = state == formula.STATES.index("silent")
         assets, of_asset = _codes(found["asset_id"])
-        total = np.bincount(of_asset, minlength=assets)[of_asset] if n else np.array([], int)
-        quiet = np.bincount(of_asset, weights=down, minlength=assets)[of_asset] if n else np.array([], int)
+        total = np.bincount(of_asset, minlength=len(assets))[of_asset]
+        quiet = np.bincount(of_asset, weights=silent, minlength=len(assets))[of_asset]
+        senders, of_sender = _codes(pa.chunked_array([pa.array([w or "" for w in whence], pa.string())]))
+        pairs = np.unique(np.column_stack([of_sender, of_asset])[silent], axis=0)
+        several = (np.bincount(pairs[:, 0], minlength=len(senders)) > 1)[of_sender]
+        named = np.array([s != "" for s in senders], bool)[of_sender]
+        source_down = silent & several & named & _quiet_together(of_sender, len(senders), last, rhythm)
         open_gap = np.minimum(age, _window_s(rhythm))
         trailing = np.nan_to_num(open_gap) > formula.GAP * rhythm
         kinds = found["stream_type"].to_pylist()
@@ -195,7 +206,8 @@ class Examiner:
             "source": pa.array(whence, pa.string()),
             "asset_streams": pa.array(total.astype(np.int64)),
             "asset_silent": pa.array(quiet.astype(np.int64)),
-            "source_down": pa.array(_all_down(whence, down)),
+            "asset_down": pa.array(silent & _quiet_together(of_asset, len(assets), last, rhythm)),
+            "source_down": pa.array(source_down),
         }
         table = pa.table({**{c: found[c] for c in ("key", "stream", "asset_id", "stream_type")}, **columns})
         due = formula.expected(day_length, rhythm[:, None])
@@ -319,9 +331,9 @@ class Examiner:
         coded = pa.array(near.batch, pa.int64()).dictionary_encode()
         told = self.twin.store.fetch(_BATCHES, tables={"wanted": pa.table({"batch": coded.dictionary})})
         of = np.searchsorted(told["batch"].to_numpy(), coded.dictionary.to_numpy())[coded.indices.to_numpy()]
-        names, code = np.unique(np.array(told["source"].to_pylist(), object).astype(str), return_inverse=True)
+        names, code = _codes(told["source"])
         recorded = told["recorded"].cast(TIME).cast(pa.int64()).to_numpy()
-        return (recorded[of] - near.us) / 1e6, code[of], [str(s) for s in names]
+        return (recorded[of] - near.us) / 1e6, code[of], names
 
     def _look_up(self, key: np.ndarray, last: np.ndarray, at: np.ndarray, whence: list[str | None]) -> None:
         """Who sent the last reading of streams that were quiet for longer than their window."""
@@ -360,42 +372,39 @@ def gaps(twin: Twin, key: int, cadence_s: float, first: datetime, now: datetime)
     return [(r["begin"], r["end"]) for r in rows(twin.store.fetch(_GAPS, asked))] if since < now else []
 
 
-def advice(state: str, streams: int, down: int, source_down: bool) -> Title | None:
-    """Where to look first. What fails together has one cause: a source with all its streams, an asset with all of its own, or one sensor."""
-    if state == "silent" and source_down:
-        return Title(
-            "该来源的数据流全部中断：先查网关、接口或平台间链路。",
-            "All streams of this source are silent: look at the gateway or the link between the systems first.",
-        )
-    if state == "silent" and down == streams and streams > 1:
-        return Title(
-            "该设施的数据流全部中断：查供电、通信模块与卡费，必要时派人到现场。",
-            "All streams of this asset are silent: check power, modem and its contract, and send somebody if need be.",
-        )
-    if state == "silent":
-        return Title(
-            "同一设施的其他数据流正常：查该传感器、其接线与采集通道。"
-            if streams > 1
-            else "查该设备的供电与通信，必要时派人到现场。",
-            "The asset's other streams report: check this sensor, its wiring and its channel."
-            if streams > 1
-            else "Check the power and the link of the device, and send somebody if need be.",
-        )
-    if state == "late":
-        return Title(
-            "已缺一次以上读数：再等一个周期，仍无数据则按中断处理。",
-            "More than one reading is missing: wait for one more, then treat it as silent.",
-        )
-    if state == "never":
-        return Title(
-            "已登记而从未上报：核对设备编号与地址，或取消登记。",
-            "Registered, and never reported: check its id and the address it sends to, or take it off the register.",
-        )
-    if state == "unknown":
-        return Title(
-            "看不出固定间隔：如应定时上报，请在业务包中声明间隔。",
-            "No regular interval shows: if it should report regularly, declare its cadence in a pack.",
-        )
+def advice(state: str, asset_down: bool, source_down: bool) -> Title | None:
+    """Where to look first. What fails together has one cause: a source with all it sends, an asset with all its streams, or one sensor."""
+    match state:
+        case "silent" if source_down:
+            return Title(
+                "此后该来源没有任何数据：先查网关、接口或平台间链路。",
+                "Nothing has come from this source since: look at the gateway or the link between the systems first.",
+            )
+        case "silent" if asset_down:
+            return Title(
+                "此后该设施没有任何数据：查供电、通信模块与卡费，必要时派人到现场。",
+                "Nothing has come from this asset since: check power, modem and its contract, and send somebody if need be.",
+            )
+        case "silent":
+            return Title(
+                "此后该设施的其他数据流仍在上报：查该传感器、其接线与采集通道。",
+                "Other streams of this asset have reported since: check this sensor, its wiring and its channel.",
+            )
+        case "late":
+            return Title(
+                "已缺一次以上读数：再等一个周期，仍无数据则按中断处理。",
+                "More than one reading is missing: wait for one more, then treat it as silent.",
+            )
+        case "never":
+            return Title(
+                "已登记而从未上报：核对设备编号与地址，或取消登记。",
+                "Registered, and never reported: check its id and the address it sends to, or take it off the register.",
+            )
+        case "unknown":
+            return Title(
+                "看不出固定间隔：如应定时上报，请在业务包中声明间隔。",
+                "No regular interval shows: if it should report regularly, declare its cadence in a pack.",
+            )
     return None
 
 
@@ -442,19 +451,20 @@ def _placed(table: pa.Table, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return place[key[known]], known
 
 
-def _codes(column: pa.ChunkedArray) -> tuple[int, np.ndarray]:
-    coded = pc.dictionary_encode(column.combine_chunks())
-    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    return len(coded.dictionary), coded.indices.to_numpy()
+def _codes(column: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
+    """The distinct texts of a column, and the place of each row's among them."""
+    coded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    coded = pa.concat_arrays(coded.chunks) if isinstance(coded, pa.ChunkedArray) else coded
+    return coded.dictionary.to_pylist(), coded.indices.to_numpy()
 
 
-def _all_down(whence: Sequence[str | None], down: np.ndarray) -> np.ndarray:
-    """Which streams come from a named source that has several, all of them silent."""
-    names = np.array([w or "" for w in whence], object).astype(str)
-    listed, of = np.unique(names, return_inverse=True)
-    many, quiet = np.bincount(of, minlength=len(listed)), np.bincount(of, weights=down, minlength=len(listed))
-    lost: np.ndarray = ((many > 1) & (quiet == many) & (listed != ""))[of] if len(names) else np.zeros(0, bool)
-    return lost
+def _quiet_together(of: np.ndarray, n: int, last: np.ndarray, rhythm: np.ndarray) -> np.ndarray:
+    """Whether nothing of a stream's group (0 to n - 1) has come since the stream fell silent: had the group failed as one, no other could be a cadence ahead."""
+    newest = np.full(n, -np.inf)
+    np.fmax.at(newest, of, last)
+    with np.errstate(invalid="ignore"):
+        quiet: np.ndarray = newest[of] <= last + np.fmax(formula.GAP * rhythm, 1.0)
+    return quiet
 
 
 def _floats(column: pa.ChunkedArray) -> np.ndarray:

@@ -12,7 +12,7 @@ export const healthWords = {
   streams_wrong: { zh: "现在的问题", en: "Wrong now" },
   all_fresh: { zh: "所有数据流都按时上报", en: "Every stream reports in time" },
   completeness: { zh: "完整率", en: "Completeness" },
-  completeness_hour: { zh: "上一小时完整率", en: "Complete, last hour" },
+  completeness_hour: { zh: "上一小时", en: "last hour" },
   completeness_day: { zh: "24 小时完整率", en: "Complete, 24 h" },
   completeness_month: { zh: "30 天完整率", en: "Complete, 30 d" },
   completeness_30: { zh: "近 30 天每日完整率", en: "Completeness of each of the last 30 days" },
