@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from citytwin.engine import health, load, measure, register
@@ -74,7 +74,7 @@ VALUE = st.tuples(st.sampled_from([1.0, 1.0, 2.5]), st.sampled_from([1, 1, 1, 2,
 STEP = st.tuples(st.lists(SPAN, min_size=1, max_size=3), st.lists(VALUE, min_size=1, max_size=4), st.integers(0, 90))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(steps=st.lists(STEP, min_size=1, max_size=6))
 def test_health_against_plain_python_over_the_readings_that_stand(pack: Path, steps: list[Any]) -> None:
     clock = FixedClock(NOW - timedelta(minutes=90))
