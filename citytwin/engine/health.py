@@ -30,6 +30,9 @@ WINDOW = timedelta(hours=26)
 WORST = ("silent", "late", "unknown", "never", "fresh")
 """States, what needs somebody first."""
 
+FEW = 16
+"""Sources up to which it is cheaper to pick out the readings of each than to sort those of all."""
+
 _STREAMS = """
   SELECT s.key, s.stream, s.asset_id, s.stream_type, CAST(k.cadence_s AS DOUBLE) AS cadence_s
   FROM stream_row AS s LEFT JOIN stream_kind AS k ON k.stream_type = s.stream_type
@@ -251,12 +254,13 @@ class Examiner:
             extra = self.twin.store.fetch(_MORE_NEAR, {"now": now}, {"wanted": wanted})
             told = pa.concat_tables([told, extra], promote_options="default")
         of, us = place[told["key"].to_numpy()], told["time"].cast(TIME).cast(pa.int64()).to_numpy()
-        order = _order(of, us)
-        of, us, chosen = of[order], us[order], pa.array(order)
+        if not _ordered(of, us):
+            order = np.lexsort((us, of))
+            of, us, told = of[order], us[order], told.take(pa.array(order))
         leads = np.append(True, of[1:] != of[:-1])[: len(of)]
         before = np.append(0, us[:-1])[: len(us)]
         before[leads] = (since_s[of[leads]] * 1e6).astype(np.int64)
-        rest = [told[c].take(chosen).to_numpy() for c in ("value", "quality", "batch")]
+        rest = [told[c].to_numpy() for c in ("value", "quality", "batch")]
         return Near(of, us, (us - before) / 1e6, leads, *rest)
 
     def _counts(self, step: str, starts: Sequence[datetime], place: np.ndarray, n: int) -> np.ndarray:
@@ -353,10 +357,14 @@ def _of_sources(sent: Sequence[tuple[np.ndarray, ...]], names: Sequence[str]) ->
     if not sent:
         return ()
     of, delay, flagged = (np.concatenate(c) for c in zip(*sent, strict=True))
-    listed, merged = np.unique(np.array(names, object).astype(str), return_inverse=True)
+    listed, merged = np.unique(np.array(names), return_inverse=True)
     of = merged[of] if len(of) else of.astype(np.int64)
     count = np.bincount(of, minlength=len(listed))
-    late = formula.quantiles(of, delay, (0.5, 0.95), len(listed))
+    late = (
+        np.array([np.quantile(delay[of == i], (0.5, 0.95)) for i in range(len(listed))])
+        if 0 < len(listed) <= FEW
+        else formula.quantiles(of, delay, (0.5, 0.95), len(listed))
+    )
     bad = np.bincount(of, flagged, minlength=len(listed))
     return tuple(
         {"source": str(s), "readings": int(count[i]), "flagged": _share(bad[i], count[i]),
@@ -433,14 +441,10 @@ def _lengths(starts: Sequence[datetime], first: np.ndarray, until: float) -> np.
     return np.where(np.isnan(first)[:, None], 0.0, np.maximum(length, 0.0))
 
 
-def _order(of: np.ndarray, us: np.ndarray) -> np.ndarray:
-    """The order by stream, then time. As one number each, readings that lie sorted on disk are put in order in one pass."""
-    if not len(of):
-        return of
-    least, most = int(us.min()), int(us.max())
-    if (int(of.max()) + 1) * (most - least + 1) < 2**62:
-        return np.argsort(of * (most - least + 1) + (us - least), kind="stable")
-    return np.lexsort((us, of))
+def _ordered(of: np.ndarray, us: np.ndarray) -> bool:
+    """Whether rows are in the order of stream and time already, as those are that lie sorted on disk."""
+    step = np.diff(of)
+    return bool(((step > 0) | ((step == 0) & (np.diff(us) >= 0))).all())
 
 
 def _placed(table: pa.Table, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
