@@ -86,10 +86,10 @@ class Tally:
 class Health:
     """All streams at one moment, one row each, and the counts of their days.
 
-    `streams` has key, stream, asset_id, stream_type, kind (the stream type; of what clients registered only `open`), pack, cadence_s, estimated, last, age_s, state, hour, day, month (completeness), n (readings lately),
-    flagged, delay, delay_p95, gaps, longest, jitter, unchanged, source, whether it is silent and nothing has come since from its asset, from its source (asset_down,
-    source_down), and how many streams its asset has and how many of these are silent. `days` are the beginnings of the last 30 days; `count` and `due` (streams × days)
-    are the readings fit for use and those expected.
+    `streams` has key, stream, asset_id, stream_type, kind (the stream type; `open` for all that clients registered), pack, cadence_s, estimated, first,
+    last, age_s, state; hour, day and month (completeness); of its window n, flagged, delay, delay_p95, gaps, longest, jitter, unchanged; source; whether it is
+    silent and nothing has come since from its asset or its source (asset_down, source_down); how many streams its asset has, and how many of
+    these are silent. `days` are the beginnings of the last 30 days; `count` and `due` (streams × days) the readings fit for use and those expected.
     """
 
     now: datetime
@@ -148,10 +148,11 @@ class Near:
 
 @dataclass
 class Examiner:
-    """Looks at all streams of a city. It remembers whence silent streams came: that does not change, and is dear to look up."""
+    """Looks at all streams of a city. It remembers whence silent streams came and what cadence they showed: that is dear to look up, and stays until they report."""
 
     twin: Twin
     _source: dict[int, tuple[int, str]] = field(default_factory=dict)
+    _cadence: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def examine(self, now: datetime) -> Health:
         """How all streams stand. Brings the roll-ups up first, then reads them, and the readings of the last day once."""
@@ -169,7 +170,7 @@ class Examiner:
         declared = _floats(found["cadence_s"])
         rhythm = np.where(declared > 0, declared, np.nan)
         estimated = np.isnan(rhythm) & np.isfinite(last)
-        rhythm[estimated] = self._estimate(key[estimated], last[estimated], now)
+        rhythm[estimated] = self._shown_cadence(key[estimated], last[estimated], now)
         moment = now.timestamp()
         age = moment - last
         hours, days = _starts(now, HOUR, 25, twin.city.zone), _starts(now, DAY, DAYS, twin.city.zone)
@@ -227,6 +228,15 @@ class Examiner:
             first[at] = np.fmin(first[at], _seconds(table["since"])[kept])
             last[at] = np.fmax(last[at], _seconds(table["until"])[kept])
         return first, last
+
+    def _shown_cadence(self, key: np.ndarray, last: np.ndarray, now: datetime) -> np.ndarray:
+        """The cadences that streams show which declare none; those that did not report since the last look are remembered."""
+        known, seen = self._cadence, zip(key.tolist(), last.tolist(), strict=True)
+        new = np.array([i for i, (k, at) in enumerate(seen) if known.get(k, (0.0, 0.0))[0] != at], int)
+        if len(new):
+            found = self._estimate(key[new], last[new], now)
+            known.update({int(key[i]): (float(last[i]), float(c)) for i, c in zip(new, found, strict=True)})
+        return np.array([known[k][1] for k in key.tolist()], float)
 
     def _estimate(self, key: np.ndarray, last: np.ndarray, now: datetime) -> np.ndarray:
         """The cadences that the newest readings of these streams show: those of their last hour; where these are too few, of their last day, 30 days."""
