@@ -10,6 +10,7 @@ import msgspec
 
 import citytwin
 from citytwin.api import alarm, run
+from citytwin.api.health import StateCounts
 from citytwin.api.house import House
 from citytwin.api.indicator import IndicatorItem, described
 from citytwin.api.page import Page, Paged, listed
@@ -28,13 +29,14 @@ from citytwin.kernel.units import quantities as vocabulary
 
 
 class Health(msgspec.Struct, frozen=True):
-    """That the city is served."""
+    """That the city is served. `streams` is how they all stood when somebody last looked (`/api/health/summary`); no answer waits for it."""
 
     status: Literal["ok"]
     version: str
     city: str
     now: datetime
     uptime_s: float
+    streams: StateCounts | None
 
 
 class CityItem(msgspec.Struct, frozen=True):
@@ -190,7 +192,9 @@ class AsOf(Query, frozen=True, kw_only=True):
 async def health(house: House) -> Health:
     """Whether the city is served"""
     uptime = round(time.monotonic() - house.born, 3)
-    return Health("ok", citytwin.__version__, house.twin.city.id, house.now(), uptime)
+    seen = house.health_known()
+    streams = StateCounts(**seen.tally().states) if seen else None
+    return Health("ok", citytwin.__version__, house.twin.city.id, house.now(), uptime, streams)
 
 
 def city(house: House) -> CityItem:

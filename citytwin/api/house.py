@@ -15,6 +15,7 @@ import anyio
 import pyarrow as pa
 
 from citytwin.engine import track
+from citytwin.engine.health import Examiner, Health
 from citytwin.engine.hub import Hub
 from citytwin.engine.ingest import Intake
 from citytwin.engine.reach import Network
@@ -49,6 +50,8 @@ class House:
     """Networks beside the public internet in which subscribers may be called."""
     fresh_s: float = 3.0
     """For how long the standing of the targets is told again without computing it anew."""
+    health_s: float = 10.0
+    """For how long the health of the streams is told again; longer where looking takes long, so that no more than a tenth of the time goes into it."""
     born: float = field(default_factory=time.monotonic)
     limiter: anyio.CapacityLimiter = field(init=False, repr=False)
     readers: anyio.CapacityLimiter = field(init=False, repr=False)
@@ -61,11 +64,16 @@ class House:
         init=False, repr=False, default_factory=dict
     )
     _standing_turn: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+    _examiner: Examiner = field(init=False, repr=False)
+    _health: tuple[float, Health] | None = field(init=False, repr=False, default=None)
+    """The last look at the streams, and until when it holds."""
+    _health_turn: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.limiter = anyio.CapacityLimiter(self.threads)
         self.readers = anyio.CapacityLimiter(2)
         self.hub = Hub(self.twin.store.watch)
+        self._examiner = Examiner(self.twin)
 
     def stop(self) -> None:
         """Let those go who listen, so that the server can end."""
@@ -111,3 +119,26 @@ class House:
                 del self._standing[next(iter(self._standing))]
             self._standing[day] = (time.monotonic(), plans, found)
             return found
+
+    def health(self) -> Health:
+        """How all streams stand. One looks; those who ask meanwhile are told what was seen last, and only the very first wait."""
+        kept = self._health
+        if kept and time.monotonic() < kept[0]:
+            return kept[1]
+        if not self._health_turn.acquire(blocking=kept is None):
+            assert kept is not None
+            return kept[1]
+        try:
+            if self._health is kept:
+                begin = time.monotonic()
+                found = self._examiner.examine(self.now())
+                end = time.monotonic()
+                self._health = (end + max(self.health_s, 9 * (end - begin)), found)
+            assert self._health is not None
+            return self._health[1]
+        finally:
+            self._health_turn.release()
+
+    def health_known(self) -> Health | None:
+        """The last look at the streams, if there was one."""
+        return self._health[1] if self._health else None

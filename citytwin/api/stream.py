@@ -25,11 +25,10 @@ from citytwin.kernel.observation import Batch, Receipt
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.title import Title
 from citytwin.kernel.units import quantity
+from citytwin.science.cadence import SILENT, SILENT_S
 
 TIME = pa.timestamp("us", tz="UTC")
 DAY = timedelta(days=1)
-QUIET_S = 600
-"""No stream is taken for dead before it has been quiet for so long, however fast it reports."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -152,7 +151,7 @@ def _kinds(house: House, q: str | None) -> pa.Table:
     """Of each stream type: since when its streams must have reported to count as alive, and whether a title of it holds `q`."""
     now = house.now()
     kinds = house.twin.streams
-    since = [now - timedelta(seconds=max(3 * kind.cadence_s, QUIET_S)) for kind in kinds.values()]
+    since = [now - timedelta(seconds=max(SILENT * kind.cadence_s, SILENT_S)) for kind in kinds.values()]
     part = (q or "").lower()
     sought = [part != "" and any(part in t.lower() for t in (k.title.zh, k.title.en)) for k in kinds.values()]
     return pa.table(

@@ -22,6 +22,7 @@ from citytwin.settings import Settings
 LOOK_S = 2
 DEMO_S = 60
 TRACK_S = 900
+HEALTH_S = 60
 
 
 def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -155,6 +156,7 @@ def serve(given: argparse.Namespace) -> int:
             demo=home.player is not None,
             callback_networks=chosen.callback_networks,
         )
+        schedule.add("health", timedelta(seconds=HEALTH_S), lambda _: house.health(), timedelta(seconds=10))
         serve_house(house, chosen.host, chosen.port, ready)
     finally:
         stop_serving(chosen.home)

@@ -18,6 +18,8 @@ from citytwin.kernel.store import Change
 log = logging.getLogger("citytwin.measure")
 TIME = pa.timestamp("us", tz="UTC")
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+READINGS = {"observation", "observation_all", "stream_day", "arrival"}
+"""Views that hold readings of every stream; `stream_day` is made of roll-ups, which are brought up before it is read."""
 
 
 def measure(twin: Twin, until: datetime) -> dict[str, datetime]:
@@ -80,7 +82,7 @@ def ordered(indicators: Iterable[Indicator]) -> list[Indicator]:
 def _touched(twin: Twin, indicator: Indicator, batch: int, seen: datetime | None, until: datetime) -> datetime | None:
     """The earliest reading that came after `batch` into what the indicator reads, or the period that has begun since."""
     streams = [r for r in indicator.reads if r in twin.streams]
-    if {"observation", "observation_all"} & set(indicator.reads):
+    if READINGS & set(indicator.reads):
         streams = list(twin.streams)
     since = None
     if streams:
@@ -107,6 +109,8 @@ def span(twin: Twin, indicator: Indicator, since: datetime, until: datetime) -> 
 
 def evaluate(twin: Twin, indicator: Indicator, since: datetime, until: datetime) -> pa.Table:
     """The indicator's rows over [since, until): asset_id, period, value, without those that have no value."""
+    if "stream_day" in indicator.reads:
+        twin.store.roll()
     result = twin.store.fetch(
         indicator.sql, {k: v for k, v in (("since", since), ("until", until)) if f"${k}" in indicator.sql}
     )

@@ -11,6 +11,7 @@ from citytwin.engine import track
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.plan import Progress
 from citytwin.kernel.stream import StreamType
+from citytwin.science.cadence import SILENT, SILENT_S
 
 STATUSES = ("met", "on_track", "at_risk", "missed", "not_measured")
 LEVELS = ("critical", "high", "medium", "low")
@@ -18,7 +19,7 @@ LEVELS = ("critical", "high", "medium", "low")
 
 def alive(declared: StreamType | None, last: datetime, now: datetime) -> bool:
     """Whether a stream still reports: its last reading is younger than three cadences, or ten minutes."""
-    return declared is not None and (now - last).total_seconds() <= max(3 * declared.cadence_s, 600)
+    return declared is not None and (now - last).total_seconds() <= max(SILENT * declared.cadence_s, SILENT_S)
 
 
 def tally(standings: Sequence[Progress]) -> dict[str, int]:

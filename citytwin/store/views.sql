@@ -18,6 +18,20 @@ CREATE OR REPLACE VIEW observation_hour AS
 CREATE OR REPLACE VIEW observation_day AS
   SELECT s.stream, s.asset_id, s.stream_type, r.period, r.n, r.low, r.high, r.total / r.n AS mean, r.first, r.last
   FROM rollup_day AS r JOIN stream_row AS s ON s.key = r.stream;
+-- Every whole day after a stream's first one, up to yesterday: readings fit for use, and how many its declared cadence makes expected. Streams slower than a day have none.
+CREATE OR REPLACE VIEW stream_day AS
+  SELECT s.stream, s.asset_id, s.stream_type, d.period, coalesce(r.n, 0) AS n, CAST(floor((epoch_us(d.until) - epoch_us(d.period)) / 1e6 / k.cadence_s) AS BIGINT) AS expected
+  FROM (SELECT stream AS key, min(period) AS since FROM rollup_day GROUP BY stream) AS f
+  JOIN stream_row AS s ON s.key = f.key
+  JOIN stream_kind AS k ON k.stream_type = s.stream_type AND k.cadence_s BETWEEN 1 AND 82800
+  JOIN (SELECT g.period, date_trunc('day', g.period + INTERVAL 36 HOUR) AS until
+        FROM (SELECT min(period) AS since, greatest(now(), max(period)) AS until FROM rollup_day) AS a, generate_series(a.since, a.until, INTERVAL 1 DAY) AS g(period)
+        WHERE date_trunc('day', g.period + INTERVAL 36 HOUR) <= a.until) AS d ON d.period > f.since
+  LEFT JOIN rollup_day AS r ON r.stream = f.key AND r.period = d.period
+  WHERE NOT EXISTS (SELECT 1 FROM stream_gone AS x WHERE x.key = s.key);
+CREATE OR REPLACE VIEW arrival AS
+  SELECT s.stream, s.asset_id, s.stream_type, r.time, b.recorded, (epoch_us(b.recorded) - epoch_us(r.time)) / 1e6 AS delay_s
+  FROM reading AS r JOIN stream_row AS s ON s.key = r.stream JOIN batch AS b ON b.batch = r.batch;
 CREATE OR REPLACE VIEW indicator_value AS SELECT indicator, asset_id, period, value FROM indicator_row;
 CREATE OR REPLACE VIEW target_progress AS SELECT * FROM target_progress_row;
 CREATE OR REPLACE VIEW alarm AS

@@ -21,6 +21,9 @@ from tests.api.conftest import DRAFT, Caller, done
 DOCUMENT = openapi.document(ROUTES)
 STREAM = "lamp-1.trial.warmth"
 PAGE = "items total next"
+STANDING = "streams states completeness trend flagged delay_s delay_p95_s days"
+STREAM_HEALTH = """id asset asset_title type title state cadence_s estimated last age_s completeness readings flagged delay_s delay_p95_s gaps
+  longest_gap_s jitter_s unchanged source asset_streams asset_silent advice"""
 STREAM_ITEM = "id asset asset_title type title quantity unit cadence_s latest alive"
 TARGET = """id plan plan_title subject kind comparator value value_max unit qualifier scope baseline deadline lead participants systems
   place measured_by not_measured progress"""
@@ -39,7 +42,19 @@ DRAFT_ITEM = "id plan title number issuer issued file name document version stat
 
 # route, address, what is looked at in the answer, the keys it must have
 EXAMPLES: list[tuple[str, str, str, str]] = [
-    ("/health", "/health", "", "status version city now uptime_s"),
+    ("/health", "/health", "", "status version city now uptime_s streams"),
+    ("/health/summary", "/health/summary", "", "now days total packs types sources"),
+    ("/health/summary", "/health/summary", "total", STANDING),
+    ("/health/summary", "/health/summary", "total.states", "fresh late silent never unknown"),
+    ("/health/summary", "/health/summary", "total.completeness", "hour day month"),
+    ("/health/summary", "/health/summary", "packs.0", f"{STANDING} id title"),
+    ("/health/summary", "/health/summary", "types.0", f"{STANDING} id title pack cadence_s assets"),
+    ("/health/summary", "/health/summary", "sources.0", f"{STANDING} id last readings"),
+    ("/health/streams", "/health/streams?pack=trial&type=trial.warmth&asset=lamp-2&q=LAMP&state=silent,late&sort=delay", "items.0",
+     STREAM_HEALTH),
+    ("/health/streams/{id}", f"/health/streams/{STREAM}", "", f"{STREAM_HEALTH} days gaps_total longest_gaps"),
+    ("/health/streams/{id}", f"/health/streams/{STREAM}", "days", "time count expected completeness"),
+    ("/health/streams/{id}", "/health/streams/lamp-2.trial.warmth", "longest_gaps.0", "since until"),
     ("/newest", "/newest?assets=lamp-1", "", "stream time value quality"),
     ("/city", "/city", "", "id title zone center bounds packs version now demo"),
     ("/summary", "/summary?as_of=2026-03-09", "", "now targets alarms cases streams assets readings"),

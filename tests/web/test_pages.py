@@ -23,6 +23,7 @@ LISTS = {
     "/drafts": "drafts",
     "/measures": "tasks",
     "/streams": "streams",
+    "/data-health": "health",
     "/alarms": "alarms",
     "/assets": "assets",
     "/cases": "cases",

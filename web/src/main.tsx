@@ -11,6 +11,7 @@ import "./ui/styles/map.css";
 import "./ui/styles/review.css";
 import "./ui/styles/record.css";
 import "./ui/styles/work.css";
+import "./ui/styles/health.css";
 import "./ui/styles/print.css";
 
 const root = document.getElementById("app");

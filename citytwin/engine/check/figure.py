@@ -18,6 +18,7 @@ from citytwin.kernel.store import Change
 
 def figures(p: Play) -> None:
     """Compute every indicator over all there is, and look at the rows of the pack's own."""
+    p.twin.store.roll()
     for indicator in measure.ordered(p.twin.indicators.values()):
         low, high = measure.span(p.twin, indicator, measure.BEGINNING, UNTIL)
         try:

@@ -14,6 +14,7 @@ const groups: [Word, [Word & IconName, string][]][] = [
       ["map", "/map"],
       ["alarms", "/alarms"],
       ["streams", "/streams"],
+      ["health", "/data-health"],
       ["assets", "/assets"],
     ],
   ],

@@ -9,6 +9,7 @@ import { Cases } from "./pages/cases";
 import { DraftPage } from "./pages/draft";
 import { Drafts } from "./pages/drafts";
 import { EvidencePage } from "./pages/evidence";
+import { Health } from "./pages/health";
 import { IndicatorPage } from "./pages/indicator";
 import { Indicators } from "./pages/indicators";
 import { MapPage } from "./pages/map";
@@ -36,6 +37,7 @@ const lists: Record<string, PageOf> = {
   drafts: Drafts,
   measures: Tasks,
   streams: Streams,
+  "data-health": Health,
   alarms: Alarms,
   assets: Assets,
   cases: Cases,

@@ -2,10 +2,12 @@
 
 import { language } from "../state/language";
 import type { Title } from "../api/contract";
+import { healthWords } from "./text-health";
 import { planWords } from "./text-plan";
 import { reviewWords } from "./text-review";
 
 const words = {
+  ...healthWords,
   ...planWords,
   ...reviewWords,
   // Where things are

@@ -93,8 +93,22 @@ def test_fine_particles_daily(db: duckdb.DuckDBPyConnection) -> None:
     assert value_of(db, "fine_particles_daily") == {("ws-1", DAY.timestamp()): 30.0}
 
 
-def test_data_yield_counts_against_the_whole_network(db: duckdb.DuckDBPyConnection) -> None:
-    put(db, "temperature", "ws-1", DAY, timedelta(minutes=15), [20.0] * 8)
-    put(db, "temperature", "ws-2", DAY, timedelta(minutes=15), [20.0] * 6)
-    values = value_of(db, "data_yield")
-    assert values == {("ws-1", DAY.timestamp()): 100.0, ("ws-2", DAY.timestamp()): 75.0}
+def test_completeness_counts_no_stream_for_more_than_its_due(db: duckdb.DuckDBPyConnection) -> None:
+    db.execute("CREATE TABLE stream_day (asset_id VARCHAR, period TIMESTAMPTZ, n BIGINT, expected BIGINT)")
+    db.execute("CREATE TABLE base.weather_station (asset_id VARCHAR)")
+    db.execute("INSERT INTO base.weather_station VALUES ('ws-1'), ('ws-2')")
+    db.execute("INSERT INTO base.lies_in VALUES ('ws-1', 'west'), ('ws-2', 'west'), ('pump', 'west')")
+    days = [("ws-1", 300, 96), ("ws-1", 12, 24), ("ws-2", 0, 96), ("pump", 288, 288), ("stray", 0, 9)]
+    for asset, n, expected in days:
+        db.execute("INSERT INTO stream_day VALUES (?, ?, ?, ?)", [asset, DAY, n, expected])
+    at = DAY.timestamp()
+    assert value_of(db, "stream_completeness") == {("ws-1", at): 90.0, ("ws-2", at): 0.0}
+    assert value_of(db, "region_completeness") == {("west", at): pytest.approx(100 * (96 + 12 + 288) / 504)}
+
+
+def test_delay_is_a_median_without_what_was_filled_in_later(db: duckdb.DuckDBPyConnection) -> None:
+    db.execute("CREATE TABLE arrival (asset_id VARCHAR, time TIMESTAMPTZ, delay_s DOUBLE)")
+    db.execute("CREATE TABLE base.weather_station AS SELECT 'ws-1' AS asset_id")
+    for minute, delay in enumerate([60.0, 120.0, 600.0, 90_000.0]):
+        db.execute("INSERT INTO arrival VALUES ('ws-1', ?, ?)", [DAY + timedelta(minutes=minute), delay])
+    assert value_of(db, "stream_delay") == {("ws-1", DAY.timestamp()): 2.0}

@@ -3,6 +3,7 @@
 import { useMemo } from "preact/hooks";
 import { path, segment } from "../../api/client";
 import type { Observations, Stream, StreamForecast } from "../../api/contract";
+import { StreamHealthCard } from "../../panels/stream-health";
 import { inWords, language } from "../../state/language";
 import { useResource } from "../../state/resource";
 import { queried, setQuery } from "../../state/route";
@@ -121,22 +122,25 @@ function Inside({ stream }: { stream: Stream }) {
           )}
         </Show>
       </Card>
-      <Card title={say("attributes")} testid="stream-facts">
-        <Facts
-          of={[
-            [say("state"), <Alive stream={stream} />],
-            [say("latest"), <b class="num">{quantity(stream.latest?.value, stream.unit)}</b>],
-            [say("time"), <Age at={stream.latest?.time} stale={!stream.alive} />],
-            stream.latest && [say("quality"), <Quality flag={stream.latest.quality} />],
-            [say("asset"), <a href={to.asset(stream.asset)}>{inWords(stream.asset_title) || stream.asset}</a>],
-            [say("quantity"), inWords(stream.quantity_title)],
-            [say("unit"), unit(stream.unit) || say("dash")],
-            [say("cadence"), span(stream.cadence_s)],
-            stream.low !== null && stream.high !== null && [say("plausible"), <span class="num">{say("between", { low: number(stream.low), high: number(stream.high) })}</span>],
-            [say("id"), <code class="break">{stream.id}</code>],
-          ]}
-        />
-      </Card>
+      <div class="stack">
+        <Card title={say("attributes")} testid="stream-facts">
+          <Facts
+            of={[
+              [say("state"), <Alive stream={stream} />],
+              [say("latest"), <b class="num">{quantity(stream.latest?.value, stream.unit)}</b>],
+              [say("time"), <Age at={stream.latest?.time} stale={!stream.alive} />],
+              stream.latest && [say("quality"), <Quality flag={stream.latest.quality} />],
+              [say("asset"), <a href={to.asset(stream.asset)}>{inWords(stream.asset_title) || stream.asset}</a>],
+              [say("quantity"), inWords(stream.quantity_title)],
+              [say("unit"), unit(stream.unit) || say("dash")],
+              [say("cadence"), span(stream.cadence_s)],
+              stream.low !== null && stream.high !== null && [say("plausible"), <span class="num">{say("between", { low: number(stream.low), high: number(stream.high) })}</span>],
+              [say("id"), <code class="break">{stream.id}</code>],
+            ]}
+          />
+        </Card>
+        <StreamHealthCard id={stream.id} />
+      </div>
     </div>
   );
 }
