@@ -18,6 +18,7 @@ from citytwin.api import (
     file,
     indicator,
     influx,
+    keep,
     live,
     measure,
     openapi,
@@ -57,6 +58,7 @@ ROUTES: tuple[Route, ...] = openapi.routes(
         *run.ROUTES,
         *evidence.ROUTES,
         *copy.ROUTES,
+        *keep.ROUTES,
     )
 )
 """Every route of the interface, below `/api`."""
