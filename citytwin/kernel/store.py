@@ -109,10 +109,18 @@ class Store(Protocol):
     def window(self, stream: str, since: datetime, until: datetime, most: int = 0) -> pa.Table:
         """The standing readings of a stream (id) in [since, until), the first `most` of them (0: all): time, value, quality, batch, by time."""
 
-    def series(self, streams: Sequence[str] | None, since: datetime, until: datetime, step: int | str) -> pa.Table:
+    def series(
+        self,
+        streams: Sequence[str] | None,
+        since: datetime,
+        until: datetime,
+        step: int | str,
+        columns: Sequence[str] = (),
+    ) -> pa.Table:
         """Sums of standing readings of streams (ids; None: all) in [since, until) by steps: seconds, counted from 1970 UTC, or the city's `day`.
 
-        Gives stream, time (the step's beginning), n, mean, low, high, first, last of good readings and the gravest quality of any, in no order; a step
+        Gives stream, time (the step's beginning) and the `columns` (all, where none is named): n, mean, low, high, first, last of good readings and the
+        gravest quality of any, in no order; who names few of them waits less. A step
         of flagged readings alone has n = 0. Exactly what the readings add up to, however it is come by. Raises BadRequest.
         """
 

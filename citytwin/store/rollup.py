@@ -6,15 +6,18 @@ period, and only periods in which a reading was corrected or withdrawn are summe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import duckdb
 
-ROLLED, SORTED = "rolled", "sorted"
-"""Rows of `meta`: the last batch that roll-ups know, and the last one whose readings are sorted."""
+ROLLED, SORTED, MERGED_RUNS = "rolled", "sorted", "merged"
+"""Rows of `meta`: the last batch that roll-ups know, the last one whose readings are sorted, and the last one of a run of such runs."""
+RUNS = 8
+"""Sorted runs that are made one: a stream's day of minutes is then in a dozen places rather than thirty."""
 MOST = 4_000_000
 """Readings that are added in one transaction, so that nobody who writes waits long."""
 BLOCK = 7
@@ -25,13 +28,43 @@ STANDS = (
     "NOT EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch)"
 )
 _GOOD = "r.quality <= 2 AND r.value IS NOT NULL"
-SUMS = f"""count(*) FILTER (WHERE {_GOOD}) AS n, min(r.value) FILTER (WHERE {_GOOD}) AS low, max(r.value) FILTER (WHERE {_GOOD}) AS high,
-  sum(r.value) FILTER (WHERE {_GOOD}) AS total, arg_min(r.value, r.time) FILTER (WHERE {_GOOD}) AS first, arg_max(r.value, r.time) FILTER (WHERE {_GOOD}) AS last,
-  min(r.time) FILTER (WHERE {_GOOD}) AS first_time, max(r.time) FILTER (WHERE {_GOOD}) AS last_time, max(r.quality) AS worst"""
-"""The columns of a roll-up after stream and period, from readings `r`."""
-MERGED = """sum(n)::BIGINT AS n, min(low) AS low, max(high) AS high, sum(total) AS total, arg_min(first, first_time) AS first, arg_max(last, last_time) AS last,
-  min(first_time) AS first_time, max(last_time) AS last_time, max(worst) AS worst"""
-"""The same, from roll-ups of shorter periods or of parts of one."""
+_RAW = {
+    "n": f"count(*) FILTER (WHERE {_GOOD})",
+    "low": f"min(r.value) FILTER (WHERE {_GOOD})",
+    "high": f"max(r.value) FILTER (WHERE {_GOOD})",
+    "total": f"sum(r.value) FILTER (WHERE {_GOOD})",
+    "first": f"arg_min(r.value, r.time) FILTER (WHERE {_GOOD})",
+    "last": f"arg_max(r.value, r.time) FILTER (WHERE {_GOOD})",
+    "first_time": f"min(r.time) FILTER (WHERE {_GOOD})",
+    "last_time": f"max(r.time) FILTER (WHERE {_GOOD})",
+    "worst": "max(r.quality)",
+}
+_MERGED = {
+    "n": "sum(n)::BIGINT",
+    "low": "min(low)",
+    "high": "max(high)",
+    "total": "sum(total)",
+    "first": "arg_min(first, first_time)",
+    "last": "arg_max(last, last_time)",
+    "first_time": "min(first_time)",
+    "last_time": "max(last_time)",
+    "worst": "max(worst)",
+}
+COLUMNS = tuple(_RAW)
+"""The columns of a roll-up after stream and period."""
+
+
+def summed(columns: Iterable[str]) -> str:
+    """SQL of columns of a roll-up, from readings `r`."""
+    return ", ".join(f"{_RAW[c]} AS {c}" for c in columns)
+
+
+def merged(columns: Iterable[str]) -> str:
+    """The same, from roll-ups of shorter periods or of parts of one."""
+    return ", ".join(f"{_MERGED[c]} AS {c}" for c in columns)
+
+
+SUMS, MERGED = summed(COLUMNS), merged(COLUMNS)
 FAST = "stream IN (SELECT s.key FROM stream_row AS s JOIN stream_kind AS k ON k.stream_type = s.stream_type WHERE k.cadence_s < 60)"
 """Streams of which roll-ups by the minute are kept: of others a minute holds one reading, and the roll-up would be larger than the readings."""
 UNIT_S = {"minute": 60, "hour": 3600, "day": 86400}
@@ -199,19 +232,46 @@ def sort(writer: duckdb.DuckDBPyConnection, batch: int, least: int) -> int:
     return int(row[0])
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Batches after one number, up to another."""
+
+    since: int
+    upto: int
+
+    @property
+    def where(self) -> str:
+        """SQL of the condition on readings."""
+        return f"batch > {self.since} AND batch <= {self.upto}"
+
+
+def runs(cursor: duckdb.DuckDBPyConnection, least: int) -> Span | None:
+    """The batches that were sorted and not made one run yet, if they have at least so many readings."""
+    span = Span(known(cursor, MERGED_RUNS), known(cursor, SORTED))
+    if span.upto <= span.since:
+        return None
+    row = cursor.execute(f"SELECT count(*) FROM reading WHERE {span.where}").fetchone()
+    return span if row and row[0] >= least else None
+
+
 def sort_sums(writer: duckdb.DuckDBPyConnection, unit: str, least: int) -> int:
     """The same for the roll-ups of periods since the last time, but for the newest ones, which still change."""
     mark = f"{SORTED}_{unit}"
     since = datetime.fromtimestamp(known(writer, mark), UTC)
-    row = writer.execute(
-        f"SELECT max(period) - INTERVAL 2 HOUR FROM rollup_{unit} WHERE period >= ?", [since]
-    ).fetchone()
-    if row is None or row[0] is None or row[0] <= since:
+    counts = writer.execute(
+        f"SELECT period, count(*) FROM rollup_{unit} WHERE period >= ? GROUP BY period ORDER BY period", [since]
+    ).fetchall()
+    if not counts:
         return 0
-    span = [since, row[0]]
-    row = writer.execute(f"SELECT count(*) FROM rollup_{unit} WHERE period >= ? AND period < ?", span).fetchone()
-    if row is None or row[0] < least or not row[0]:
+    rows, until, newest = 0, since, counts[-1][0] - timedelta(hours=2)
+    for at, count in counts:  # as many as one transaction should take
+        if at >= newest or rows >= MOST // 2:
+            break
+        rows, until = rows + count, at + timedelta(microseconds=1)
+    if rows < least or not rows:
         return 0
+    until = until.replace(microsecond=0) + timedelta(seconds=UNIT_S[unit])
+    span = [since, until]
     writer.execute(
         f"CREATE OR REPLACE TEMP TABLE sorted AS SELECT * FROM rollup_{unit} WHERE period >= ? AND period < ? ORDER BY {ORDER_PERIOD}",
         span,
@@ -219,5 +279,5 @@ def sort_sums(writer: duckdb.DuckDBPyConnection, unit: str, least: int) -> int:
     writer.execute(f"DELETE FROM rollup_{unit} WHERE period >= ? AND period < ?", span)
     writer.execute(f"INSERT INTO rollup_{unit} SELECT * FROM sorted")
     writer.execute("DROP TABLE sorted")
-    note(writer, mark, int(span[1].timestamp()))
-    return int(row[0])
+    note(writer, mark, int(until.timestamp()))
+    return rows

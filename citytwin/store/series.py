@@ -8,15 +8,25 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from citytwin.kernel.errors import BadRequest
-from citytwin.store.rollup import FAST, MERGED, ROLLED, STANDS, SUMS, UNIT_S, period, whole_hours
+from citytwin.store.rollup import COLUMNS, FAST, ROLLED, STANDS, UNIT_S, merged, period, summed, whole_hours
 
 Ask = Callable[[str, Mapping[str, Any], Mapping[str, pa.Table]], pa.Table]
 FEW = 200
 """Streams that are named one by one in a statement; more are a table of it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SUMS = "n, low, high, total, first, last, first_time, last_time, worst"
+NEEDS = {
+    "n": ("n",),
+    "mean": ("n", "total"),
+    "low": ("low",),
+    "high": ("high",),
+    "first": ("first", "first_time"),
+    "last": ("last", "last_time"),
+    "quality": ("worst",),
+}
+"""What a roll-up must give for each column of an answer."""
 
 
 def unit(step: int | str, zone: str) -> str:
@@ -37,15 +47,20 @@ def series(
     since: datetime,
     until: datetime,
     step: int | str,
+    want: Sequence[str] = (),
 ) -> pa.Table:
     """Sums of the standing readings of streams (None: all) from `since` to before `until`, by steps of so many seconds since 1970, or by the city's `day`.
 
-    Gives key, time (the beginning of the step), n, low, high, total, first, last (of good readings) and quality (the gravest flag), in no order.
+    Gives stream (key), time (the beginning of the step) and those columns of a roll-up that `want` (of `NEEDS`; none: all) needs, in no order.
     """
     if isinstance(step, str) and step != "day":
         raise BadRequest(f"there is no step '{step[:20]}'", "seconds, or 'day'", "step")
     if isinstance(step, int) and not 1 <= step <= 366 * 86400:
         raise BadRequest(f"a step of {step} s cannot be used", "1 s to 366 days", "step")
+    if unknown := [w for w in want if w not in NEEDS]:
+        raise BadRequest(f"there is no column '{unknown[0][:20]}'", f"one of: {', '.join(NEEDS)}", "columns")
+    needed = {c for w in want or NEEDS for c in NEEDS[w]}
+    cols = [c for c in COLUMNS if c in needed]
     tables: dict[str, pa.Table] = {}
     which = "TRUE"
     if keys is not None:
@@ -59,11 +74,13 @@ def series(
         by = ""
     if not by:
         return ask(
-            _raw(held(since, until), which, _bucket(step, zone, "r.time"), "r.time >= $since AND r.time < $until"),
+            _raw(
+                cols, held(since, until), which, _bucket(step, zone, "r.time"), "r.time >= $since AND r.time < $until"
+            ),
             {"since": since, "until": until},
             tables,
         )
-    return _rolled(ask, held, zone, which, tables, since, until, step, by)
+    return _rolled(ask, held, zone, which, tables, since, until, step, by, cols)
 
 
 def _rolled(
@@ -76,11 +93,14 @@ def _rolled(
     until: datetime,
     step: int | str,
     by: str,
+    cols: Sequence[str],
 ) -> pa.Table:
     low, high = _whole(since, until, by, zone)
     if low >= high:
         return ask(
-            _raw(held(since, until), which, _bucket(step, zone, "r.time"), "r.time >= $since AND r.time < $until"),
+            _raw(
+                cols, held(since, until), which, _bucket(step, zone, "r.time"), "r.time >= $since AND r.time < $until"
+            ),
             {"since": since, "until": until},
             tables,
         )
@@ -101,14 +121,12 @@ def _rolled(
         else _bucket(step, zone, "r.period")
     )
     wide = time == "r.period"  # a period is a step: what one period holds needs no summing
-    clean = f"SELECT r.stream, {time} AS time, {_SUMS} FROM rollup_{by} AS r WHERE {which} AND r.period >= $low AND r.period < $high"
+    clean = f"SELECT r.stream, {time} AS time, {', '.join(cols)} FROM rollup_{by} AS r WHERE {which} AND r.period >= $low AND r.period < $high"
     parts = []
     if stale.num_rows:
         tables = {**tables, "stale": stale}
-        first, last = (stale["period"].combine_chunks().cast(pa.timestamp("us", tz="UTC")) for _ in range(2))
-        import pyarrow.compute as pc
-
-        begin, end = pc.min(first).as_py(), pc.max(last).as_py()
+        span = pc.min_max(stale["period"].cast(pa.timestamp("us", tz="UTC")))
+        begin, end = span["min"].as_py(), span["max"].as_py()
         bound |= {"begin": begin, "end": end}
         parts.append(f"{clean} AND (r.period < $begin OR r.period > $end)")
         parts.append(
@@ -117,6 +135,7 @@ def _rolled(
         )
         after = end + timedelta(seconds=UNIT_S[by] + (3600 if by == "day" else 0))
         again = _raw(
+            cols,
             f"(SELECT r.* FROM {held(begin, after)} AS r JOIN stale AS s ON s.stream = r.stream AND s.period = {period(by, zone)})",
             which,
             _bucket(step, zone, "r.time"),
@@ -131,6 +150,7 @@ def _rolled(
             bound |= {f"{name}_low": begin, f"{name}_high": end}
             edges.append(
                 _raw(
+                    cols,
                     held(begin, end),
                     which,
                     _bucket(step, zone, "r.time"),
@@ -141,14 +161,14 @@ def _rolled(
     if wide:  # the edges are parts of other steps than the whole ones, and of each other's
         return ask(" UNION ALL ".join([*parts, *few]), bound, tables)
     return ask(
-        f"SELECT stream, time, {MERGED} FROM ({' UNION ALL '.join([*parts, *few])}) GROUP BY stream, time",
+        f"SELECT stream, time, {merged(cols)} FROM ({' UNION ALL '.join([*parts, *few])}) GROUP BY stream, time",
         bound,
         tables,
     )
 
 
-def _raw(source: str, which: str, time: str, within: str) -> str:
-    return f"SELECT r.stream, {time} AS time, {SUMS} FROM {source} AS r WHERE {which} AND {within} AND {STANDS} GROUP BY 1, 2"
+def _raw(cols: Sequence[str], source: str, which: str, time: str, within: str) -> str:
+    return f"SELECT r.stream, {time} AS time, {summed(cols)} FROM {source} AS r WHERE {which} AND {within} AND {STANDS} GROUP BY 1, 2"
 
 
 def _bucket(step: int | str, zone: str, time: str) -> str:
