@@ -137,6 +137,7 @@ class DuckStore:
                 f"{path} is not a CityTwin store: {_first_line(e)}", "restore it from a backup", str(path)
             ) from e
         self._db.execute("SET GLOBAL TimeZone = ?", [zone])
+        self._db.execute("SET enable_progress_bar = false")  # it would go to standard output where statements take long
         try:
             migrate.bring_up(self._db, path)
         except BaseException:
