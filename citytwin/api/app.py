@@ -19,6 +19,7 @@ from citytwin.api import (
     health,
     indicator,
     influx,
+    keep,
     live,
     measure,
     openapi,
@@ -63,6 +64,7 @@ ROUTES: tuple[Route, ...] = openapi.routes(
         *run.ROUTES,
         *evidence.ROUTES,
         *copy.ROUTES,
+        *keep.ROUTES,
     )
 )
 """Every route of the interface, below `/api`."""

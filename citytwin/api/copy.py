@@ -20,8 +20,15 @@ class CopyBody(Body, frozen=True, kw_only=True):
     name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
+class Partition(msgspec.Struct, frozen=True):
+    """A file of old readings beside the database."""
+
+    bytes: int
+    sha256: str
+
+
 class Copy(msgspec.Struct, frozen=True):
-    """A copy of the store, with what its log and its bytes must be."""
+    """A copy of the store, with what its log and its bytes must be: `bytes` of all, `sha256` of the database, and `files` beside it."""
 
     folder: str
     format: int
@@ -31,6 +38,7 @@ class Copy(msgspec.Struct, frozen=True):
     batch: int
     bytes: int
     sha256: str
+    files: dict[str, Partition] = {}
 
 
 def copy(house: House, body: CopyBody) -> Copy:

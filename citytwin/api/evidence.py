@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from citytwin.api.house import House
@@ -23,7 +25,8 @@ class Log(msgspec.Struct, frozen=True):
 class Proven(msgspec.Struct, frozen=True):
     """That `leaf` is in the log of `size` leaves with this `root`: `proof` are the sibling hashes from leaf to root.
 
-    `rows` is how many readings the leaf seals, where it seals readings.
+    `rows` is how many readings the leaf seals, where it seals readings. `deleted` is when readings of it were deleted after their declared time, if
+    they were: what the leaf seals is then not there any more, only that it was.
     """
 
     leaf: Leaf
@@ -31,6 +34,12 @@ class Proven(msgspec.Struct, frozen=True):
     root: str
     proof: tuple[str, ...]
     rows: int | None
+    deleted: datetime | None = None
+
+
+_DELETED = """
+  SELECT min(e.recorded) AS at FROM batch AS b JOIN batch_span AS s ON s.batch = b.batch JOIN erasure AS e ON e.stream_type = s.stream_type
+  WHERE b.leaf = $leaf AND s.since < e.until AND b.recorded <= e.recorded"""
 
 
 def evidence(house: House) -> Log:
@@ -48,7 +57,8 @@ def leaf(house: House, index: int) -> Proven:
     """A leaf with the proof that it is in the log"""
     p = seal.proof(house.twin.store, index)
     found = house.rows("SELECT rows FROM batch WHERE leaf = $leaf", {"leaf": p.leaf.index})
-    return Proven(p.leaf, p.size, p.root, p.path, found[0]["rows"] if found else None)
+    gone = house.rows(_DELETED, {"leaf": p.leaf.index})
+    return Proven(p.leaf, p.size, p.root, p.path, found[0]["rows"] if found else None, gone[0]["at"])
 
 
 ROUTES = (

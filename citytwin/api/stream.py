@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from concurrent.futures import Future
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
 
@@ -29,6 +29,9 @@ from citytwin.science.cadence import SILENT, SILENT_S
 
 TIME = pa.timestamp("us", tz="UTC")
 DAY = timedelta(days=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER = -(2**62)
+"""Microseconds before all that a clock can tell: of a stream that did not report yet."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -250,32 +253,38 @@ def unit_of(house: House, stream_type: str) -> str:
     return quantity(kind.quantity).unit if kind else ""
 
 
-_READINGS = "FROM observation_all WHERE stream = $id AND time >= $since AND time < $until AND NOT superseded"
-_FIT = "coalesce({0}(value) FILTER (WHERE quality <= 2), {0}(value))"
-_RAW = f"SELECT time, value, value AS low, value AS high, quality {_READINGS} ORDER BY time"
-_STEPS = f"""
-  SELECT CAST(floor(extract(epoch FROM time) / $step) AS BIGINT) AS step, {_FIT.format("avg")} AS value,
-         {_FIT.format("min")} AS low, {_FIT.format("max")} AS high, max(quality) AS quality
-  {_READINGS} GROUP BY 1 ORDER BY 1"""
-
-
 def observations(house: House, id: str, query: SpanQuery) -> Observations:
-    """Readings of a stream, flagged ones included, averaged into equal steps where they are many"""
+    """Readings of a stream, flagged ones included, averaged into equal steps where they are many
+
+    Long steps are whole minutes or hours, so that roll-ups answer: a year costs little more than a day.
+    """
+    store = house.twin.store
     last = last_time(house, id)
     if last is None:
         _silent(house, id)
     since, until = _span(house, query, last)
     unit = unit_of(house, stream_parts(id)[1])
-    span = {"id": id, "since": since, "until": until}
-    found = house.fetch(f"{_RAW} LIMIT {query.points + 1:d}", span)
+    found = store.window(id, since, until, query.points + 1)
     if found.num_rows <= query.points:
-        step, time = 0, milliseconds(found["time"])
-    else:
-        step = max(1, math.ceil((until - since).total_seconds() / (query.points - 1)))
-        found = house.fetch(_STEPS, {**span, "step": step})
-        time = (found["step"].to_numpy() * (step * 1000)).tolist()
-    value, low, high, quality = (found[c].to_pylist() for c in ("value", "low", "high", "quality"))
-    return Observations(id, unit, since, until, step, time, value, low, high, quality)
+        value, quality = found["value"].to_pylist(), found["quality"].to_pylist()
+        return Observations(id, unit, since, until, 0, milliseconds(found["time"]), value, value, value, quality)
+    step = _step(math.ceil((until - since).total_seconds() / (query.points - 1)))
+    steps = store.series([id], since, until, step).sort_by("time")
+    value, low, high = (steps[c].to_pylist() for c in ("mean", "low", "high"))
+    if None in value:  # steps of flagged readings alone
+        for n, begin in enumerate(steps["time"].to_pylist()):
+            if value[n] is None:
+                flagged = store.window(id, max(begin, since), min(begin + timedelta(seconds=step), until))["value"]
+                value[n], low[n], high[n] = (f(flagged).as_py() for f in (pc.mean, pc.min, pc.max))
+    return Observations(
+        id, unit, since, until, step, milliseconds(steps["time"]), value, low, high, steps["quality"].to_pylist()
+    )
+
+
+def _step(seconds: int) -> int:
+    """The next longer step that is whole minutes, or whole hours, if it is longer than one."""
+    whole = next((u for u in (3600, 60) if seconds > u), 1)
+    return max(1, math.ceil(seconds / whole) * whole)
 
 
 def _span(house: House, query: SpanQuery, last: datetime | None) -> tuple[datetime, datetime]:
@@ -289,9 +298,10 @@ def _span(house: House, query: SpanQuery, last: datetime | None) -> tuple[dateti
 
 def last_time(house: House, id: str) -> datetime | None:
     """When the stream last reported."""
-    latest = house.twin.store.latest()
-    found: list[datetime] = latest.filter(pc.equal(latest["stream"], id))["time"].to_pylist()
-    return found[0] if found else None
+    if stream_parts(id)[1] not in house.twin.streams and id not in house.twin.registered:
+        return None  # what reported once and is deleted is shown to nobody
+    found = house.twin.store.newest(id)
+    return EPOCH + timedelta(microseconds=found[1]) if found and found[1] > NEVER else None
 
 
 def milliseconds(column: pa.ChunkedArray) -> list[int]:

@@ -13,7 +13,7 @@ from citytwin.api.house import House
 from citytwin.api.serve import serve as serve_house
 from citytwin.cli import status
 from citytwin.cli.home import Home, live, open_home, say_serving, stop_serving
-from citytwin.engine import handle, measure, track, watch
+from citytwin.engine import handle, keep, measure, track, watch
 from citytwin.engine.ingest import Intake
 from citytwin.engine.schedule import Schedule
 from citytwin.engine.simulate import Simulator
@@ -137,6 +137,7 @@ def serve(given: argparse.Namespace) -> int:
     chosen = settings(given)
     home = open_home(chosen, say)
     twin = home.twin
+    keep.check(twin)
     intake = Intake(twin)
     simulator = Simulator(twin)
     schedule = Schedule(twin.clock)
@@ -188,6 +189,7 @@ def _keep_up(schedule: Schedule, home: Home, simulator: Simulator) -> None:
     schedule.add("silence", timedelta(seconds=60), lambda now: watch.watch(twin, now), timedelta(seconds=60))
     schedule.add("roll", timedelta(seconds=60), lambda _: twin.store.roll(), timedelta(seconds=20))
     schedule.add("sort", timedelta(seconds=60), lambda _: twin.store.sort(), timedelta(seconds=40))
+    schedule.add("keep", timedelta(seconds=600), lambda now: keep.keep(twin, now), timedelta(seconds=300))
     schedule.add("track", timedelta(seconds=TRACK_S), lambda now: track.track(twin, now), timedelta(seconds=TRACK_S))
     schedule.add("simulate", timedelta(seconds=60), simulator.due, timedelta(seconds=5))
     if player:

@@ -47,19 +47,19 @@ _MORE_COUNTS = """
 _MORE_SPANS = "SELECT key, min(slot) AS since, max(slot) AS until FROM observation_row WHERE ended IS NULL GROUP BY key"
 # the readings of some streams, each from a moment of its own on
 _NEAR = f"""
-  SELECT r.stream AS key, r.time, r.value, r.quality, r.batch FROM reading AS r JOIN wanted AS w ON w.key = r.stream
+  SELECT r.stream AS key, r.time, r.value, r.quality, r.batch FROM held AS r JOIN wanted AS w ON w.key = r.stream
   WHERE r.time >= $since AND r.time <= $now AND r.time >= w.since AND {_STANDS}"""
 _MORE_NEAR = """
   SELECT o.key, o.slot AS time FROM observation_row AS o JOIN wanted AS w ON w.key = o.key
   WHERE o.ended IS NULL AND NOT o.stands AND o.slot >= w.since AND o.slot <= $now"""
 _BATCHES = "SELECT b.batch, b.source, b.recorded FROM batch AS b JOIN wanted AS w ON w.batch = b.batch ORDER BY b.batch"
 _SOURCE_OF = f"""
-  SELECT r.stream AS key, min(b.source) AS source FROM reading AS r JOIN wanted AS w ON w.key = r.stream AND w.time = r.time
+  SELECT r.stream AS key, min(b.source) AS source FROM held AS r JOIN wanted AS w ON w.key = r.stream AND w.time = r.time
   JOIN batch AS b ON b.batch = r.batch WHERE r.time >= $since AND {_STANDS} GROUP BY r.stream"""
 _GAPS = f"""
   SELECT begin, "end" FROM (
     SELECT time AS "end", lag(time) OVER (ORDER BY time) AS begin FROM (
-      SELECT r.time FROM reading AS r WHERE r.stream = $key AND r.time >= $since AND r.time <= $now AND {_STANDS}
+      SELECT r.time FROM held AS r WHERE r.stream = $key AND r.time >= $since AND r.time <= $now AND {_STANDS}
       UNION SELECT o.slot FROM observation_row AS o
       WHERE o.key = $key AND o.ended IS NULL AND o.slot >= $since AND o.slot <= $now
       UNION SELECT $since UNION SELECT $now) AS seen) AS step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from citytwin.kernel.keep import DEFAULT, Keep
 from citytwin.kernel.plan import Plan
 from citytwin.kernel.title import Title
 
@@ -26,7 +27,7 @@ class System:
 class CityFile:
     """`city.yaml`: id, names, zone, centre (longitude, latitude), bounds (west, south, east, north) and packs.
 
-    `demo_days` above 0 marks a reference city, whose data are played by the demos of its packs.
+    `demo_days` above 0 marks a reference city, whose data are played by the demos of its packs. `keep` says how long readings are kept, and where.
     """
 
     id: str
@@ -36,6 +37,7 @@ class CityFile:
     bounds: tuple[float, float, float, float]
     packs: tuple[str, ...]
     demo_days: int = 0
+    keep: Keep = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +52,6 @@ class City:
     packs: tuple[str, ...]
     folder: str
     demo_days: int = 0
+    keep: Keep = DEFAULT
     systems: tuple[System, ...] = ()
     plans: tuple[Plan, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -84,13 +85,44 @@ class Store(Protocol):
         """Withdraw the readings named by stream (id) and time, durably; the history stays. Returns how many there were."""
 
     def backup(self, folder: Path) -> dict[str, Any]:
-        """Copy all that is on record into a new folder, with a paper: format, root, leaves, bytes, sha256. Raises CityTwinError."""
+        """Copy all that is on record into a new folder, with a paper: format, root, leaves, bytes, sha256, files. Raises CityTwinError."""
 
     def roll(self) -> int:
-        """Bring the views `observation_hour` and `observation_day` up to what is on record."""
+        """Bring the views `observation_minute`, `observation_hour` and `observation_day` up to what is on record."""
 
     def sort(self, least: int = ...) -> int:
         """Put what came in lately in an order in which a stream is found at once, if it is at least so many readings."""
+
+    def tier(self, before: Mapping[str, datetime], least: int = ...) -> int:
+        """Move readings of a stream type from before a time to where they take less room; `''` stands for all types that are not named.
+
+        Every question goes on seeing them. Moves one slice of each, if it is of at least so many readings, and returns how many moved; 0 where there is
+        nothing to move, or nowhere.
+        """
+
+    def erase(self, before: Mapping[str, datetime]) -> int:
+        """Delete, for good, readings of a stream type from before a time, and put that on record and in the log. Roll-ups and leaves stay.
+
+        Deletes one slice of each, and nothing of a type that is on hold (`hold_row`), or of which an asset or a stream is; returns how many.
+        """
+
+    def window(self, stream: str, since: datetime, until: datetime, most: int = 0) -> pa.Table:
+        """The standing readings of a stream (id) in [since, until), the first `most` of them (0: all): time, value, quality, batch, by time."""
+
+    def series(
+        self,
+        streams: Sequence[str] | None,
+        since: datetime,
+        until: datetime,
+        step: int | str,
+        columns: Sequence[str] = (),
+    ) -> pa.Table:
+        """Sums of standing readings of streams (ids; None: all) in [since, until) by steps: seconds, counted from 1970 UTC, or the city's `day`.
+
+        Gives stream, time (the step's beginning) and the `columns` (all, where none is named): n, mean, low, high, first, last of good readings and the
+        gravest quality of any, in no order; who names few of them waits less. A step
+        of flagged readings alone has n = 0. Exactly what the readings add up to, however it is come by. Raises BadRequest.
+        """
 
     def spans(self) -> pa.Table:
         """Of every stream that reported: key, stream, and the times of its first and last reading (since, until)."""

@@ -6,13 +6,13 @@ import importlib.util
 import logging
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import duckdb
@@ -30,9 +30,12 @@ from citytwin.kernel.store import Arrival, Change
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.units import quantities, quantity
 from citytwin.science import merkle
-from citytwin.store import backup, rollup
+from citytwin.store import backup, migrate, rollup, tier
+from citytwin.store import series as sums
 from citytwin.store.journal import Journal
 from citytwin.store.keys import HASH, Keys
+from citytwin.store.migrate import FORMAT
+from citytwin.store.tier import File, Slice
 
 log = logging.getLogger("citytwin.store")
 
@@ -67,8 +70,8 @@ MOST = 50_000
 """Rows that wait at most to be merged into the database: a reader waits until they are merged."""
 BATCHES = 4000
 """Batches that wait at most: each costs as much as a dozen rows."""
-FORMAT = 2
-"""Version of the tables (docs/reference/store.md): a store of a later one is not opened."""
+GRACE_S = 600
+"""Seconds for which a partition that was replaced stays on disk: a question that was asked before may still read it."""
 SORT = 1_000_000
 """Readings that are sorted at once: a run of them takes half a second, in which nobody else writes."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -109,7 +112,10 @@ class DuckStore:
         self.home = path.parent if path else None
         self._write = threading.RLock()
         self._newest = threading.Lock()
-
+        self._moving = threading.Lock()
+        self._folder = tier.folder_of(path) if path else None
+        self._gone: dict[str, float] = {}
+        """Partitions that wait to be removed, and since when."""
         self._listeners: list[tuple[Callable[[pa.Table], None], Callable[[], bool]]] = []
         config: dict[str, Any] = {
             "memory_limit": memory,
@@ -134,8 +140,9 @@ class DuckStore:
                 f"{path} is not a CityTwin store: {_first_line(e)}", "restore it from a backup", str(path)
             ) from e
         self._db.execute("SET GLOBAL TimeZone = ?", [zone])
+        self._db.execute("SET enable_progress_bar = false")  # it would go to standard output where statements take long
         try:
-            self._make_tables()
+            migrate.bring_up(self._db, path)
         except BaseException:
             self._db.close()
             raise
@@ -156,23 +163,6 @@ class DuckStore:
                 self._journal.close()
             self._db.close()
             raise
-
-    def _make_tables(self) -> None:
-        """Make what is missing of the tables, and all views. Raises StoreFailed where the store is of a later version than this program."""
-        there = self._rows("SELECT 1 FROM information_schema.tables WHERE table_name = 'meta'").num_rows
-        held = self._rows("SELECT value FROM meta WHERE name = 'format'")["value"].to_pylist() if there else []
-        version = int(held[0]) if held else 1
-        if version > FORMAT:
-            raise StoreFailed(
-                f"the store is of version {version}; this program knows {FORMAT}",
-                "open it with the program that wrote it, or a later one",
-                str(self._path),
-            )
-        # what version 2 added to version 1 is all new tables and columns: schema.sql makes what is missing
-        for name in ("schema.sql", "views.sql"):
-            self._db.execute(files("citytwin.store").joinpath(name).read_text("utf-8"))
-        if not held or version < FORMAT:
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('format', ?)", [str(FORMAT)])
 
     def _load_spatial(self) -> bool:
         """Load DuckDB's extension `spatial` if its package is installed; it is never fetched."""
@@ -205,18 +195,33 @@ class DuckStore:
         self._last_value = np.full(len(self._names), np.nan)
         self._last_quality = np.zeros(len(self._names), np.int8)
         self._retired: set[int] = set(self._rows("SELECT key FROM stream_gone")["key"].to_pylist())
-        self._recall("TRUE")
+        self._tiered = bool(tier.files(self._db))
+        self._changed: set[int] = set(self._rows("SELECT DISTINCT stream FROM superseded")["stream"].to_pylist())
+        """Streams of which a reading was ever corrected or withdrawn, or soon will be: of others every reading stands."""
+        self._recall_all()
         leaves = self._rows("SELECT digest FROM leaf ORDER BY leaf")["digest"].to_pylist()
         self._tree = merkle.Frontier(bytes.fromhex(d) for d in leaves)
         self._batch = int(self._rows("SELECT coalesce(max(batch), 0) AS n FROM batch")["n"][0].as_py())
         self._seen = Keys(self._rows(f"SELECT {HASH} AS hash FROM batch WHERE key IS NOT NULL")["hash"].to_numpy())
 
-    def _recall(self, which: str) -> None:
+    def _recall_all(self) -> None:
+        """Look up the first and the last reading of every stream; of the partitions only those where one of the two does not stand any more."""
+        touched = self._rows(
+            """SELECT DISTINCT t.stream FROM tier_span AS t JOIN superseded AS x
+               ON x.stream = t.stream AND (x.time = t.first OR (x.time = t.time AND x.batch = t.batch))"""
+        )["stream"].to_pylist()
+        moved = """SELECT stream, first, time, batch, value, quality FROM tier_span UNION ALL
+                   SELECT stream, time, time, batch, value, quality FROM reading"""
+        self._recall("TRUE", f"({moved})" if self._tiered else "(SELECT *, time AS first FROM reading)")
+        if touched:
+            self._recall(f"stream IN ({', '.join(map(str, touched))})")
+
+    def _recall(self, which: str, source: str = "(SELECT *, time AS first FROM held)") -> None:
         """Look up the first and the last reading of streams."""
         rows = self._rows(
-            f"""SELECT stream, min(time) AS first, max(time) AS time, arg_max(value, (time, batch)) AS value,
+            f"""SELECT stream, min(first) AS first, max(time) AS time, arg_max(value, (time, batch)) AS value,
                        arg_max(quality, (time, batch)) AS quality
-                FROM reading AS r WHERE {which}
+                FROM {source} AS r WHERE {which}
                   AND NOT EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch)
                 GROUP BY stream"""
         )
@@ -400,7 +405,8 @@ class DuckStore:
             known = [self._keys.get(name, -1) for name in readings["stream"].to_pylist()]
             named = pa.table({"stream": pa.array(known, pa.int32()), "time": readings["time"].cast(UTC_US)})
             found = self._rows(
-                """SELECT DISTINCT r.stream, r.time, r.batch FROM reading AS r JOIN named AS n ON n.stream = r.stream AND n.time = r.time
+                f"""SELECT DISTINCT r.stream, r.time, r.batch FROM {self._held_about(named["time"])} AS r
+                   JOIN named AS n ON n.stream = r.stream AND n.time = r.time
                    WHERE NOT EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch)
                    ORDER BY r.stream, r.time""",
                 tables={"named": named},
@@ -416,6 +422,7 @@ class DuckStore:
             kinds: dict[str, list[int]] = {}
             for k, t in zip(keys.tolist(), time.tolist(), strict=True):
                 kinds.setdefault(stream_parts(self._names[k])[1], []).append(t)
+            self._changed.update(np.unique(keys).tolist())
             with _Transaction(self._writer):
                 self._run(
                     "INSERT INTO superseded SELECT stream, time, batch, $number FROM found",
@@ -774,8 +781,8 @@ class DuckStore:
         self._writer.register("late", incoming)
         try:
             found = self._writer.execute(
-                """SELECT i.row, r.batch, r.value IS NOT DISTINCT FROM i.value AND r.quality = i.quality AS same
-                   FROM late AS i JOIN reading AS r ON r.stream = i.stream AND r.time = i.time
+                f"""SELECT i.row, r.batch, r.value IS NOT DISTINCT FROM i.value AND r.quality = i.quality AS same
+                   FROM late AS i JOIN {self._held_about(incoming["time"])} AS r ON r.stream = i.stream AND r.time = i.time
                    WHERE r.time BETWEEN (SELECT min(time) FROM late) AND (SELECT max(time) FROM late)
                      AND NOT EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch)"""
             ).to_arrow_table()
@@ -793,6 +800,7 @@ class DuckStore:
                     "by_batch": np.full(len(replaced), part.number, np.int64),
                 }
             )
+            self._changed.update(np.unique(part.key[replaced]).tolist())
             self._run("INSERT INTO superseded SELECT stream, time, batch, by_batch FROM old", tables={"old": old})
         keep = np.ones(len(part.key), bool)
         keep[row[same]] = False
@@ -826,23 +834,285 @@ class DuckStore:
                 "leaves": leaves,
                 "batch": self._batch,
             }
-            return backup.write(self._path, folder, said)
+            partitions = {f.file: f.sha256 for f in tier.files(self._writer)}
+            return backup.write(self._path, folder, said, partitions)
 
     # -- states of what is on record, kept up beside it
 
     def roll(self) -> int:
-        """Bring the roll-ups up to the last batch; returns how many hours of streams were made anew."""
-        with self._write:
-            self._settle()
-            with _Transaction(self._writer):
-                return rollup.roll(self._writer, self._batch)
+        """Bring the roll-ups up to the last batch; returns how many hours of streams changed."""
+        changed = 0
+        while True:
+            with self._write:
+                self._settle()
+                since, upto = rollup.due(self._writer, self._batch)
+                if since == upto:
+                    return changed
+                with _Transaction(self._writer):
+                    changed += rollup.roll(
+                        self._writer, self.zone, since, upto, lambda low, high: self._held(self._writer, low, high)
+                    )
 
     def sort(self, least: int = SORT) -> int:
         """Put the newest readings in order on disk if there are at least so many; returns how many there were."""
         with self._write:
             self._settle()
             with _Transaction(self._writer):
-                return rollup.sort(self._writer, self._batch, least)
+                for unit in ("minute", "hour"):
+                    rollup.sort_sums(self._writer, unit, least)
+                count = rollup.sort(self._writer, self._batch, least)
+        self._merge(rollup.RUNS * least)
+        return count
+
+    def _merge(self, least: int) -> None:
+        """Make one run of those that were sorted since the last time, if they are so many readings. They are sorted while others write."""
+        with self._moving:
+            with self._at_once() as cursor:
+                span = rollup.runs(cursor, least)
+                if span is None:
+                    return
+                merged = cursor.execute(
+                    f"SELECT * FROM reading WHERE {span.where} ORDER BY {rollup.ORDER}"
+                ).to_arrow_table()
+            with self._write, _Transaction(self._writer):
+                row = self._writer.execute(f"DELETE FROM reading WHERE {span.where}").fetchone()
+                assert row is not None
+                assert row[0] == merged.num_rows, "readings changed while they were sorted"
+                self._run("INSERT INTO reading SELECT * FROM merged", tables={"merged": merged})
+                rollup.note(self._writer, rollup.MERGED_RUNS, span.upto)
+
+    # -- partitions: readings that are old enough to leave the database, or to be deleted
+
+    def _held(
+        self, cursor: duckdb.DuckDBPyConnection, since: datetime, until: datetime, keys: Sequence[int] = ()
+    ) -> str:
+        """SQL of a relation of all readings from one time to another (of these streams, if any are named), as this cursor's transaction sees them."""
+        if not self._tiered:
+            return "held"  # whatever the transaction sees: it may begin after a first partition is there
+        found = tier.files(cursor, since, until)
+        if keys:
+            found = [f for f in found if any(f.low <= key <= f.high for key in keys)]
+        return tier.relation(self._folder, found)
+
+    def _held_about(self, times: pa.ChunkedArray) -> str:
+        """The same around these times, for who has the turn to write."""
+        if not len(times):
+            return "held"
+        span = pc.min_max(times)
+        return self._held(self._writer, span["min"].as_py(), span["max"].as_py() + timedelta(microseconds=1))
+
+    @contextmanager
+    def _at_once(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for which the store stands still."""
+        self._settle()
+        cursor = self._db.cursor()
+        try:
+            cursor.begin()
+            yield cursor
+            cursor.rollback()
+        finally:
+            cursor.close()
+
+    def window(self, stream: str, since: datetime, until: datetime, most: int = 0) -> pa.Table:
+        key = self._keys.get(stream, -1)
+        with self._at_once() as cursor:
+            source = self._held(cursor, since, until, (key,))
+            # to look nothing up that is not there, and to sort nothing that is in order, halves the cost
+            stands = f"AND {rollup.STANDS}" if key in self._changed else ""
+            order = f"ORDER BY r.time LIMIT {most:d}" if most else ""
+            found = cursor.execute(
+                f"""SELECT r.time, r.value, r.quality, r.batch FROM {source} AS r
+                    WHERE r.stream = $key AND r.time >= $since AND r.time < $until {stands} {order}""",
+                {"key": key, "since": since, "until": until},
+            )
+            table = _in_utc(found.to_arrow_table())
+        times = table["time"].cast(pa.int64()).to_numpy()
+        return table if (times[1:] >= times[:-1]).all() else table.sort_by("time")
+
+    def series(
+        self,
+        streams: Sequence[str] | None,
+        since: datetime,
+        until: datetime,
+        step: int | str,
+        columns: Sequence[str] = (),
+    ) -> pa.Table:
+        keys = None if streams is None else [self._keys[s] for s in streams if s in self._keys]
+        with self._at_once() as cursor:
+
+            def ask(sql: str, params: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> pa.Table:
+                for name, table in tables.items():
+                    cursor.register(name, table)
+                return cursor.execute(sql, {k: v for k, v in params.items() if f"${k}" in sql} or None).to_arrow_table()
+
+            found = sums.series(
+                ask, lambda low, high: self._held(cursor, low, high), self.zone, keys, since, until, step, columns
+            )
+        if streams is None and self._retired:
+            found = found.filter(pc.invert(pc.is_in(found["stream"], pa.array(sorted(self._retired), pa.int32()))))
+        with self._newest:
+            names = self._named(len(self._last_time))["stream"].combine_chunks()
+        stream = pa.chunked_array(
+            [pa.DictionaryArray.from_arrays(key, names) for key in found["stream"].chunks],
+            pa.dictionary(pa.int32(), pa.string()),
+        )
+        table = _in_utc(found.select(["time"])).add_column(0, "stream", stream)
+        for name in columns or sums.NEEDS:
+            column = found["worst"] if name == "quality" else found[name] if name != "mean" else None
+            if column is None:
+                column = pc.divide(found["total"], found["n"].cast(pa.float64()))
+            table = table.append_column(name, column)
+        return table
+
+    def tier(self, before: Mapping[str, datetime], least: int = tier.LEAST) -> int:
+        if self._folder is None:
+            return 0
+        with self._moving:
+            self.roll()
+            self._sweep()
+            return sum(self._move(keys, at, least) for keys, at in self._aged(before))
+
+    def _aged(self, before: Mapping[str, datetime]) -> list[tuple[tuple[int, ...] | None, datetime]]:
+        """Keys of streams (None: all), and the time before which they are old."""
+        kinds = [stream_parts(name)[1] for name in self._names[: len(self._last_time)]]
+        named = {kind: at for kind, at in before.items() if kind}
+        found: list[tuple[tuple[int, ...] | None, datetime]] = []
+        for at in sorted(set(named.values())):
+            keys = tuple(k for k, kind in enumerate(kinds) if named.get(kind) == at)
+            if keys:
+                found.append((keys, at))
+        if "" in before:
+            others = tuple(k for k, kind in enumerate(kinds) if kind not in named)
+            if others:
+                found.append((others if len(others) < len(kinds) else None, before[""]))
+        return found
+
+    def _move(self, keys: tuple[int, ...] | None, before: datetime, least: int) -> int:
+        """Move one slice of readings into a partition; returns how many."""
+        assert self._folder is not None
+        with self._at_once() as cursor:
+            piece = tier.next_slice(cursor, keys, before, rollup.known(cursor, rollup.ROLLED), least)
+            if piece is None:
+                return 0
+            file = self._write_file(cursor, piece.since, "reading", piece.where)
+        if file is None:
+            return 0
+        with self._write:
+            self._tiered = True  # before it is so: who asks meanwhile looks for partitions, and finds none yet
+            with _Transaction(self._writer):
+                tier.remember(self._writer, f"(SELECT * FROM reading AS r WHERE {piece.where})")
+                row = self._writer.execute(f"DELETE FROM reading AS r WHERE {piece.where}").fetchone()
+                if row is None or row[0] != file.rows:
+                    raise StoreFailed(
+                        f"{row and row[0]} readings would leave the database for the {file.rows} in {file.file}",
+                        "nothing was moved; tell the makers",
+                        file.file,
+                    )
+                tier.enter(self._writer, file, self._clock.now())
+                self._writer.execute(tier.view(self._folder, tier.files(self._writer)))
+        return int(file.rows)
+
+    def _write_file(self, cursor: duckdb.DuckDBPyConnection, at: datetime, source: str, where: str) -> File | None:
+        """Write a partition under a name that is on record as one to be removed, until it is counted among the partitions."""
+        assert self._folder is not None
+        with self._write, _Transaction(self._writer):
+            name = tier.name(self._writer, at)
+            self._writer.execute("INSERT INTO tier_gone VALUES (?)", [name])
+        try:
+            return tier.write(cursor, self._folder, name, source, where)
+        except duckdb.Error as e:
+            raise StoreFailed(
+                f"no readings were moved: {_first_line(e)}", "check the disk's free space and permissions", name
+            ) from e
+
+    def _sweep(self) -> None:
+        """Remove the files that nobody reads any more."""
+        assert self._folder is not None
+        now = monotonic()
+        listed = [name for (name,) in self._db.cursor().execute("SELECT file FROM tier_gone").fetchall()]
+        self._gone = {name: self._gone.get(name, now) for name in listed}
+        old = [name for name, since in self._gone.items() if now - since >= GRACE_S]
+        for name in old:
+            tier.unlink(self._folder, name)
+        if old:
+            with self._write, _Transaction(self._writer):
+                self._writer.executemany("DELETE FROM tier_gone WHERE file = ?", [[name] for name in old])
+
+    def erase(self, before: Mapping[str, datetime]) -> int:
+        with self._moving:
+            self.roll()
+            if self._folder:
+                self._sweep()
+            held = set(self._rows("SELECT subject FROM hold_row WHERE lifted IS NULL")["subject"].to_pylist())
+            kinds = {stream_parts(name)[1] if name in self._keys else name for name in held}
+            kinds |= {stream_parts(n)[1] for n in self._names if stream_parts(n)[0] in held}
+            return sum(self._erase(kind, at) for kind, at in before.items() if not {"*", kind} & kinds)
+
+    def _erase(self, kind: str, before: datetime) -> int:
+        """Delete readings of a stream type: those of one partition, or as many in the database as one transaction should take."""
+        keys = tuple(k for k, name in enumerate(self._names) if stream_parts(name)[1] == kind)
+        if not keys:
+            return 0
+        with self._at_once() as cursor:
+            every = Slice(keys, tier.EVER, before, rollup.known(cursor, rollup.ROLLED))
+            for file in tier.files(cursor, until=before):
+                if self._folder and file.low <= keys[-1] and file.high >= keys[0]:
+                    source = tier.relation(self._folder, [file], "(SELECT * FROM reading LIMIT 0)")
+                    row = cursor.execute(f"SELECT count(*) FROM {source} AS r WHERE {every.where}").fetchone()
+                    if row and row[0]:
+                        rest = None
+                        if row[0] < file.rows:
+                            rest = self._write_file(cursor, file.since, source, f"NOT ({every.where})")
+                        return self._erased(kind, before, every, row[0], file, rest)
+            piece = tier.oldest(cursor, every)
+        if piece:
+            return self._erased(kind, before, piece)
+        with self._write, _Transaction(self._writer):
+            self._writer.execute(
+                f"DELETE FROM superseded WHERE stream IN ({', '.join(map(str, keys))}) AND time < ?", [before]
+            )
+        return 0
+
+    def _erased(
+        self,
+        kind: str,
+        before: datetime,
+        piece: Slice,
+        rows: int = 0,
+        file: File | None = None,
+        rest: File | None = None,
+    ) -> int:
+        """Put on record, and seal, that readings are deleted: a slice of those in the database, or those that `rest` does not have of a partition."""
+        with self._write:
+            tree, now = self._tree.copy(), self._clock.now()
+            with _Transaction(self._writer):
+                if file is None:
+                    row = self._writer.execute(f"DELETE FROM reading AS r WHERE {piece.where}").fetchone()
+                    rows = row[0] if row else 0
+                else:
+                    self._writer.execute("DELETE FROM tier_file WHERE file = ?", [file.file])
+                    self._writer.execute("INSERT INTO tier_gone VALUES (?)", [file.file])
+                    if rest:
+                        tier.enter(self._writer, rest, now)
+                    self._writer.execute(tier.view(self._folder, tier.files(self._writer)))
+                row = self._writer.execute("SELECT coalesce(max(erasure), 0) + 1 FROM erasure").fetchone()
+                number = row[0] if row else 1
+                words = f"{kind}\n{before.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}\n{rows}"
+                sealed = self._seal(tree, "retention", f"erasure:{number}", sha256(words.encode()).hexdigest(), now)
+                self._insert("leaf", [sealed], _LEAF)
+                self._writer.execute(
+                    "INSERT INTO erasure VALUES (?, ?, ?, ?, ?, ?)", [number, kind, before, rows, now, sealed["leaf"]]
+                )
+                listed = f"stream IN ({', '.join(map(str, piece.keys or ()))})"
+                self._writer.execute(f"DELETE FROM tier_span WHERE {listed} AND time < ?", [before])
+                self._writer.execute(f"UPDATE tier_span SET first = greatest(first, ?) WHERE {listed}", [before])
+            self._tree = tree
+            keys, edge = np.array(piece.keys), (before - EPOCH) // timedelta(microseconds=1)
+            with self._newest:
+                lost = keys[self._last_time[keys] < edge]
+                self._first_time[keys] = np.maximum(self._first_time[keys], edge)
+                self._first_time[lost], self._last_time[lost] = _FAR_AHEAD, _LONG_AGO
+        return int(rows)
 
     # -- the SQL surface of packs
 
@@ -876,7 +1146,7 @@ class DuckStore:
                 for s in pack.streams:
                     run(
                         f"CREATE VIEW {_name(s.id)} AS SELECT s.asset_id, r.time, r.value "
-                        f"FROM main.reading AS r JOIN main.stream_row AS s ON s.key = r.stream WHERE s.stream_type = '{s.id}' AND r.quality <= 2 "
+                        f"FROM main.held AS r JOIN main.stream_row AS s ON s.key = r.stream WHERE s.stream_type = '{s.id}' AND r.quality <= 2 "
                         "AND NOT EXISTS (SELECT 1 FROM main.superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch)"
                     )
                     run(

@@ -13,16 +13,35 @@ CREATE TABLE IF NOT EXISTS asset_kind (type VARCHAR PRIMARY KEY, title_zh VARCHA
 CREATE TABLE IF NOT EXISTS stream_row (key INTEGER PRIMARY KEY, stream VARCHAR UNIQUE NOT NULL, asset_id VARCHAR NOT NULL, stream_type VARCHAR NOT NULL);
 -- Streams that were registered and are deleted: their readings stay on record, and nobody is shown them.
 CREATE TABLE IF NOT EXISTS stream_gone (key INTEGER PRIMARY KEY);
--- Readings are only ever appended. A reading that a later one replaces stays here and is named in superseded.
+-- Readings are only ever appended, and leave for a partition or after their declared time only. A reading that a later one replaces stays here and is named in superseded.
 CREATE TABLE IF NOT EXISTS reading (stream INTEGER NOT NULL, time TIMESTAMPTZ NOT NULL, value DOUBLE, quality TINYINT NOT NULL, batch BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS superseded (stream INTEGER NOT NULL, time TIMESTAMPTZ NOT NULL, batch BIGINT NOT NULL, by_batch BIGINT NOT NULL);
--- Good readings of each stream by the hour and by the day of the city's clock, as far as the batch that meta names in 'rolled' (store/rollup.py keeps them up).
+-- Partitions: readings that moved from `reading` to files beside the database (store/tier.py), by the file's place in the folder `tier`. The view `held` has both.
+CREATE TABLE IF NOT EXISTS tier_file (
+  file VARCHAR PRIMARY KEY, since TIMESTAMPTZ NOT NULL, until TIMESTAMPTZ NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, rows BIGINT NOT NULL,
+  bytes BIGINT NOT NULL, sha256 VARCHAR NOT NULL, recorded TIMESTAMPTZ NOT NULL);
+-- Files that a step began to write or that were replaced: whoever opens the store removes them.
+CREATE TABLE IF NOT EXISTS tier_gone (file VARCHAR PRIMARY KEY);
+-- The first and the last reading of each stream that moved, so that opening the store reads no partition.
+CREATE TABLE IF NOT EXISTS tier_span (
+  stream INTEGER NOT NULL, first TIMESTAMPTZ NOT NULL, time TIMESTAMPTZ NOT NULL, batch BIGINT NOT NULL, value DOUBLE, quality TINYINT NOT NULL);
+-- Readings deleted after their declared time: those of a stream type before `until`. Their batches, leaves and roll-ups stay.
+CREATE TABLE IF NOT EXISTS erasure (
+  erasure BIGINT PRIMARY KEY, stream_type VARCHAR NOT NULL, until TIMESTAMPTZ NOT NULL, rows BIGINT NOT NULL, recorded TIMESTAMPTZ NOT NULL, leaf BIGINT NOT NULL);
+-- What must not be deleted until the hold is lifted: a stream type, a stream, an asset, or everything ('*').
+CREATE TABLE IF NOT EXISTS hold_row (
+  hold BIGINT PRIMARY KEY, subject VARCHAR NOT NULL, reason VARCHAR NOT NULL, actor VARCHAR NOT NULL, recorded TIMESTAMPTZ NOT NULL, lifted TIMESTAMPTZ, lifted_by VARCHAR);
+-- Readings of each stream by the minute (streams faster than that), the hour and the day of the city's clock, as far as the batch that meta names in 'rolled'
+-- (store/rollup.py keeps them up). All but `worst`, the gravest flag of any reading, are of good readings; a period that has none is there with n = 0.
+CREATE TABLE IF NOT EXISTS rollup_minute (
+  stream INTEGER NOT NULL, period TIMESTAMPTZ NOT NULL, n BIGINT NOT NULL, low DOUBLE, high DOUBLE, total DOUBLE, first DOUBLE, last DOUBLE, first_time TIMESTAMPTZ,
+  last_time TIMESTAMPTZ, worst TINYINT NOT NULL);
 CREATE TABLE IF NOT EXISTS rollup_hour (
-  stream INTEGER NOT NULL, period TIMESTAMPTZ NOT NULL, n BIGINT NOT NULL, low DOUBLE NOT NULL, high DOUBLE NOT NULL, total DOUBLE NOT NULL, first DOUBLE NOT NULL,
-  last DOUBLE NOT NULL);
+  stream INTEGER NOT NULL, period TIMESTAMPTZ NOT NULL, n BIGINT NOT NULL, low DOUBLE, high DOUBLE, total DOUBLE, first DOUBLE, last DOUBLE, first_time TIMESTAMPTZ,
+  last_time TIMESTAMPTZ, worst TINYINT NOT NULL);
 CREATE TABLE IF NOT EXISTS rollup_day (
-  stream INTEGER NOT NULL, period TIMESTAMPTZ NOT NULL, n BIGINT NOT NULL, low DOUBLE NOT NULL, high DOUBLE NOT NULL, total DOUBLE NOT NULL, first DOUBLE NOT NULL,
-  last DOUBLE NOT NULL);
+  stream INTEGER NOT NULL, period TIMESTAMPTZ NOT NULL, n BIGINT NOT NULL, low DOUBLE, high DOUBLE, total DOUBLE, first DOUBLE, last DOUBLE, first_time TIMESTAMPTZ,
+  last_time TIMESTAMPTZ, worst TINYINT NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (
   batch BIGINT PRIMARY KEY, key VARCHAR, source VARCHAR NOT NULL, rows BIGINT NOT NULL, suspect BIGINT NOT NULL, corrected BIGINT NOT NULL,
   recorded TIMESTAMPTZ NOT NULL, leaf BIGINT NOT NULL);

@@ -7,17 +7,20 @@ CREATE OR REPLACE VIEW stream AS
 CREATE OR REPLACE VIEW observation_all AS
   SELECT s.stream, s.asset_id, s.stream_type, r.time, r.value, r.quality, r.batch,
          EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch) AS superseded
-  FROM reading AS r JOIN stream_row AS s ON s.key = r.stream;
+  FROM held AS r JOIN stream_row AS s ON s.key = r.stream;
 CREATE OR REPLACE VIEW observation AS
   SELECT s.stream, s.asset_id, s.stream_type, r.time, r.value
-  FROM reading AS r JOIN stream_row AS s ON s.key = r.stream
+  FROM held AS r JOIN stream_row AS s ON s.key = r.stream
   WHERE r.quality <= 2 AND NOT EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch);
+CREATE OR REPLACE VIEW observation_minute AS
+  SELECT s.stream, s.asset_id, s.stream_type, r.period, r.n, r.low, r.high, r.total / r.n AS mean, r.first, r.last
+  FROM rollup_minute AS r JOIN stream_row AS s ON s.key = r.stream WHERE r.n > 0;
 CREATE OR REPLACE VIEW observation_hour AS
   SELECT s.stream, s.asset_id, s.stream_type, r.period, r.n, r.low, r.high, r.total / r.n AS mean, r.first, r.last
-  FROM rollup_hour AS r JOIN stream_row AS s ON s.key = r.stream;
+  FROM rollup_hour AS r JOIN stream_row AS s ON s.key = r.stream WHERE r.n > 0;
 CREATE OR REPLACE VIEW observation_day AS
   SELECT s.stream, s.asset_id, s.stream_type, r.period, r.n, r.low, r.high, r.total / r.n AS mean, r.first, r.last
-  FROM rollup_day AS r JOIN stream_row AS s ON s.key = r.stream;
+  FROM rollup_day AS r JOIN stream_row AS s ON s.key = r.stream WHERE r.n > 0;
 -- Every whole day after a stream's first one, up to yesterday: readings fit for use, and how many its declared cadence makes expected. Streams slower than a day have none.
 CREATE OR REPLACE VIEW stream_day AS
   SELECT s.stream, s.asset_id, s.stream_type, d.period, coalesce(r.n, 0) AS n, CAST(floor((epoch_us(d.until) - epoch_us(d.period)) / 1e6 / k.cadence_s) AS BIGINT) AS expected
@@ -31,7 +34,7 @@ CREATE OR REPLACE VIEW stream_day AS
   WHERE NOT EXISTS (SELECT 1 FROM stream_gone AS x WHERE x.key = s.key);
 CREATE OR REPLACE VIEW arrival AS
   SELECT s.stream, s.asset_id, s.stream_type, r.time, b.recorded, (epoch_us(b.recorded) - epoch_us(r.time)) / 1e6 AS delay_s
-  FROM reading AS r JOIN stream_row AS s ON s.key = r.stream JOIN batch AS b ON b.batch = r.batch;
+  FROM held AS r JOIN stream_row AS s ON s.key = r.stream JOIN batch AS b ON b.batch = r.batch;
 CREATE OR REPLACE VIEW indicator_value AS SELECT indicator, asset_id, period, value FROM indicator_row;
 CREATE OR REPLACE VIEW target_progress AS SELECT * FROM target_progress_row;
 CREATE OR REPLACE VIEW alarm AS
@@ -97,7 +100,7 @@ CREATE OR REPLACE VIEW sensing AS
          CAST(NULL AS TIMESTAMPTZ) AS result_time, r.value AS number, CAST(NULL AS VARCHAR) AS string, CAST(NULL AS BOOLEAN) AS boolean, CAST(NULL AS VARCHAR) AS object,
          CASE WHEN r.quality > 1 THEN '{"qartod":' || CAST(r.quality AS VARCHAR) || '}' END AS quality, CAST(NULL AS TIMESTAMPTZ) AS valid_since,
          CAST(NULL AS TIMESTAMPTZ) AS valid_until, CAST(NULL AS VARCHAR) AS properties, CAST(NULL AS VARCHAR) AS feature, FALSE AS more
-  FROM reading AS r
+  FROM held AS r
   WHERE NOT EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch)
     AND NOT EXISTS (SELECT 1 FROM stream_gone AS g WHERE g.key = r.stream)
     AND NOT EXISTS (SELECT 1 FROM observation_row AS o WHERE o.ended IS NULL AND o.key = r.stream AND o.slot = r.time AND o.stands)

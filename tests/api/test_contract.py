@@ -155,7 +155,9 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/runs/{id}/series", "/runs/{run}/series", "", "run stream time value streams titles"),
     ("/evidence", "/evidence", "", "size root leaves"),
     ("/evidence", "/evidence", "leaves.0", "index kind subject digest recorded"),
-    ("/evidence/leaves/{index}", "/evidence/leaves/1", "", "leaf size root proof rows"),
+    ("/evidence/leaves/{index}", "/evidence/leaves/1", "", "leaf size root proof rows deleted"),
+    ("/keep", "/keep", "", "declared files rows bytes erasures holds"),
+    ("/keep", "/keep", "declared", "tier_days delete_days streams"),
     ("/systems", "/systems", "items.0", "id zh en kind place duty pack served by targets"),
     ("/openapi.json", "/openapi.json", "", "openapi info paths components"),
 ]  # fmt: skip
