@@ -55,8 +55,11 @@ def bring_up(db: duckdb.DuckDBPyConnection, path: Path | None) -> None:
     except BaseException as e:
         db.rollback()
         if isinstance(e, duckdb.Error):
+            what = (
+                "cannot be opened" if version == FORMAT else f"could not be brought from version {version} to {FORMAT}"
+            )
             raise StoreFailed(
-                f"the store could not be brought from version {version} to {FORMAT}: {str(e).splitlines()[0]}",
+                f"the store {what}: {str(e).splitlines()[0]}",
                 "it is left as it was: open it with the program that wrote it, or restore it from a backup",
                 str(path),
             ) from e
