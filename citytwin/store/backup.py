@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from citytwin.kernel.errors import BadRequest, Conflict, NotFound, StoreFailed
 
@@ -16,10 +16,11 @@ STORE, PAPER = "city.duckdb", "backup.json"
 CHUNK = 4 * 1024 * 1024
 
 
-def write(database: Path, folder: Path, said: dict[str, Any]) -> dict[str, Any]:
+def write(database: BinaryIO, folder: Path, said: dict[str, Any]) -> dict[str, Any]:
     """Copy a database that nobody writes to meanwhile into a new folder, with a paper: what is `said`, its size and its SHA-256.
 
-    The folder has its name only once it is whole. Raises Conflict, StoreFailed.
+    The folder has its name only once it is whole. The database is read from its beginning and stays open: closing any handle of a file
+    drops the locks its process holds on it, and with them what keeps other processes out of the store. Raises Conflict, StoreFailed.
     """
     if folder.exists():
         raise Conflict(f"{folder} is there already", "choose a new folder: a backup is never written over", str(folder))
@@ -59,7 +60,8 @@ def restore(folder: Path, home: Path, root: Callable[[Path], tuple[str, int]]) -
     beside = home / f".{STORE}.part"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        _, digest = _copy(folder / STORE, beside)
+        with (folder / STORE).open("rb") as database:
+            _, digest = _copy(database, beside)
         if digest != wanted[0]:
             raise BadRequest(
                 "the backup is not what was written: its SHA-256 differs", "take another backup", str(folder)
@@ -78,11 +80,12 @@ def restore(folder: Path, home: Path, root: Callable[[Path], tuple[str, int]]) -
     return dict(paper)
 
 
-def _copy(source: Path, target: Path) -> tuple[int, str]:
+def _copy(source: BinaryIO, target: Path) -> tuple[int, str]:
     """Copy a file through to the disk; its size and SHA-256."""
     digest, size = hashlib.sha256(), 0
-    with source.open("rb") as read, target.open("wb") as written:
-        while data := read.read(CHUNK):
+    source.seek(0)
+    with target.open("wb") as written:
+        while data := source.read(CHUNK):
             written.write(data)
             digest.update(data)
             size += len(data)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import duckdb
 import msgspec
@@ -130,9 +130,13 @@ class DuckStore:
             raise StoreFailed(
                 f"{path} is not a CityTwin store: {_first_line(e)}", "restore it from a backup", str(path)
             ) from e
-        self._db.execute("SET GLOBAL TimeZone = ?", [zone])
         try:
+            self._db.execute("SET GLOBAL TimeZone = ?", [zone])
             self._make_tables()
+        except duckdb.Error as e:
+            self._db.close()
+            hint = "check the disk's free space and permissions, or restore it from a backup"
+            raise StoreFailed(f"{path} cannot be opened: {_first_line(e)}", hint, str(path)) from e
         except BaseException:
             self._db.close()
             raise
@@ -142,6 +146,8 @@ class DuckStore:
         self._waiting = _Books()
         self._keyed: dict[str, Receipt] = {}
         """What the keys of the waiting batches are answered."""
+        self._file: BinaryIO | None = None
+        """What copies are read from; it stays open as long as the database (see `backup.write`)."""
         self._journal: Journal | None = None
         try:
             self._resume()
@@ -784,7 +790,8 @@ class DuckStore:
             self._settle()
             try:
                 self._writer.execute("FORCE CHECKPOINT")
-            except duckdb.Error as e:
+                self._file = self._file or self._path.open("rb", buffering=0)
+            except (duckdb.Error, OSError) as e:
                 raise StoreFailed(f"no backup was made: {_first_line(e)}", "check the disk", "store") from e
             root, leaves = self.root()
             said = {
@@ -794,7 +801,7 @@ class DuckStore:
                 "leaves": leaves,
                 "batch": self._batch,
             }
-            return backup.write(self._path, folder, said)
+            return backup.write(self._file, folder, said)
 
     # -- states of what is on record, kept up beside it
 
@@ -869,6 +876,8 @@ class DuckStore:
                 self._journal.close()
             self._writer.close()
             self._db.close()
+            if self._file:
+                self._file.close()
 
 
 class _Batch(msgspec.Struct, array_like=True, frozen=True):
