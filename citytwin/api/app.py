@@ -28,6 +28,7 @@ from citytwin.api import (
     stream,
     version,
 )
+from citytwin.api.flight import Bounded
 from citytwin.api.house import House
 from citytwin.api.influx import Influx
 from citytwin.api.live import Live
@@ -88,7 +89,7 @@ def app(house: House) -> ASGIApp:
     doors += [Path(path, points) for path in influx.PATHS]
     first, *others = paths  # the door that is knocked at most often
     router = Router([first, *doors, *others, Path("/{path:path}", Site(house))], redirect_slashes=False)
-    return Guarded(Problems(router))
+    return Guarded(Problems(Bounded(router, house.flight)))
 
 
 class Guarded:
