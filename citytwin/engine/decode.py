@@ -61,7 +61,7 @@ def few(body: bytes, media: str) -> list[Row] | None:
         return None
     try:
         return _plain_rows(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -164,7 +164,7 @@ def _decode_json(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
     """A list of readings, an object with `readings`, or an object of equally long columns."""
     try:
         return tabled(_plain_rows(body), zone), []
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _decode_any_json(body, zone)
 
 

@@ -59,7 +59,7 @@ def take(observing: Observing, raw: bytes, now: datetime) -> list[Sent | str]:
     """Take the rows of a body; of each, in order, what became of it: on its way, or why not. Raises BadRequest where the body itself is wrong."""
     try:
         sets = _sets.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise BadRequest(f"the body is no list of data arrays: {e}", "18-088, clause 13.2", "body") from e
     work = []
     for n, one in enumerate(sets):
@@ -86,7 +86,7 @@ def _taken(
     if names == ["phenomenonTime", "result"]:
         try:
             pairs = _numbers.decode(raw)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             pairs = None  # not all are numbers at a time: row by row
         if pairs is not None and len(pairs) <= room and all(t.tzinfo for t, _ in pairs):
             quick = _many(observing, stream, pairs)
@@ -94,7 +94,7 @@ def _taken(
                 return quick
     try:
         rows = _rows.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise BadRequest(
             f"the rows of data array {n} are no lists: {e}", "one list of values for each row", f"{n}/dataArray"
         ) from e
