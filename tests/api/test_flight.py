@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 from collections.abc import AsyncIterator, Callable
 
 import anyio.from_thread
 import httpx
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from citytwin.api.app import app
@@ -92,3 +95,29 @@ def test_a_refusal_is_a_problem_like_any_other(narrow: House, portal: anyio.from
             )
 
     check_problem(portal.call(scene), 503, "store_busy")
+
+
+def test_a_packed_table_counts_as_what_it_becomes(narrow: House, portal: anyio.from_thread.BlockingPortal) -> None:
+    """Some kilobytes of Arrow that stand for 17 MB, and for more than a body may have."""
+    rows = 1_000_000
+    zero = pa.array(np.zeros(rows, np.int64))
+    names = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), ["lamp-3.trial.warmth"])
+    table = pa.table({"stream": names, "time": zero.cast(pa.timestamp("us", "UTC")), "value": zero.cast(pa.float64())})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+
+    async def scene() -> httpx.Response:
+        transport = httpx.ASGITransport(app(narrow))
+        async with httpx.AsyncClient(transport=transport, base_url="http://testville") as client:
+            head = {"Content-Type": "application/vnd.apache.arrow.stream"}
+            return await client.post("/api/observations", content=sink.getvalue(), headers=head)
+
+    assert len(sink.getvalue()) < 10_000
+    check_problem(portal.call(scene), 503, "store_busy")
+    most, narrow.largest_batch = narrow.largest_batch, MIB
+    try:
+        check_problem(portal.call(scene), 413, "too_large")
+    finally:
+        narrow.largest_batch = most
+    assert narrow.flight.held == 0

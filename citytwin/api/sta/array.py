@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,9 @@ from citytwin.kernel.errors import BadRequest, CityTwinError
 COMPONENTS = ("id", "phenomenonTime", "resultTime", "result", "resultQuality", "validTime", "parameters")
 MOST = 1_000_000
 """Rows that one request may bring."""
+LONGEST_S = 60.0
+"""Seconds after which rows that are taken one by one are told to come again: what is no number at a time takes longer."""
+LATE = "error: not taken, since the rows before took too long; send it again"
 NAMES = {"FeatureOfInterest/id": "FeatureOfInterest", "FeatureOfInterest/@iot.id": "FeatureOfInterest"}
 _MICRO = pa.timestamp("us", tz="UTC")
 
@@ -55,7 +59,7 @@ def groups(
     ]
 
 
-def take(observing: Observing, raw: bytes, now: datetime) -> list[Sent | str]:
+def take(observing: Observing, raw: bytes, now: datetime, within: float = LONGEST_S) -> list[Sent | str]:
     """Take the rows of a body; of each, in order, what became of it: on its way, or why not. Raises BadRequest where the body itself is wrong."""
     try:
         sets = _sets.decode(raw)
@@ -75,13 +79,14 @@ def take(observing: Observing, raw: bytes, now: datetime) -> list[Sent | str]:
             )
         work.append((n, stream, names, bytes(one.dataArray)))
     told: list[Sent | str] = []
+    until = time.monotonic() + within
     for n, stream, names, rows in work:
-        told += _taken(observing, n, stream, names, rows, now, MOST - len(told))
+        told += _taken(observing, n, stream, names, rows, now, MOST - len(told), until)
     return told
 
 
 def _taken(
-    observing: Observing, n: int, stream: str, names: list[str], raw: bytes, now: datetime, room: int
+    observing: Observing, n: int, stream: str, names: list[str], raw: bytes, now: datetime, room: int, until: float
 ) -> list[Sent | str]:
     if names == ["phenomenonTime", "result"]:
         try:
@@ -100,7 +105,10 @@ def _taken(
         ) from e
     if len(rows) > room:
         raise BadRequest(f"the body brings more than {MOST} rows", "send them in several requests", "body")
-    return [_one(observing, stream, names, row, f"{n}/dataArray/{i}/", Bodies(now)) for i, row in enumerate(rows)]
+    return [
+        _one(observing, stream, names, row, f"{n}/dataArray/{i}/", Bodies(now)) if time.monotonic() < until else LATE
+        for i, row in enumerate(rows)
+    ]
 
 
 def _one(observing: Observing, stream: str, names: list[str], row: list[Any], at: str, bodies: Bodies) -> Sent | str:
@@ -121,8 +129,8 @@ def _many(observing: Observing, stream: str, pairs: list[tuple[datetime, float]]
     """Numbers at times as columns, where nothing keeps them from being readings."""
     if not pairs:
         return []
-    time = pa.array([t for t, _ in pairs], _MICRO).cast(pa.int64()).to_numpy()
+    at = pa.array([t for t, _ in pairs], _MICRO).cast(pa.int64()).to_numpy()
     value = np.array([v for _, v in pairs], float)
     if (np.abs(value) > 2**53).any():
         return None
-    return observing.many(stream, time, value)
+    return observing.many(stream, at, value)

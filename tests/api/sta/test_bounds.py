@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from citytwin.api.house import House
-from citytwin.api.sta import batch, patch
+from citytwin.api.sta import array, batch, patch
 from citytwin.api.sta.desk import Desk, Request
 from citytwin.api.sta.expression import FUNCTIONS
 from citytwin.api.sta.tree import Limits
@@ -309,3 +309,15 @@ def test_whatever_is_asked_is_answered_or_refused(caller: Caller, asked: tuple[s
         assert told["message"], (path, query)
         assert "Error" not in told["message"], (path, query, told)  # what the store says of its own is not for clients
     assert time.monotonic() - began < 60
+
+
+def test_rows_that_take_too_long_are_told_to_come_again(filled: House) -> None:
+    """Texts are taken one by one: after the time is up, the rows that are left are refused, and those before stay."""
+    desk = Desk(filled)
+    found = json.loads(desk.answer(Request("GET", "/Datastreams", "$filter=name eq 's0'&$top=1", base="http://c")).body)
+    id = found["value"][0]["@iot.id"]
+    rows = [[f"2026-03-02T00:00:{n:02d}Z", "text"] for n in range(3)]
+    one = {"Datastream": {"@iot.id": id}, "components": ["phenomenonTime", "result"], "dataArray": rows}
+    body = json.dumps([one]).encode()
+    assert array.take(desk.observing, body, filled.now(), within=-1) == [array.LATE] * 3
+    assert [isinstance(t, str) for t in array.take(desk.observing, body, filled.now())] == [False] * 3

@@ -1,0 +1,80 @@
+"""A packed body tells what it becomes before it is unpacked; what Arrow itself needs for it is the oracle."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from citytwin.engine import decode, unpack
+from citytwin.kernel.errors import BadBatch
+
+ROWS = 2_000_000
+ZERO = pa.array(np.zeros(ROWS, np.int64))
+TABLE = pa.table(
+    {
+        "stream": pa.DictionaryArray.from_arrays(pa.array(np.zeros(ROWS, np.int8)), ["a.b.c"]),
+        "time": ZERO.cast(pa.timestamp("us", "UTC")),
+        "value": ZERO.cast(pa.float64()),
+    }
+)
+
+
+def arrow(table: pa.Table, packed: str | None, file: bool = False) -> bytes:
+    sink = io.BytesIO()
+    make = pa.ipc.new_file if file else pa.ipc.new_stream
+    with make(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=packed)) as writer:
+        writer.write_table(table, 300_000)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("packed", [None, "zstd", "lz4"])
+@pytest.mark.parametrize("file", [False, True])
+def test_arrow_becomes_what_its_buffers_are(packed: str | None, file: bool) -> None:
+    body = arrow(TABLE, packed, file)
+    told = unpack.size(body, unpack.FILE if file else decode.ARROW)
+    assert TABLE.nbytes <= told <= TABLE.nbytes + 10_000
+    if packed:
+        assert len(body) < TABLE.nbytes / 100
+
+
+def test_parquet_becomes_its_rows() -> None:
+    sink = io.BytesIO()
+    pq.write_table(TABLE, sink, compression="zstd")
+    assert len(sink.getvalue()) < 50_000
+    assert unpack.size(sink.getvalue(), decode.PARQUET) >= ROWS * unpack.ROW
+
+
+def test_a_file_that_names_more_batches_than_it_has_is_refused() -> None:
+    """The footer of an Arrow file lists its batches by their place: one place may stand there many times."""
+    two = arrow(TABLE.slice(0, 400_000), None, True)
+    assert pa.ipc.open_file(io.BytesIO(two)).num_record_batches == 2
+    ends = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+    forged = two[:8] + ends + two[16:]  # the messages end at once, the footer still lists two batches
+    with pytest.raises(BadBatch, match="more than once"):
+        unpack.size(forged, unpack.FILE)
+
+
+@pytest.mark.parametrize("media", [decode.ARROW, unpack.FILE, decode.PARQUET])
+@pytest.mark.parametrize(
+    "body", [b"", b"x", b"\0" * 100, b"\xff" * 100, b"ARROW1\0\0" + b"\xff\xff\xff\xff\xff\xff\xff\x7f", b"PAR1PAR1"]
+)
+def test_what_is_none_of_them_is_refused(media: str, body: bytes) -> None:
+    with contextlib.suppress(BadBatch):
+        assert unpack.size(body, media) == 0  # an Arrow stream without messages
+
+
+@pytest.mark.parametrize("n", range(0, 2000, 97))
+def test_a_spoiled_body_is_refused_or_told(n: int) -> None:
+    body = bytearray(arrow(TABLE.slice(0, 100), "zstd"))
+    body[n % len(body)] ^= 0xFF
+    with contextlib.suppress(BadBatch):
+        assert unpack.size(bytes(body), decode.ARROW) >= 0
+
+
+def test_other_bodies_are_as_long_as_they_are() -> None:
+    assert unpack.size(b"stream,time,value\n", decode.CSV) == 18
