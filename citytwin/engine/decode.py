@@ -109,7 +109,10 @@ def _decode_arrow(body: bytes, kind: str, zone: str) -> tuple[pa.Table, list[Fau
 
 def _decode_parquet(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
     try:
-        file = pq.ParquetFile(io.BytesIO(body), read_dictionary=["stream", "unit"])
+        texts = {"stream", "unit"} & set(
+            pq.read_schema(io.BytesIO(body)).names
+        )  # as dictionaries: a text may repeat for ever
+        file = pq.ParquetFile(io.BytesIO(body), read_dictionary=sorted(texts))
         if file.metadata.num_rows > LARGEST:
             raise BadBatch(f"the body has {file.metadata.num_rows:,} rows", f"send at most {LARGEST:,} at once", "body")
         wanted = [name for name in file.schema_arrow.names if name in (*COLUMNS, "unit")]
