@@ -89,7 +89,7 @@ def app(house: House) -> ASGIApp:
     doors += [Path(path, points) for path in influx.PATHS]
     first, *others = paths  # the door that is knocked at most often
     router = Router([first, *doors, *others, Path("/{path:path}", Site(house))], redirect_slashes=False)
-    return Guarded(Problems(Bounded(router, house.flight)))
+    return Guarded(Bounded(Problems(router), house.flight))
 
 
 class Guarded:

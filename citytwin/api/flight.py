@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from citytwin.kernel.errors import StoreBusy
 
 SMALL = 1024 * 1024
 """A body of so many bytes or fewer finds room where a large one does not: a sensor is heard while files come in."""
+PATIENCE_S = 10
+"""For how long the rest of a body that was refused is listened to: whoever is cut off while sending does not hear why."""
 HOLD = "citytwin.hold"
 """Where a scope has the function that counts bytes which a body became, such as those that were unpacked."""
 
@@ -40,28 +43,45 @@ class Flight:
 
 
 class Bounded:
-    """ASGI middleware: reading a body raises StoreBusy where there is no room for it."""
+    """ASGI middleware: reading a body raises StoreBusy where there is no room for it; the rest of one that was refused is passed over."""
 
     def __init__(self, app: ASGIApp, flight: Flight) -> None:
         self._app, self._flight = app, flight
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         held = 0
+        more = False
 
         def hold(size: int) -> None:
             nonlocal held
-            self._flight.take(size, held)
+            try:
+                self._flight.take(size, held)
+            except StoreBusy:  # what it has is let go at once: of many large bodies some must come through
+                held, let_go = 0, held
+                self._flight.give(let_go)
+                raise
             held += size
 
         async def counted() -> Message:
+            nonlocal more
             message = await receive()
+            more = message.get("more_body", False)
             if part := message.get("body"):
                 hold(len(part))
             return message
 
+        async def patient(message: Message) -> None:
+            nonlocal more
+            if more:
+                more = False
+                with anyio.move_on_after(PATIENCE_S):
+                    while (await receive()).get("more_body", False):
+                        pass
+            await send(message)
+
         scope[HOLD] = hold
         try:
-            await self._app(scope, counted, send)
+            await self._app(scope, counted, patient)
         finally:
             if held:
                 self._flight.give(held)
