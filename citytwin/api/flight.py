@@ -49,6 +49,9 @@ class Bounded:
         self._app, self._flight = app, flight
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] in ("GET", "HEAD"):  # nobody reads the body of these
+            await self._app(scope, receive, send)
+            return
         held = 0
         more = False
 

@@ -8,13 +8,15 @@ import struct
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from citytwin.engine.decode import ARROW, PARQUET
+from citytwin.engine.decode import ARROW, PARQUET, SENML
 from citytwin.kernel.errors import BadBatch
 from citytwin.kernel.observation import COLUMNS
 
 FILE = "application/vnd.apache.arrow.file"
 ROW = 16
 """Bytes that a row takes here at least, for time and value, whatever it took on its way."""
+SPREAD = 8
+"""How many times its bytes a SenML pack takes while it is read, record by record."""
 _MAGIC = 8
 """Bytes before the first message of an Arrow file."""
 
@@ -25,6 +27,8 @@ def size(body: bytes, media: str) -> int:
     try:
         if kind == PARQUET:
             return _parquet(body)
+        if kind == SENML:
+            return SPREAD * len(body)
         if kind == ARROW:
             return _arrow(body)[0]
         if kind == FILE:

@@ -78,3 +78,24 @@ def test_a_spoiled_body_is_refused_or_told(n: int) -> None:
 
 def test_other_bodies_are_as_long_as_they_are() -> None:
     assert unpack.size(b"stream,time,value\n", decode.CSV) == 18
+    assert unpack.size(b"[]", decode.SENML) == 2 * unpack.SPREAD
+
+
+def spoiled(kind: str) -> tuple[bytes, str]:
+    """A table whose text is no UTF-8, or whose index leads out of its dictionary."""
+    table = TABLE.slice(0, 10)
+    if kind == "index":
+        return arrow(table, None).replace(b"\0" * 10, b"\x7f" * 10), decode.ARROW
+    sink = io.BytesIO()
+    if kind == "parquet":
+        pq.write_table(table, sink, compression="none")
+    return (sink.getvalue() or arrow(table, None)).replace(b"a.b.c", b"a.\xff.c"), (
+        decode.PARQUET if kind == "parquet" else decode.ARROW
+    )
+
+
+@pytest.mark.parametrize("kind", ["index", "text", "parquet"])
+def test_columns_that_lie_about_their_bytes_are_refused(kind: str) -> None:
+    body, media = spoiled(kind)
+    with pytest.raises(BadBatch):
+        decode.readings(body, media, "UTC")

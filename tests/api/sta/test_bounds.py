@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from typing import Any
 from urllib.parse import quote
@@ -298,7 +299,11 @@ def questions(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @given(questions())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+@settings(
+    max_examples=int(os.environ.get("FUZZ", "150")),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+)
 def test_whatever_is_asked_is_answered_or_refused(caller: Caller, asked: tuple[str, str]) -> None:
     path, query = asked
     began = time.monotonic()
