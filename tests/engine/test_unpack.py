@@ -84,6 +84,10 @@ def test_other_bodies_are_as_long_as_they_are() -> None:
 def spoiled(kind: str) -> tuple[bytes, str]:
     """A table whose text is no UTF-8, or whose index leads out of its dictionary."""
     table = TABLE.slice(0, 10)
+    if kind == "zone":
+        return arrow(table, None).replace(b"UTC\0", b"U\xccC\0"), decode.ARROW
+    if kind == "name":
+        return arrow(table, None).replace(b"value\0", b"val\xcce\0"), decode.ARROW
     if kind == "index":
         return arrow(table, None).replace(b"\0" * 10, b"\x7f" * 10), decode.ARROW
     sink = io.BytesIO()
@@ -94,8 +98,39 @@ def spoiled(kind: str) -> tuple[bytes, str]:
     )
 
 
-@pytest.mark.parametrize("kind", ["index", "text", "parquet"])
+@pytest.mark.parametrize("kind", ["index", "text", "parquet", "zone", "name"])
 def test_columns_that_lie_about_their_bytes_are_refused(kind: str) -> None:
     body, media = spoiled(kind)
     with pytest.raises(BadBatch):
         decode.readings(body, media, "UTC")
+
+
+def test_a_quality_of_more_bits_than_there_are_is_named() -> None:
+    row = '{"stream": "a.b.c", "time": "2026-03-09T23:46:40Z", "value": 1, "quality": %d}'
+    table, faults = decode.readings(f"[{row % 1}, {row % 2**70}]".encode(), decode.JSON, "UTC")
+    assert (table.num_rows, [f.where for f in faults]) == (1, ["row 2"])
+    assert decode.few(f"[{row % 2**70}]".encode(), decode.JSON) is None
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        pa.array([0, 2**62], pa.timestamp("s")),
+        pa.array([0, 2**62], pa.timestamp("ms", "UTC")),
+        pa.array([0, -(2**62)], pa.timestamp("s", "UTC")),
+        pa.array(["1970-01-01T00:00:00Z", "x"]),
+    ],
+)
+def test_a_time_that_has_no_microseconds_is_a_fault_and_not_another_time(time: pa.Array) -> None:
+    body = arrow(pa.table({"stream": ["a.b.c", "a.b.c"], "time": time, "value": [1.0, 2.0]}), None)
+    table, faults = decode.readings(body, decode.ARROW, "UTC")
+    assert (table["value"].to_pylist(), [f.where for f in faults]) == ([1.0], ["row 2"])
+
+
+@pytest.mark.parametrize("name", ["stream", "time", "value", "quality", "unit"])
+@pytest.mark.parametrize("cell", [b"x", [1.0], {"a": 1}, None, "0x12", True])
+def test_columns_of_any_type_are_read_or_refused(name: str, cell: object) -> None:
+    columns = {"stream": ["a.b.c"], "time": pa.array([0], pa.timestamp("us", "UTC")), "value": [1.0], name: [cell]}
+    with contextlib.suppress(BadBatch):
+        table, faults = decode.readings(arrow(pa.table(columns), None), decode.ARROW, "UTC")
+        assert table.num_rows + len(faults) == 1
