@@ -25,6 +25,8 @@ TIME = pa.timestamp("us", tz="UTC")
 FUTURE = timedelta(minutes=5)
 """A reading this far ahead of our clock is refused: its source's clock is wrong, and it would hide all that follow."""
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Also a stream that takes what is to come ends here: what no calendar holds could never be read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,11 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
         (time > now + ahead) & ~opened[index],
         lambda r: f"time {_iso(time[r])} is in the future",
         "set the clock of the source, or its time zone",
+    )
+    refuse(
+        time >= int(LATEST.timestamp() * 1e6),
+        lambda r: f"time {_iso(time[r])} is out of all time",
+        "check the time column and its unit",
     )
     refuse(
         time < int(EARLIEST.timestamp() * 1e6),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import resource
@@ -14,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from ..served import Served
@@ -163,3 +166,26 @@ def test_a_flood_is_told_to_come_again_and_memory_stays_bounded(
     assert memory(served) - before < 1600 * MIB
     assert len(there_in(served, [stream], 0)) == len(heard)
     served.stop()
+
+
+@pytest.mark.parametrize("unit", ["us", "ns", "ms", "s"])
+def test_a_time_that_no_calendar_holds_poisons_nothing(empty: Served, unit: str) -> None:
+    """A stream that clients registered takes what is to come. A reading of the year 148108 could be stored, and nothing be read or recorded after it."""
+    (stream,) = register(empty, 1)
+    far = {"us": [2**62, 2**63 - 1], "ns": [2**63 - 1], "ms": [2**52, 2**62], "s": [2**42, 2**62]}[unit]
+    for value in far:
+        for zone in ("UTC", None):
+            table = pa.table({"stream": [stream], "time": pa.array([value], pa.timestamp(unit, zone)), "value": [1.0]})
+            sink = io.BytesIO()
+            with pa.ipc.new_stream(sink, table.schema) as writer:
+                writer.write_table(table)
+            status, _ = empty.post("/api/observations", sink.getvalue(), "application/vnd.apache.arrow.stream")
+            assert status == (201 if unit == "ns" else 400)  # nanoseconds end in 2262
+        asked = urllib.request.Request(
+            f"{empty.url}/write?db=x&precision={unit}", f"m,stream={stream} value=1 {value}\n".encode(), method="POST"
+        )
+        with pytest.raises(urllib.error.HTTPError) if unit != "ns" else contextlib.nullcontext():
+            urllib.request.urlopen(asked, timeout=60).close()
+    for path in ("/api/summary", "/api/streams?limit=5", "/sta/v1.1/Observations?$top=5", "/api/readings.json?rows=5"):
+        assert empty.get(path) is not None
+    assert send(empty, "json", [(stream, BASE + 1, 1.0)], "")[0] == 201
