@@ -18,7 +18,7 @@ from citytwin.kernel.plan import Plan
 from citytwin.kernel.title import Title
 from citytwin.store.duckdb import DuckStore
 
-from .served import command, lingang, serve, town  # noqa: F401 - fixtures for every folder
+from .served import command, empty, lingang, serve, town  # noqa: F401 - fixtures for every folder
 
 ZONE = "Asia/Shanghai"
 NOW = datetime(2025, 6, 30, 4, 0, tzinfo=UTC)  # noon in Shanghai

@@ -109,6 +109,12 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
+def empty(serve: Callable[..., Served], town: str, tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """The town without demo readings, for strangers to fill; it is theirs in common."""
+    return serve(tmp_path_factory.mktemp("empty") / "home", "--city", town, "--demo-days", "0")
+
+
+@pytest.fixture(scope="session")
 def command() -> Callable[..., subprocess.CompletedProcess[str]]:
     """`command("status", "--home", …)`: run one command to its end."""
 

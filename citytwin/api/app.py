@@ -30,6 +30,7 @@ from citytwin.api import (
     stream,
     version,
 )
+from citytwin.api.flight import Bounded
 from citytwin.api.grafana.door import Door as Grafana
 from citytwin.api.house import House
 from citytwin.api.influx import Influx
@@ -101,7 +102,7 @@ def app(house: House) -> ASGIApp:
     doors += [Path(path, points) for path in influx.PATHS]
     first, *others = paths  # the door that is knocked at most often
     router = Router([first, *doors, *others, Path("/{path:path}", Site(house))], redirect_slashes=False)
-    return Quick(house, [sensing], lambda inner: Guarded(Announced(Problems(inner))), router)
+    return Quick(house, [sensing], lambda inner: Guarded(Bounded(Announced(Problems(inner)), house.flight)), router)
 
 
 class Guarded:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import anyio
 import pyarrow as pa
 
+from citytwin.api.flight import Flight
 from citytwin.engine import track
 from citytwin.engine.health import Examiner, Health
 from citytwin.engine.hub import Hub
@@ -44,6 +45,10 @@ class House:
     """Bytes of any other body."""
     largest_file: int = 50 * MIB
     """Bytes of a document or an attachment."""
+    most_bytes: int = 320 * MIB
+    """Bytes of all bodies under way; who comes when there is no room is told to come again."""
+    kept_bytes: int = 32 * MIB
+    """What of it is kept for small bodies."""
     threads: int = 16
     """Requests that are worked on at once; the others wait their turn."""
     callback_networks: tuple[Network, ...] = ()
@@ -56,6 +61,7 @@ class House:
     limiter: anyio.CapacityLimiter = field(init=False, repr=False)
     readers: anyio.CapacityLimiter = field(init=False, repr=False)
     """Documents read at once: each in a process of its own, which may need hundreds of megabytes."""
+    flight: Flight = field(init=False, repr=False)
     hub: Hub = field(init=False, repr=False)
     at_stop: list[Callable[[], None]] = field(init=False, repr=False, default_factory=list)
     """What else is to end before the store is closed."""
@@ -72,6 +78,7 @@ class House:
     def __post_init__(self) -> None:
         self.limiter = anyio.CapacityLimiter(self.threads)
         self.readers = anyio.CapacityLimiter(2)
+        self.flight = Flight(self.most_bytes, self.kept_bytes)
         self.hub = Hub(self.twin.store.watch)
         self._examiner = Examiner(self.twin)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from urllib.parse import parse_qs
@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from citytwin.api.flight import holder
 from citytwin.api.house import House
 from citytwin.api.problems import problem
 from citytwin.api.route import Call
@@ -25,6 +26,8 @@ from citytwin.kernel.observation import Batch, Receipt
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of one body, unpacked."""
+STEP = 1024 * 1024
+"""Bytes that are unpacked at once."""
 SHOWN = 20
 HEADERS = {"X-Influxdb-Version": "1.8-citytwin", "X-Influxdb-Build": "OSS"}
 PATHS = ("/write", "/ping", "/query", "/api/v2/write", "/health")
@@ -111,20 +114,27 @@ class Influx:
             return raw
         if coding != "gzip":
             raise Unsupported(f"the body is packed as '{coding[:40]}'", "gzip, or as it is", "Content-Encoding")
-        return await anyio.to_thread.run_sync(_unpacked, raw, limiter=self._house.limiter)
+        return await anyio.to_thread.run_sync(_unpacked, raw, holder(call.scope), limiter=self._house.limiter)
 
 
-def _unpacked(raw: bytes) -> bytes:
+def _unpacked(raw: bytes, hold: Callable[[int], None]) -> bytes:
     unpack = zlib.decompressobj(wbits=31)
+    parts: list[bytes] = []
+    size = 0
+    rest = raw
     try:
-        data = unpack.decompress(raw, LARGEST + 1)
+        while not unpack.eof:
+            parts.append(unpack.decompress(rest, STEP))
+            rest = unpack.unconsumed_tail
+            if not parts[-1] and not rest:
+                raise BadBatch("the body is cut off", "send all of it", "body")
+            size += len(parts[-1])
+            if size > LARGEST:
+                raise TooLarge(f"the body has more than {LARGEST} bytes unpacked", "send it in several parts", "body")
+            hold(len(parts[-1]))
     except zlib.error as e:
         raise BadBatch(f"the body is not gzip: {e}", "", "body") from e
-    if len(data) > LARGEST:
-        raise TooLarge(f"the body has more than {LARGEST} bytes unpacked", "send it in several parts", "body")
-    if not unpack.eof:
-        raise BadBatch("the body is cut off", "send all of it", "body")
-    return data
+    return b"".join(parts)
 
 
 def _refusal(error: Exception, path: str, second: bool) -> tuple[int, object, Mapping[str, str]]:

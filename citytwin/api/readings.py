@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 class ReadingsQuery(Query, frozen=True, kw_only=True):
     """Which readings: all of a span, or those of some streams, of a stream type or of an asset."""
 
-    streams: Annotated[str, msgspec.Meta(description="ids, separated by commas", max_length=6000)] = ""
+    streams: Annotated[str, msgspec.Meta(description="ids, separated by commas", max_length=4000)] = ""
     type: Annotated[str, msgspec.Meta(description="stream type")] = ""
     asset: str = ""
     since: datetime | None = None
@@ -86,7 +86,7 @@ _MEDIA: dict[str, tuple[Callable[..., bytes], str, Any]] = {
     "parquet": (readings_parquet, decode.PARQUET, bytes),
     "json": (readings_json, "application/json", list[decode.Row]),
     "lp": (readings_lp, "text/plain; charset=utf-8", str),
-    "senml": (readings_senml, decode.SENML, bytes),
+    "senml": (readings_senml, decode.SENML, list[dict[str, Any]]),
 }
 ROUTES = tuple(
     Route("GET", f"/readings.{form}", answer, media=media, response=kind)

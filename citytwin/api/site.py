@@ -70,7 +70,7 @@ class Site:
         self._turn = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == "/api" or scope["path"].startswith("/api/"):
+        if scope["path"].partition("/")[2].partition("/")[0] in ("api", "sta"):
             raise HTTPException(404, f"there is no {scope['path'][:200]}")
         if scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(405, f"{scope['path'][:200]} does not take {scope['method']}", {"Allow": "GET, HEAD"})

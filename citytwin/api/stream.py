@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,12 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from citytwin.api.flight import holder
 from citytwin.api.house import House
 from citytwin.api.page import Page, Paged, fetched, title, where
 from citytwin.api.route import Call, Query, Route
-from citytwin.engine import decode
+from citytwin.engine import decode, unpack
 from citytwin.engine.twin import find
-from citytwin.kernel.errors import BadRequest, NotFound
+from citytwin.kernel.errors import BadRequest, NotFound, TooLarge
 from citytwin.kernel.observation import Batch, Receipt
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.title import Title
@@ -362,7 +364,7 @@ async def record(house: House, query: IngestQuery, call: Call) -> Receipt:
     if few is not None:
         future = house.intake.send(few, query.unit, query.partial, query.key, query.source)
     else:
-        work = partial(_submit, house, query, media, body)
+        work = partial(_submit, house, query, media, body, holder(call.scope))
         future = await anyio.to_thread.run_sync(work, limiter=house.limiter)
     return await settled(future)
 
@@ -381,7 +383,12 @@ async def settled(future: Future[Receipt]) -> Receipt:
     return future.result()
 
 
-def _submit(house: House, query: IngestQuery, media: str, body: bytes) -> Future[Receipt]:
+def _submit(house: House, query: IngestQuery, media: str, body: bytes, hold: Callable[[int], None]) -> Future[Receipt]:
+    becomes = unpack.size(body, media)
+    if becomes > house.largest_batch:
+        raise TooLarge(f"the body has {becomes} bytes unpacked", f"send at most {house.largest_batch} at once", "body")
+    if becomes > len(body):
+        hold(becomes - len(body))
     table, faults = decode.readings(body, media, house.twin.city.zone)
     batch = Batch(table, query.key, query.source)
     return house.intake.submit(batch, unit=query.unit, partial=query.partial, faults=faults)

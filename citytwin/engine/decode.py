@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -40,7 +40,7 @@ class Row(msgspec.Struct):
     stream: str
     time: datetime
     value: float | None
-    quality: int | None = None
+    quality: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None = None
     unit: str | None = None
 
 
@@ -61,7 +61,7 @@ def few(body: bytes, media: str) -> list[Row] | None:
         return None
     try:
         return _plain_rows(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -97,7 +97,7 @@ def readings(body: bytes, media: str, zone: str) -> tuple[pa.Table, list[Fault]]
 def _decode_arrow(body: bytes, kind: str, zone: str) -> tuple[pa.Table, list[Fault]]:
     try:
         table = pa.ipc.open_stream(body).read_all() if kind == ARROW else pa.ipc.open_file(io.BytesIO(body)).read_all()
-        table.validate()
+        _look_through(table)
     except (pa.ArrowException, OSError, ValueError) as e:
         raise BadBatch(
             f"the body is not an Arrow {'stream' if kind == ARROW else 'file'}: {e}",
@@ -107,13 +107,23 @@ def _decode_arrow(body: bytes, kind: str, zone: str) -> tuple[pa.Table, list[Fau
     return _typed(table, zone)
 
 
+def _look_through(table: pa.Table) -> None:
+    """Raises ValueError where offsets and indices lead out of the body, or where text, names of columns or zones are none."""
+    table.validate(full=True)
+    _ = [(f.name, f.type.tz if pa.types.is_timestamp(f.type) else "") for f in table.schema]
+
+
 def _decode_parquet(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
     try:
-        file = pq.ParquetFile(io.BytesIO(body))
+        texts = {"stream", "unit"} & set(
+            pq.read_schema(io.BytesIO(body)).names
+        )  # as dictionaries: a text may repeat for ever
+        file = pq.ParquetFile(io.BytesIO(body), read_dictionary=sorted(texts))
         if file.metadata.num_rows > LARGEST:
             raise BadBatch(f"the body has {file.metadata.num_rows:,} rows", f"send at most {LARGEST:,} at once", "body")
         wanted = [name for name in file.schema_arrow.names if name in (*COLUMNS, "unit")]
         table = file.read(columns=wanted)
+        _look_through(table)
     except (pa.ArrowException, OSError, ValueError) as e:
         raise BadBatch(f"the body is not Parquet: {e}", "write it with pyarrow.parquet", "body") from e
     return _typed(table, zone)
@@ -164,7 +174,7 @@ def _decode_json(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
     """A list of readings, an object with `readings`, or an object of equally long columns."""
     try:
         return tabled(_plain_rows(body), zone), []
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _decode_any_json(body, zone)
 
 
@@ -251,7 +261,10 @@ def _typed(table: pa.Table, zone: str) -> tuple[pa.Table, list[Fault]]:
         if len(faults) + bad.sum() > HOPELESS:
             raise BadBatch(f"column {name} cannot be read in {bad.sum():,} rows", hint, name, tuple(faults[:SHOWN]))
         for row in np.flatnonzero(bad).tolist():
-            cell = table[name][row].as_py()
+            try:
+                cell = table[name][row].as_py()
+            except (OverflowError, ValueError):
+                cell = "out of all time"
             said = f"{name} is {str(cell)[:60]!r}" if cell is not None else f"{name} is empty"
             faults.append(Fault(f"row {row + 1}", "ROW", said, hint))
         ok[bad] = False
@@ -325,6 +338,12 @@ def _times(column: pa.ChunkedArray, zone: str) -> tuple[pa.ChunkedArray, np.ndar
     """As UTC, and which cells are no times. A time without an offset is read in the city's zone."""
     bad = nulls(column)
     if pa.types.is_timestamp(column.type):
+        if column.type.unit in ("s", "ms"):  # what has no microseconds would become some other time
+            most = (2**63 - 1) // (10**6 if column.type.unit == "s" else 10**3)
+            count = column.cast(pa.int64())
+            far = pc.fill_null(pc.or_(pc.greater(count, most), pc.less(count, -most)), False)
+            bad = bad | far.to_numpy()
+            column = pc.if_else(far, pa.scalar(None, column.type), column)
         if column.type.tz:
             return column.cast(TIME, safe=False), bad
         local = pc.assume_timezone(
@@ -342,7 +361,7 @@ def _times(column: pa.ChunkedArray, zone: str) -> tuple[pa.ChunkedArray, np.ndar
         try:
             moment = datetime.fromisoformat(cell.strip())
             moments.append(moment if moment.tzinfo else moment.replace(tzinfo=naive))
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, TypeError):
             moments.append(None)
             bad[i] = True
     return pa.chunked_array([pa.array(moments, TIME)]), bad

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from citytwin.engine.decode import SHOWN, Row, nulls, tabled
-from citytwin.engine.plain import Plain, Read
+from citytwin.engine.plain import LATEST, Plain, Read
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadBatch, CityTwinError, Fault, StoreBusy, StoreFailed
 from citytwin.kernel.observation import Batch, Quality, Receipt
@@ -119,6 +119,11 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
         (time > latest) & ~opened[index],
         lambda r: f"time {_iso(time[r])} is in the future",
         "set the clock of the source, or its time zone",
+    )
+    refuse(
+        time >= int(LATEST.timestamp() * 1e6),
+        lambda r: f"time {_iso(time[r])} is out of all time",
+        "check the time column and its unit",
     )
     refuse(
         time < earliest,

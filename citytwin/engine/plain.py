@@ -14,7 +14,10 @@ from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.units import quantity
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Also a stream that takes what is to come ends here: what no calendar holds could never be read again."""
 _DAY = 86_400
+_END = LATEST - EPOCH
 _MOST = 1_000_000
 """Streams whose bounds are kept at once."""
 GOOD, SUSPECT, BAD = int(Quality.GOOD), int(Quality.SUSPECT), int(Quality.BAD)
@@ -62,7 +65,7 @@ class Plain:
                 break
             past = time - EPOCH
             at = (past.days * _DAY + past.seconds) * 1_000_000 + past.microseconds
-            if at < earliest or (at > latest and bounds is not _OPEN):
+            if at < earliest or (at > latest and (bounds is not _OPEN or past >= _END)):
                 break
             known = newest.get(stream)
             if known is None:

@@ -22,6 +22,8 @@ class Job:
     name: str = field(compare=False)
     every: timedelta = field(compare=False)
     action: Callable[[datetime], object] = field(compare=False)
+    longest: timedelta = field(compare=False)
+    """It is never due later than so long from now, unless the clock was set back."""
 
 
 class Schedule:
@@ -38,13 +40,17 @@ class Schedule:
         self, name: str, every: timedelta, action: Callable[[datetime], object], first: timedelta = timedelta()
     ) -> None:
         """Run `action(now)` every so often, the first time `first` from now."""
-        heapq.heappush(self._jobs, Job(self._clock.now() + first, name, every, action))
+        heapq.heappush(self._jobs, Job(self._clock.now() + first, name, every, action, max(every, first)))
         self._wake.set()
 
     def tick(self) -> list[str]:
-        """Run what is due now, each job once; returns the names."""
+        """Run what is due now, each job once; returns the names. Where the clock was set back, what would wait for it to catch up is due."""
         ran = []
         now = self._clock.now()
+        for job in self._jobs:
+            if job.due - now > job.longest:
+                job.due = now
+        heapq.heapify(self._jobs)
         waiting = []
         while self._jobs and self._jobs[0].due <= now and not self._stop:
             job = heapq.heappop(self._jobs)

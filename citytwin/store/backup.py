@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from citytwin.kernel.errors import BadRequest, Conflict, NotFound, StoreFailed
 from citytwin.store import tier
@@ -18,11 +18,12 @@ STORE, PAPER, TIER = "city.duckdb", "backup.json", "city.duckdb.tier"
 CHUNK = 4 * 1024 * 1024
 
 
-def write(database: Path, folder: Path, said: dict[str, Any], partitions: Mapping[str, str]) -> dict[str, Any]:
+def write(database: BinaryIO, folder: Path, said: dict[str, Any], partitions: Mapping[str, str]) -> dict[str, Any]:
     """Copy a database that nobody writes to meanwhile into a new folder, with a paper: what is `said`, sizes and SHA-256.
 
     `partitions` are the files of the folder beside it, and the SHA-256 with which they were written. They never change, so on the same disk a second
-    name will do; elsewhere they are copied and compared. The folder has its name only once it is whole. Raises Conflict, StoreFailed.
+    name will do; elsewhere they are copied and compared. The folder has its name only once it is whole. The database is read from its beginning and stays open: closing any handle of a file drops the
+    locks its process holds on it, and with them what keeps other processes out of the store. Raises Conflict, StoreFailed.
     """
     if folder.exists():
         raise Conflict(f"{folder} is there already", "choose a new folder: a backup is never written over", str(folder))
@@ -32,7 +33,7 @@ def write(database: Path, folder: Path, said: dict[str, Any], partitions: Mappin
         beside.mkdir(parents=True)
         size, digest = _copy(database, beside / STORE)
         listed = {
-            name: _beside(tier.folder_of(database) / name, beside / TIER / name, sha)
+            name: _beside(tier.folder_of(Path(database.name)) / name, beside / TIER / name, sha)
             for name, sha in partitions.items()
         }
         total = size + sum(listed.values())
@@ -71,13 +72,16 @@ def restore(folder: Path, home: Path, root: Callable[[Path], tuple[str, int]]) -
     beside = home / f".{STORE}.part"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        _, digest = _copy(folder / STORE, beside)
+        with (folder / STORE).open("rb") as database:
+            _, digest = _copy(database, beside)
         if digest != wanted[0]:
             raise _differs(folder / STORE)
         for name, sha in partitions.items():
             target = tier.folder_of(beside) / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            if _copy(folder / TIER / name, target)[1] != sha:
+            with (folder / TIER / name).open("rb") as partition:
+                _, digest = _copy(partition, target)
+            if digest != sha:
                 raise _differs(folder / TIER / name)
             _sync(target.parent)
         if root(beside) != wanted[1:]:
@@ -116,7 +120,8 @@ def _beside(source: Path, target: Path, sha: str) -> int:
     try:
         os.link(source, target)
     except OSError:  # another disk, or one that knows no links
-        size, digest = _copy(source, target)
+        with source.open("rb") as partition:
+            size, digest = _copy(partition, target)
         if digest != sha:
             raise StoreFailed(
                 f"{source} is damaged: its SHA-256 differs", "put it back from an earlier backup", str(source)
@@ -127,11 +132,12 @@ def _beside(source: Path, target: Path, sha: str) -> int:
     return size
 
 
-def _copy(source: Path, target: Path) -> tuple[int, str]:
+def _copy(source: BinaryIO, target: Path) -> tuple[int, str]:
     """Copy a file through to the disk; its size and SHA-256."""
     digest, size = hashlib.sha256(), 0
-    with source.open("rb") as read, target.open("wb") as written:
-        while data := read.read(CHUNK):
+    source.seek(0)
+    with target.open("wb") as written:
+        while data := source.read(CHUNK):
             written.write(data)
             digest.update(data)
             size += len(data)

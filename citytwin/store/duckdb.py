@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, BinaryIO
 
 import duckdb
 import msgspec
@@ -139,10 +139,16 @@ class DuckStore:
             raise StoreFailed(
                 f"{path} is not a CityTwin store: {_first_line(e)}", "restore it from a backup", str(path)
             ) from e
-        self._db.execute("SET GLOBAL TimeZone = ?", [zone])
-        self._db.execute("SET enable_progress_bar = false")  # it would go to standard output where statements take long
         try:
+            self._db.execute("SET GLOBAL TimeZone = ?", [zone])
+            self._db.execute(
+                "SET enable_progress_bar = false"
+            )  # it would go to standard output where statements take long
             migrate.bring_up(self._db, path)
+        except duckdb.Error as e:
+            self._db.close()
+            hint = "check the disk's free space and permissions, or restore it from a backup"
+            raise StoreFailed(f"{path} cannot be opened: {_first_line(e)}", hint, str(path)) from e
         except BaseException:
             self._db.close()
             raise
@@ -152,6 +158,8 @@ class DuckStore:
         self._waiting = _Books()
         self._keyed: dict[str, Receipt] = {}
         """What the keys of the waiting batches are answered."""
+        self._file: BinaryIO | None = None
+        """What copies are read from; it stays open as long as the database (see `backup.write`)."""
         self._journal: Journal | None = None
         try:
             self._resume()
@@ -824,7 +832,8 @@ class DuckStore:
             self._settle()
             try:
                 self._writer.execute("FORCE CHECKPOINT")
-            except duckdb.Error as e:
+                self._file = self._file or self._path.open("rb", buffering=0)
+            except (duckdb.Error, OSError) as e:
                 raise StoreFailed(f"no backup was made: {_first_line(e)}", "check the disk", "store") from e
             root, leaves = self.root()
             said = {
@@ -835,7 +844,7 @@ class DuckStore:
                 "batch": self._batch,
             }
             partitions = {f.file: f.sha256 for f in tier.files(self._writer)}
-            return backup.write(self._path, folder, said, partitions)
+            return backup.write(self._file, folder, said, partitions)
 
     # -- states of what is on record, kept up beside it
 
@@ -1171,6 +1180,8 @@ class DuckStore:
                 self._journal.close()
             self._writer.close()
             self._db.close()
+            if self._file:
+                self._file.close()
 
 
 class _Batch(msgspec.Struct, array_like=True, frozen=True):

@@ -96,3 +96,19 @@ def test_parquet_of_other_columns_names_what_is_missing(client: Caller) -> None:
     pq.write_table(pa.table({"a": [1]}), out)
     told = client.post("/api/observations", content=out.getvalue(), headers={"content-type": decode.PARQUET}).json()
     assert "stream, time, value" in told["detail"]
+
+
+def test_a_text_that_repeats_in_parquet_is_kept_once(own: Caller) -> None:
+    """Streams and units of Parquet are read as dictionaries."""
+    out = io.BytesIO()
+    time = pa.array([1773100000, 1773100060], pa.timestamp("s", "UTC"))
+    pq.write_table(
+        pa.table({"stream": ["lamp-3.trial.warmth"] * 2, "time": time, "value": [68.0, 50.0], "unit": ["degF"] * 2}),
+        out,
+    )
+    told = own.post("/api/observations", content=out.getvalue(), headers={"content-type": decode.PARQUET})
+    assert told.status_code == 201, told.text
+    table, _ = decode.readings(out.getvalue(), decode.PARQUET, "UTC")
+    assert pa.types.is_dictionary(table["stream"].type)
+    found = own.get("/api/readings.json?streams=lamp-3.trial.warmth").json()
+    assert [round(r["value"], 6) for r in found] == [20.0, 10.0]

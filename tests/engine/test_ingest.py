@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -14,10 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from citytwin.engine import decode, ingest
+from citytwin.engine.decode import Row
 from citytwin.engine.twin import Twin
+from citytwin.kernel.clock import FixedClock
 from citytwin.kernel.errors import BadBatch, CityTwinError, StoreBusy, StoreFailed, Unsupported
 from citytwin.kernel.observation import Batch, Receipt
 from citytwin.kernel.store import Arrival
+from citytwin.store.duckdb import DuckStore
 
 from ..conftest import NOW, ZONE
 
@@ -385,3 +389,29 @@ def test_text_of_other_arrow_libraries_is_read(twin: Twin, kind: pa.DataType) ->
     )
     assert take(twin, arrow(table), decode.ARROW).accepted == 1
     assert stored(twin) == [(LEVEL, MOMENT, 2.5, 1)]
+
+
+def test_readings_are_kept_in_order_while_the_clock_jumps(
+    make_twin: Callable[..., Twin], clock: FixedClock, tmp_path: Path
+) -> None:
+    """The clock is set back a day and ahead a year: what is recorded stays in order of its arrival, and opens again."""
+    twin = make_twin(path=tmp_path / "city.duckdb")
+    intake = ingest.Intake(twin)
+    at = clock.moment
+    leaves = []
+    for n, jump in enumerate((timedelta(), -timedelta(days=1), timedelta(days=365), -timedelta(hours=3))):
+        clock.moment = at + jump
+        row = Row("t1.tank.level", at - timedelta(days=2) + timedelta(minutes=n), float(n))
+        leaves.append(intake.send([row]).result().leaf)
+    assert leaves == sorted(leaves)
+    clock.moment = at - timedelta(days=1)
+    with pytest.raises(BadBatch) as e:  # a day ahead of the clock as it is now
+        intake.send([Row("t1.tank.level", at, 1.0)]).result()
+    assert "in the future" in str(e.value.faults[0])
+    intake.close()
+    root = twin.store.root()
+    twin.store.close()
+    again = DuckStore(tmp_path / "city.duckdb", ZONE, clock)
+    assert again.root() == root
+    assert again.fetch("SELECT value FROM observation ORDER BY time")["value"].to_pylist() == [0.0, 1.0, 2.0, 3.0]
+    again.close()

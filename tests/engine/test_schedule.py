@@ -39,6 +39,22 @@ def test_a_job_that_fails_comes_again_and_ends_no_other(clock: FixedClock, caplo
     assert "job bad failed" in caplog.text
 
 
+def test_a_clock_that_is_set_back_or_ahead_keeps_no_job_waiting(clock: FixedClock) -> None:
+    schedule = Schedule(clock)
+    ran: list[str] = []
+    schedule.add("minute", timedelta(minutes=1), lambda _: ran.append("minute"))
+    schedule.add("later", timedelta(minutes=1), lambda _: ran.append("later"), first=timedelta(hours=2))
+    assert schedule.tick() == ["minute"]
+    clock.moment -= timedelta(days=400)
+    assert sorted(schedule.tick()) == ["later", "minute"]
+    assert schedule.tick() == []
+    clock.moment += timedelta(minutes=1)
+    assert sorted(schedule.tick()) == ["later", "minute"]
+    clock.moment += timedelta(days=4000)
+    assert sorted(schedule.tick()) == ["later", "minute"]
+    assert schedule.tick() == []
+
+
 def test_the_thread_runs_jobs_and_stops() -> None:
     import threading
 

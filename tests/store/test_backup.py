@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -78,6 +80,20 @@ def test_a_copy_made_while_others_write_holds_all_that_was_acknowledged(store: D
     again.record([arrival(10_000)])  # and it goes on from there
     again.close()
     assert sorted(p.name for p in (tmp_path / "new").iterdir() if not p.name.endswith(".journal")) == ["city.duckdb"]
+
+
+def test_the_store_is_still_its_owners_alone_after_a_copy(store: DuckStore, tmp_path: Path) -> None:
+    """Closing any handle of a file drops the process's locks on it: two processes would write to one store."""
+    path = tmp_path / "home" / "city.duckdb"
+    code = (
+        f"from pathlib import Path; from citytwin.store.duckdb import DuckStore; DuckStore(Path({str(path)!r}), 'UTC')"
+    )
+    for n in range(2):
+        store.backup(tmp_path / f"copy{n}")
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    store.close()
+    assert "is in use by another process" in other.stderr
+    assert backup.restore(tmp_path / "copy1", tmp_path / "new", root)["leaves"] == 0
 
 
 def spoil(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,9 @@ from citytwin.kernel.errors import BadRequest, CityTwinError
 COMPONENTS = ("id", "phenomenonTime", "resultTime", "result", "resultQuality", "validTime", "parameters")
 MOST = 1_000_000
 """Rows that one request may bring."""
+LONGEST_S = 60.0
+"""Seconds after which rows that are taken one by one are told to come again: what is no number at a time takes longer."""
+LATE = "error: not taken, since the rows before took too long; send it again"
 NAMES = {"FeatureOfInterest/id": "FeatureOfInterest", "FeatureOfInterest/@iot.id": "FeatureOfInterest"}
 _MICRO = pa.timestamp("us", tz="UTC")
 _EARLIEST, _LATEST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000 for year in (1601, 8999))
@@ -56,11 +60,11 @@ def groups(
     ]
 
 
-def take(observing: Observing, raw: bytes, now: datetime) -> list[Many | Sent | str]:
+def take(observing: Observing, raw: bytes, now: datetime, within: float = LONGEST_S) -> list[Many | Sent | str]:
     """Take the rows of a body; of each, or of many that go together, in order, what became of it: on its way, or why not. Raises BadRequest where the body itself is wrong."""
     try:
         sets = _sets.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise BadRequest(f"the body is no list of data arrays: {e}", "18-088, clause 13.2", "body") from e
     work: list[tuple[str, list[str], bytes, list[tuple[str, float]] | None]] = []
     room = MOST
@@ -82,13 +86,14 @@ def take(observing: Observing, raw: bytes, now: datetime) -> list[Many | Sent | 
             raise BadRequest(f"the body brings more than {MOST} rows", "send them in several requests", "body")
         work.append((stream, names, rows, pairs))
     quick = iter(_many(observing, [(stream, pairs) for stream, _, _, pairs in work if pairs]))
+    until = time.monotonic() + within
     told: list[Many | Sent | str] = []
     for n, (stream, names, rows, pairs) in enumerate(work):
         many = next(quick) if pairs else None
         if many is not None:
             told.append(many)
         elif pairs != []:
-            singles = _taken(observing, n, stream, names, rows, now, room + len(pairs or ()))
+            singles = _taken(observing, n, stream, names, rows, now, room + len(pairs or ()), until)
             room -= 0 if pairs else len(singles)
             told += singles
     return told
@@ -98,23 +103,26 @@ def _pairs(raw: bytes) -> list[tuple[str, float]] | None:
     """Rows of a time and a number; None where they are more."""
     try:
         return _numbers.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 
 def _taken(
-    observing: Observing, n: int, stream: str, names: list[str], raw: bytes, now: datetime, room: int
+    observing: Observing, n: int, stream: str, names: list[str], raw: bytes, now: datetime, room: int, until: float
 ) -> list[Sent | str]:
     """Take rows one by one."""
     try:
         rows = _rows.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise BadRequest(
             f"the rows of data array {n} are no lists: {e}", "one list of values for each row", f"{n}/dataArray"
         ) from e
     if len(rows) > room:
         raise BadRequest(f"the body brings more than {MOST} rows", "send them in several requests", "body")
-    return [_one(observing, stream, names, row, f"{n}/dataArray/{i}/", Bodies(now)) for i, row in enumerate(rows)]
+    return [
+        _one(observing, stream, names, row, f"{n}/dataArray/{i}/", Bodies(now)) if time.monotonic() < until else LATE
+        for i, row in enumerate(rows)
+    ]
 
 
 def _one(observing: Observing, stream: str, names: list[str], row: list[Any], at: str, bodies: Bodies) -> Sent | str:
@@ -139,10 +147,10 @@ def _many(observing: Observing, groups: list[tuple[str, list[tuple[str, float]]]
     rows = [row for _, pairs in groups for row in pairs]
     moments, values = zip(*rows, strict=True)
     try:
-        time = pa.array(moments, pa.string()).cast(_MICRO).cast(pa.int64()).to_numpy()
+        at = pa.array(moments, pa.string()).cast(_MICRO).cast(pa.int64()).to_numpy()
     except pa.ArrowInvalid:  # times in other forms are read one by one
         return none
     value = np.array(values, float)
-    if (np.abs(value) > 2**53).any() or time.min() <= _EARLIEST or time.max() >= _LATEST:
+    if (np.abs(value) > 2**53).any() or at.min() <= _EARLIEST or at.max() >= _LATEST:
         return none
-    return observing.many([stream for stream, _ in groups], [len(pairs) for _, pairs in groups], time, value)
+    return observing.many([stream for stream, _ in groups], [len(pairs) for _, pairs in groups], at, value)

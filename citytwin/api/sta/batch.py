@@ -20,6 +20,9 @@ MOST = 1000
 Answer = Callable[[Request], Reply]
 """Answers one request; what is refused is a reply, too."""
 _LINE = re.compile(rb"(GET|POST|PATCH|PUT|DELETE) (\S{1,8192})(?: HTTP/1\.[01])?\r?\n")
+_NAMED = re.compile(rb'"\$([A-Za-z0-9_.-]{1,64})"')
+HEAD = 16 * 1024
+"""Bytes of the headers of one part."""
 METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
 
 
@@ -75,8 +78,8 @@ class _Run:
         url, body = part.url, part.body
         if (named := re.match(r"/?\$([A-Za-z0-9_.-]{1,64})(?=[/?]|$)", url)) and named[1] in self.links:
             url = self.links[named[1]] + url[named.end() :]
-        for name, id in self.ids.items():
-            body = body.replace(f'"${name}"'.encode(), msgspec.json.encode(id))
+        if self.ids:
+            body = _NAMED.sub(self._named, body)
         split = urlsplit(url)
         base = urlsplit(self.base).path
         path = split.path
@@ -86,11 +89,16 @@ class _Run:
             path = "/" + path.lstrip("/").removeprefix(f"{base.rpartition('/')[2]}/")
         return Request(part.method, path, split.query, body, part.headers, self.base)
 
+    def _named(self, found: re.Match[bytes]) -> bytes:
+        """The id of what an earlier request made, in place of its name."""
+        id = self.ids.get(found[1].decode())
+        return found[0] if id is None else msgspec.json.encode(id)
+
 
 def _json(request: Request, carry_out: Answer) -> Reply:
     try:
         said = msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise BadRequest(f"the body is not JSON: {e}", "", "body") from e
     listed = said.get("requests") if isinstance(said, dict) else None
     if not isinstance(listed, list) or len(listed) > MOST:
@@ -101,8 +109,7 @@ def _json(request: Request, carry_out: Answer) -> Reply:
         )
     run = _Run(request.base, carry_out)
     told: list[dict[str, Any]] = []
-    for n, one in enumerate(listed):
-        part = _json_part(one, n)
+    for part in [_json_part(one, n) for n, one in enumerate(listed)]:  # nothing is done before all can be read
         reply = run.reply(part)
         shown: dict[str, Any] = {"id": part.name, "status": reply.status}
         if reply.headers:
@@ -129,25 +136,28 @@ def _json_part(one: Any, n: int) -> _Part:
 
 
 def _multipart(request: Request, media: str, carry_out: Answer) -> Reply:
+    work: list[tuple[int | None, list[_Part]]] = []
+    """Requests by themselves, and change sets with their number: nothing is done before all can be read."""
+    for n, part in enumerate(_parts(request.body, media)):
+        if part.kind == "multipart/mixed":
+            work.append((n, [_http(inner, f"set {n}") for inner in _parts(part.body, part["content-type"])]))
+        else:
+            work.append((None, [_http(part, "")]))
+        if sum(len(parts) for _, parts in work) > MOST:
+            raise _too_many()
     run = _Run(request.base, carry_out)
     out = _Mixed("batch")
-    count = 0
-    for n, part in enumerate(_parts(request.body, media)):
-        kind = part.kind
-        if kind == "multipart/mixed":
-            group = _Mixed(f"changeset-{n}")
-            for inner in _parts(part.body, part["content-type"]):
-                made = _http(inner, f"set {n}")
-                group.add(run.reply(made), made.name)
-                count += 1
+    for number, parts in work:
+        group = out if number is None else _Mixed(f"changeset-{number}")
+        for made in parts:
+            group.add(run.reply(made), made.name)
+        if number is not None:
             out.nest(group)
-        else:
-            made = _http(part, "")
-            out.add(run.reply(made), made.name)
-            count += 1
-        if count > MOST:
-            raise BadRequest(f"a batch has at most {MOST} requests", "send several", "body")
     return Reply(200, out.body(), {}, f"multipart/mixed; boundary={out.boundary}")
+
+
+def _too_many() -> BadRequest:
+    return BadRequest(f"a batch has at most {MOST} requests; nothing was done", "send several", "body")
 
 
 def _parts(body: bytes, media: str) -> list[_Piece]:
@@ -158,7 +168,9 @@ def _parts(body: bytes, media: str) -> list[_Piece]:
             "Content-Type: multipart/mixed; boundary=…",
             "Content-Type",
         )
-    mark = b"--" + found[1].encode()
+    mark = b"--" + found[1].encode("latin-1", "replace")
+    if body.count(mark) > 2 * MOST:  # each has to be taken apart before it can be counted as a request
+        raise _too_many()
     pieces = re.split(rb"(?:^|\r?\n)" + re.escape(mark) + rb"(?:--)?[ \t]*(?:\r?\n|$)", body)
     if len(pieces) < 3:
         raise BadRequest("the batch is cut off or has no parts", f"it ends with {mark.decode()}--", "body")
@@ -172,6 +184,8 @@ class _Piece:
         head, gap, rest = raw.partition(b"\r\n\r\n")
         if not gap:
             head, _, rest = raw.partition(b"\n\n")
+        if len(head) > HEAD:
+            raise BadRequest(f"a part of the batch has more than {HEAD} bytes of headers", "", "body")
         self.headers = BytesParser(policy=HTTP).parsebytes(head + b"\r\n\r\n", headersonly=True)
         self.body = rest
 

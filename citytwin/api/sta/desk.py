@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
@@ -23,12 +26,14 @@ from citytwin.api.sta.tree import Limits, Query
 from citytwin.api.sta.tree import Path as Name
 from citytwin.engine import register
 from citytwin.engine.observe import Many, Observing, Sent
-from citytwin.kernel.errors import BadRequest, CityTwinError, NotFound
+from citytwin.kernel.errors import BadRequest, CityTwinError, NotFound, TooLarge
 from citytwin.kernel.register import Entry, Seen
 
 JSON = "application/json"
 PAGE, MOST = 100, 1000
 """How many entities a page has where nobody asks for a number, and at most."""
+LARGEST = 256 * 1024 * 1024
+"""Bytes of the rows of one statement."""
 GONE_AT_ONCE = 100_000
 """How many observations one filtered delete takes at most."""
 
@@ -63,8 +68,13 @@ class Desk:
         self.schema = schema(house.twin.store.spatial)
         self.limits = Limits()
         self.longest_s = 20.0
-        """Seconds that one statement of a client may take."""
+        """Seconds that all statements of a request may take together; those of a batch thrice as long."""
+        self._until: ContextVar[float] = ContextVar("until", default=math.inf)
         self.observing = Observing(house.twin, house.intake)
+
+    def begin(self, times: int = 1) -> None:
+        """From now on the statements of a request, or of so many, have their time; it belongs to the thread's context."""
+        self._until.set(time.monotonic() + times * self.longest_s)
 
     def answer(self, request: Request) -> Reply:
         """Raises CityTwinError for what is refused."""
@@ -99,7 +109,13 @@ class Desk:
         """The rows of a statement."""
         store = self.house.twin.store
         tables = {"span": store.spans()} if "FROM span" in sql else None
-        return list(self.house.twin.store.fetch(sql, parameters, tables, self.longest_s).to_pylist())
+        within = min(self.longest_s, self._until.get() - time.monotonic())
+        if within <= 0:
+            raise BadRequest("the request takes too long", "ask for less: fewer conditions, fewer requests", "time")
+        found = store.fetch(sql, parameters, tables, within)
+        if found.nbytes > LARGEST:
+            raise TooLarge(f"the answer has more than {LARGEST} bytes", "ask for smaller pages: $top, $select", "$top")
+        return list(found.to_pylist())
 
     def shown(self, base: str) -> Shown:
         """What shows the answer of a request."""

@@ -8,6 +8,8 @@ from typing import Any
 from citytwin.kernel.errors import BadRequest
 
 MOST = 1000
+LARGEST = 100_000
+"""Values that the steps of a patch may copy together: copies of copies multiply."""
 
 
 def applied(document: Any, steps: Any) -> Any:
@@ -17,10 +19,13 @@ def applied(document: Any, steps: Any) -> Any:
             "a JSON Patch is a list of steps", 'such as [{"op": "replace", "path": "/name", "value": "a"}]', "body"
         )
     root = {"": copy.deepcopy(document)}
+    room = LARGEST
     for n, step in enumerate(steps):
         try:
+            if isinstance(step, dict) and step.get("op") == "copy":
+                room -= _size(_get(root, _pointer(step["from"])), room)
             _apply(root, step)
-        except (KeyError, IndexError, TypeError, ValueError) as e:
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as e:
             raise BadRequest(f"step {n} of the patch cannot be done: {e}", "RFC 6902", f"/{n}") from None
     return root[""]
 
@@ -47,6 +52,18 @@ def _apply(root: dict[str, Any], step: dict[str, Any]) -> None:
                 raise ValueError(f"{step['path']} is not what is tested for")
         case _:
             raise ValueError(f"there is no operation '{op}'")
+
+
+def _size(value: Any, room: int) -> int:
+    """How many values there are in a value. Raises ValueError where they are more than there is room for."""
+    count, rest = 0, [value]
+    while rest:
+        inside = rest.pop()
+        count += 1
+        if count > room:
+            raise ValueError(f"the steps copy more than {LARGEST} values")
+        rest.extend(inside.values() if isinstance(inside, dict) else inside if isinstance(inside, list) else ())
+    return count
 
 
 def _pointer(text: str) -> list[str]:

@@ -47,7 +47,7 @@ def read(levels: Levels, resource: Resource, query: Query, fetch: Fetch, page: i
     if not rows:
         _exists(levels, resource, fetch, one)
     shown = rows[:1] if one else rows[:top]
-    items = _below(levels, entity, query, shown, fetch, page)
+    items = _below(levels, entity, query, shown, fetch, page, _Room(levels.limits.entities))
     count = None
     if query.count and not one:
         counted = levels.count(resource, query)
@@ -84,28 +84,44 @@ def _next(statement: Statement, row: dict[str, Any]) -> str:
     return cursor.write(statement.order, statement.keys, tuple(row[f"#{n}"] for n in range(len(statement.keys))))
 
 
+@dataclass(slots=True)
+class _Room:
+    """How many entities may still be expanded, on all levels together: pages within pages multiply."""
+
+    left: int
+
+    def spend(self, rows: int, expand: Expand) -> None:
+        self.left -= rows
+        if self.left < 0:
+            hint = "expand less, or ask for smaller pages with $top"
+            raise Malformed("the answer has too many entities", expand.at, expand.name, "", hint)
+
+
 def _below(
-    levels: Levels, entity: Entity, query: Query, rows: list[dict[str, Any]], fetch: Fetch, page: int
+    levels: Levels, entity: Entity, query: Query, rows: list[dict[str, Any]], fetch: Fetch, page: int, room: _Room
 ) -> list[dict[str, Any]]:
     """Rows as entities, with all that is expanded below them."""
     properties = selected(entity, query)
     items = [_entity(properties, r) for r in rows]
     for expand in query.expand:
-        _hang(levels, entity, expand, items, fetch, page)
+        _hang(levels, entity, expand, items, fetch, page, room)
     return items
 
 
-def _hang(levels: Levels, entity: Entity, expand: Expand, items: list[dict[str, Any]], fetch: Fetch, page: int) -> None:
+def _hang(
+    levels: Levels, entity: Entity, expand: Expand, items: list[dict[str, Any]], fetch: Fetch, page: int, room: _Room
+) -> None:
     tie, query, name = tied(entity, expand), expand.query, expand.name
     top = page if query.top is None else min(query.top, page)
     ids = list(dict.fromkeys(i["id"] for i in items))
     statement = levels.expand(entity, expand, ids, top)
-    rows = fetch(statement.sql, statement.parameters) if ids else []
+    rows = fetch(f"{statement.sql} LIMIT {room.left + 1}", statement.parameters) if ids else []
+    room.spend(len(rows), expand)
     skip = query.skip or 0
     last = skip + top
     shown = [r for r in rows if skip < r[NUMBER] <= last]
     beyond = {r[PARENT] for r in rows if r[NUMBER] > last}
-    below = _below(levels, levels.schema.entities[tie.target], query, shown, fetch, page)
+    below = _below(levels, levels.schema.entities[tie.target], query, shown, fetch, page, room)
     found: dict[Any, list[dict[str, Any]]] = {}
     final: dict[Any, dict[str, Any]] = {}
     totals = {r[PARENT]: r[TOTAL] for r in rows} if query.count else {}

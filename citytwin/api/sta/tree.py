@@ -22,6 +22,7 @@ class Limits:
     joins: int = 60
     vertices: int = 1000
     sql: int = 100_000
+    entities: int = 50_000
 
 
 Kind = OneOf["null", "boolean", "number", "string", "datetime", "date", "time", "duration", "interval", "geometry"]
