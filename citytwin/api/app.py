@@ -34,6 +34,8 @@ from citytwin.api.live import Live
 from citytwin.api.problems import Problems
 from citytwin.api.route import Place, Route
 from citytwin.api.site import Site
+from citytwin.api.sta.desk import Desk
+from citytwin.api.sta.desk2 import Desk2
 from citytwin.api.sta.door import Door
 
 # readings come first: theirs is the route that is asked most often
@@ -81,8 +83,10 @@ def app(house: House) -> ASGIApp:
     for route in ROUTES:
         places.setdefault(openapi.PREFIX + route.path, {})[route.method] = route
     paths = [Path(path, Place(house, routes)) for path, routes in places.items()]
-    sensing = Door(house, "/sta/v1.1")
-    doors = [Path("/sta/v1.1", sensing), Path("/sta/v1.1/{path:path}", sensing)]
+    doors = []
+    for prefix, desk in (("/sta/v1.1", Desk(house)), ("/sta/v2.0", Desk2(house))):
+        sensing = Door(house, prefix, desk)
+        doors += [Path(prefix, sensing), Path(f"{prefix}/{{path:path}}", sensing)]
     doors.append(Path("/api/live", Live(house)))
     points = Influx(house)
     doors += [Path(path, points) for path in influx.PATHS]

@@ -17,6 +17,7 @@ import pyarrow as pa
 from citytwin.engine import track
 from citytwin.engine.hub import Hub
 from citytwin.engine.ingest import Intake
+from citytwin.engine.observe import Observing
 from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadRequest, StoreFailed
@@ -51,6 +52,8 @@ class House:
     readers: anyio.CapacityLimiter = field(init=False, repr=False)
     """Documents read at once: each in a process of its own, which may need hundreds of megabytes."""
     hub: Hub = field(init=False, repr=False)
+    observing: Observing = field(init=False, repr=False)
+    """The way in for observations of SensorThings: one for all its versions, since they give the same ids."""
     stopping: threading.Event = field(init=False, repr=False, default_factory=threading.Event)
     _standing: dict[date, tuple[float, tuple[Plan, ...], list[Progress]]] = field(
         init=False, repr=False, default_factory=dict
@@ -60,6 +63,7 @@ class House:
     def __post_init__(self) -> None:
         self.limiter = anyio.CapacityLimiter(self.threads)
         self.readers = anyio.CapacityLimiter(2)
+        self.observing = Observing(self.twin, self.intake)
         self.hub = Hub(self.twin.store.watch)
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 
 import anyio.to_thread
@@ -15,31 +16,21 @@ from citytwin.api.house import House
 from citytwin.api.problems import problem
 from citytwin.api.route import Call, encoded
 from citytwin.api.sta import batch
-from citytwin.api.sta.body import moment
 from citytwin.api.sta.desk import JSON, Desk, Reply, Request
+from citytwin.api.sta.v1 import V1
 from citytwin.api.stream import settled
-from citytwin.engine.observe import Sent
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 LARGEST = 64 * 1024 * 1024
 """Bytes of one body."""
-_ONE = re.compile(rb"/Datastreams\('([^'()/%]+)'\)/Observations")
-
-
-class _Plain(msgspec.Struct, forbid_unknown_fields=True):
-    phenomenonTime: str  # noqa: N815 - the standard's names
-    result: float | int
-
-
-_plain = msgspec.json.Decoder(_Plain)
 
 
 class Door:
     """The service below `prefix`."""
 
-    def __init__(self, house: House, prefix: str) -> None:
+    def __init__(self, house: House, prefix: str, desk: Desk | None = None) -> None:
         self._house, self._prefix = house, prefix
-        self._desk = Desk(house)
+        self._desk = desk or Desk(house)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         base = _origin(scope) + self._prefix
@@ -50,6 +41,8 @@ class Door:
         except Exception as e:
             reply = refusal(e, scope["path"])
         headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Host", **reply.headers}
+        if scope["method"] == "OPTIONS":
+            reply = replace(reply, body=b"")
         if scope["method"] != "HEAD":
             packed = "gzip" in Call(scope, receive).headers.get("accept-encoding", "")
             data, coding = encoded(reply.body, packed)
@@ -62,30 +55,29 @@ class Door:
     async def _reply(self, call: Call, base: str) -> Reply:
         scope = call.scope
         method = scope["method"]
-        if method == "OPTIONS":
+        if method == "OPTIONS" and not self._desk.probes:
             return Reply(204, b"", {"Allow": ", ".join(METHODS)})
         if method not in METHODS:
             return Reply(405, b"", {"Allow": ", ".join(METHODS)})
         body = await call.body(LARGEST) if method in ("POST", "PUT", "PATCH") else b""
         raw: bytes = scope["raw_path"].partition(b"?")[0][len(self._prefix) :]
-        if method == "POST" and (sent := self._quick(raw, body)):
+        if method == "POST" and (sent := self._desk.quick(raw, body, call.headers)):
             if sent.receipt:
                 await settled(sent.receipt)
-            link = f"{base}/Observations('{sent.id}')"
-            told = {"@iot.id": sent.id, "@iot.selfLink": link}
-            return Reply(201, msgspec.json.encode(told), {"Location": link})
+            return self._desk.sent(sent, base)
         request = Request(
-            "GET" if method == "HEAD" else method,
+            "GET" if method in ("HEAD", "OPTIONS") else method,
             raw.decode("latin-1"),
             scope["query_string"].decode("latin-1"),
             body,
             dict(call.headers),
             base,
         )
-        return await anyio.to_thread.run_sync(partial(self._answer, request), limiter=self._house.limiter)
+        reply = await anyio.to_thread.run_sync(partial(self._answer, request), limiter=self._house.limiter)
+        return replace(reply, headers={**reply.headers, "Allow": ", ".join(METHODS)}) if method == "OPTIONS" else reply
 
     def _answer(self, request: Request) -> Reply:
-        if request.path.strip("/") != "$batch" or request.method != "POST":
+        if request.path.strip("/") != "$batch" or request.method != "POST" or self._desk.dialect is not V1:
             return self._desk.answer(request)
 
         def one(part: Request) -> Reply:
@@ -95,20 +87,6 @@ class Door:
                 return refusal(e, part.path)
 
         return batch.answer(request, one)
-
-    def _quick(self, path: bytes, body: bytes) -> Sent | None:
-        """A number at a time, newer than all of its stream: what sensors send all day goes on without a thread."""
-        found = _ONE.fullmatch(path)
-        if found is None or len(body) > 512:
-            return None
-        try:
-            said = _plain.decode(body)
-            time = moment(said.phenomenonTime)
-        except (msgspec.DecodeError, ValueError):
-            return None  # the desk will say what is wrong with it
-        if abs(said.result) > 2**53:
-            return None
-        return self._desk.observing.plain(found[1].decode("latin-1"), time, float(said.result))
 
 
 def _origin(scope: Scope) -> str:
