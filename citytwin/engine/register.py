@@ -31,10 +31,13 @@ SHAPED = {"location": "location", "feature": "feature"}
 """Kinds that have a geometry, and the field that holds it."""
 
 
-def create(twin: Twin, entry: Entry) -> str:
-    """Register an entity with all that comes with it, or nothing of it; returns its id. Raises BadRequest, NotFound."""
+def create(twin: Twin, entry: Entry, making: type[Making] | None = None) -> str:
+    """Register an entity with all that comes with it, or nothing of it; returns its id. Raises BadRequest, NotFound.
+
+    `making` knows what may come with it: of 1.1, unless another is given.
+    """
     with twin.turn:
-        made = Making(twin)
+        made = (making or Making)(twin)
         id = made.entity(entry)
         made.commit()
     return id
@@ -83,6 +86,7 @@ class Making:
         self._new: set[tuple[str, str]] = set()
         self._enroll: list[tuple[str, str]] = []
         self._places: dict[str, list[str]] = {}
+        self._since: dict[str, datetime] = {}
         self._gone: list[str] = []
         self._multi = self.twin.multi
         self._retract: list[pa.Table] = []
@@ -269,6 +273,7 @@ class Making:
         for location in dict.fromkeys(locations):
             self.row("thing_location_row", thing=thing, location=location)
         self._places[thing] = list(locations)
+        self._since[thing] = when or self.now
         if history:
             past = self._id("historical_location")
             self.row("historical_location_row", id=past, thing=thing, time=when or self.now)
@@ -300,6 +305,7 @@ class Making:
         latest = self.twin.store.fetch("SELECT max(time) AS t FROM historical_location WHERE thing = $t", {"t": owner})[
             "t"
         ][0].as_py()
+        latest = max((t for t in (latest, self._since.get(owner)) if t), default=None)
         if locations and (latest is None or when > latest):
             self.place(owner, locations, when, history=False)
         return id

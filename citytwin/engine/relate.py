@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from citytwin.engine import register
 from citytwin.engine.observe import TIME, found, slot_of
 from citytwin.engine.register import Making, reference
 from citytwin.engine.twin import Twin
@@ -36,11 +37,7 @@ _TYPES = {"Quantity": "Measurement", "Count": "CountObservation", "Boolean": "Tr
 
 def create(twin: Twin, entry: Entry) -> str:
     """Register an entity with all that comes with it, or nothing of it; returns its id. Raises BadRequest, NotFound, Conflict."""
-    with twin.turn:
-        made = Relating(twin)
-        id = made.entity(entry)
-        made.commit()
-    return id
+    return register.create(twin, entry, Relating)
 
 
 def observe(twin: Twin, stream: Entry, seen: Seen) -> str:
@@ -67,9 +64,11 @@ def link(twin: Twin, kind: Kind, id: str, name: str, add: Sequence[str] = (), re
     with twin.turn:
         made = Relating(twin)
         made.present(kind, id)
-        now = made.current(kind, id, name)
-        kept = [t for t in now if t not in remove]
-        made.settle(kind, id, name, list(dict.fromkeys((*kept, *add))))
+        if name == "observations":  # there may be millions of them
+            made.observations(kind, id, add, remove)
+        else:
+            kept = [t for t in made.current(kind, id, name) if t not in remove]
+            made.settle(kind, id, name, [*kept, *add])
         made.tell(f"{kind} {id} linked", {"name": name, "added": list(add), "removed": list(remove)})
         made.commit()
 
@@ -249,12 +248,13 @@ class Relating(Making):
             self.registered(kind, id)
         else:
             self.present(kind, id)
-        values, links = dict(altered.values), dict(altered.links)
+        values = dict(altered.values)
+        links = {name: [t for t in targets if t is not None] for name, targets in altered.links.items()}
         if kind == "datastream" and (values.keys() & {"result_type", "result_encoding"} or "properties" in links):
             values |= self._redescribed(id, values, links.pop("properties", None))
         self.say(kind, id, values)
         for name, targets in links.items():
-            self.settle(kind, id, name, list(targets))
+            self.settle(kind, id, name, targets)
         self.tell(f"{kind} {id} changed", {k: str(v) for k, v in values.items()})
 
     def _redescribed(self, id: str, values: Mapping[str, Any], given: Sequence[Target] | None) -> dict[str, Any]:
@@ -288,14 +288,15 @@ class Relating(Making):
 
     # -- links
 
-    def current(self, kind: Kind, id: str, name: str) -> list[str]:
-        """Where a link of an entity leads now."""
+    def current(self, kind: Kind, id: str, name: str, most: int = 1_000_000) -> list[str]:
+        """Where a link of an entity leads now; of observations at most so many."""
         if name == "observations":
             if kind == "feature":
-                return self.ids("SELECT id FROM observation_row WHERE ended IS NULL AND feature = $id", id=id)
-            return self.ids(
-                "SELECT s.id FROM sensing AS s JOIN stream_row AS r ON r.key = s.key WHERE r.stream = $id", id=id
-            )
+                return self.ids(
+                    "SELECT id FROM observation_row WHERE ended IS NULL AND feature = $id LIMIT $most", id=id, most=most
+                )
+            sql = "SELECT s.id FROM sensing AS s JOIN stream_row AS r ON r.key = s.key WHERE r.stream = $id LIMIT $most"
+            return self.ids(sql, id=id, most=most)
         if kind == "observation":
             stream, seen, _ = found(self.twin, id, *slot_of(self.twin, id))
             one = stream if name == "stream" else seen.feature
@@ -309,7 +310,7 @@ class Relating(Making):
         }.get(bond.table, bond.table)
         order = " ORDER BY n" if name == "properties" else ""
         sql = f"SELECT {bond.far} FROM {table} WHERE {bond.near} = $id AND {bond.far} IS NOT NULL{order}"
-        return list(dict.fromkeys((*self.ids(sql, id=id),)))
+        return self.ids(sql, id=id)
 
     def target(self, kind: Kind, id: str, name: str, target: Target) -> str:
         """The id behind a link; what is new is made, what is changed is said anew."""
@@ -327,19 +328,25 @@ class Relating(Making):
         if isinstance(target, Entry):
             back = _INVERSE.get((kind, name))
             if back and (BONDS[kind, name].needed or BONDS[kind, name].kept == "far"):
-                target = replace(target, links={**target.links, back: (*target.links.get(back, ()), id)})
+                # where it can lead to one entity alone, that is the one it comes with
+                said = target.links.get(back, ()) if BONDS[far, back].kept != "near" else ()
+                target = replace(target, links={**target.links, back: (*said, id)})
                 made = self.entity(target)
                 self._brought.add((far, made))
                 return made
             return self.entity(target)
         if far == "observation":
-            found(self.twin, target, *slot_of(self.twin, target))
+            try:
+                found(self.twin, target, *slot_of(self.twin, target))
+            except NotFound as e:
+                raise BadRequest(f"the link leads nowhere: {e.message}", "create it first", target[:100]) from None
             return target
         return self.linked(far, target)
 
     def settle(self, kind: Kind, id: str, name: str, targets: Sequence[Target]) -> None:
         """Lead a link of an entity to these and no others."""
-        now = self.current(kind, id, name)
+        # one more than wanted tells that some would have to go
+        now = self.current(kind, id, name, *((len(targets) + 1,) if kind == "datastream" else ()))
         led = [(self.target(kind, id, name, t), t) for t in targets]
         ids = list(dict.fromkeys(far for far, said in led if not isinstance(said, Seen)))
         added, removed = [t for t in ids if t not in now], [t for t in now if t not in ids]
@@ -429,6 +436,11 @@ class Relating(Making):
         check(seen.result, *self._components[stream])
         return self.observation(stream, replace(seen, stream=None))
 
+    def observations(self, kind: Kind, id: str, add: Sequence[str], remove: Sequence[str]) -> None:
+        """Lead some observations to a datastream or a feature, and others away from it."""
+        there = [t for t in remove if kind == "datastream" or self.current("observation", t, "feature") == [id]]
+        self._observations(kind, id, "observations", [self.target(kind, id, "observations", t) for t in add], there)
+
     def _observations(self, kind: Kind, id: str, name: str, added: Sequence[str], removed: Sequence[str]) -> None:
         if kind == "observation":
             if name == "stream" and removed and not added:
@@ -458,6 +470,8 @@ class Relating(Making):
         if "feature" in links:
             (far,) = links["feature"]
             given["feature"] = None if far is None else self.target("observation", id, "feature", far)
+        if links.get("stream") == (None,):
+            raise BadRequest("an Observation cannot be without a Datastream", "lead it to another one", "Datastream")
         to = self.target("observation", id, "stream", links["stream"][0]) if "stream" in links else stream
         after = replace(seen, **given)
         if after == seen and to == stream:

@@ -128,12 +128,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Altered:
-    """An entity to be said anew in part. A link to many has all that it shall lead to, of which some may be new or altered themselves."""
+    """An entity to be said anew in part. A link to many has all that it shall lead to, of which some may be new or altered themselves;
+    None in an observation's is that there is none any more."""
 
     kind: Kind
     id: str
     values: Mapping[str, Any]
-    links: Mapping[str, tuple[str | Entry | Seen | Altered, ...]] = field(default_factory=dict)
+    links: Mapping[str, tuple[str | Entry | Seen | Altered | None, ...]] = field(default_factory=dict)
 
 
 _ADDRESS = re.compile(r"(?:.*/)?(?P<set>[A-Za-z]+)\((?:'(?P<text>(?:[^']|'')*)'|(?P<number>-?[0-9]+))\)/?")

@@ -78,7 +78,8 @@ CREATE OR REPLACE VIEW feature AS
   UNION ALL
   SELECT a.asset_id, a.title_zh, '', NULL, 'application/geo+json', a.geometry, a.geometry, NULL, TRUE
   FROM asset_row AS a WHERE a.geometry IS NOT NULL AND EXISTS (
-    SELECT 1 FROM stream_row AS s WHERE s.asset_id = a.asset_id AND NOT EXISTS (SELECT 1 FROM datastream_row AS d WHERE d.id = s.stream));
+    SELECT 1 FROM stream_row AS s WHERE s.asset_id = a.asset_id AND NOT EXISTS (SELECT 1 FROM datastream_row AS d WHERE d.id = s.stream)
+      AND NOT EXISTS (SELECT 1 FROM stream_gone AS g WHERE g.key = s.key));
 CREATE OR REPLACE VIEW feature_type AS SELECT id, name, description, definition, properties, FALSE AS declared FROM feature_type_row;
 CREATE OR REPLACE VIEW sensing AS
   SELECT CAST(r.stream AS VARCHAR) || '-' || CAST(epoch_us(r.time) AS VARCHAR) AS id, r.stream AS key, r.time AS slot, r.time, r.time AS until,

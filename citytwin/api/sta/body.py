@@ -23,7 +23,7 @@ DEEPEST = 8
 """How deep entities may come within each other."""
 MOST = 10_000
 """How many entities one request may bring."""
-Links = dict[str, tuple[str | Entry | Seen | Altered, ...]]
+Links = dict[str, tuple[str | Entry | Seen | Altered | None, ...]]
 Mode = Literal["create", "link", "update"]
 """Whether what is inside may be new, must be there, or may be changed too."""
 
@@ -75,9 +75,16 @@ class Bodies:
         if entity == "Observation":
             if not isinstance(body, dict):
                 raise BadRequest("a change is a JSON object", "", at or "body")
-            said = self.said(body, at)
-            links: Links = {n: (said.pop(n),) for n in ("feature", "stream") if n in said}
-            return Altered("observation", id, said, links)
+            ends = {"feature": self.dialect.feature, "stream": "Datastream"}
+            parts = {name: self.dialect.observation.get(name, "") for name in body}
+            links: Links = {
+                parts[n]: (self._link(ends[parts[n]], v, f"{at}{n}/", deep, "update") if v is not None else None,)
+                for n, v in body.items()
+                if parts[n] in ends
+            }
+            return Altered(
+                "observation", id, self.said({n: v for n, v in body.items() if parts[n] not in ends}, at), links
+            )
         values, links = self._read(entity, body, at, deep, "update")
         form = self.dialect.forms[entity]
         for name, known in form.fields.items():

@@ -8,9 +8,13 @@ from typing import Any
 from citytwin.api.sta.expression import FUNCTIONS
 
 SPEC = "http://www.opengis.net/spec/sensorthings/2.0/"
-CLASSES = ("datamodel/core", "api/read", "binding/http")
+CLASSES = ("datamodel/core", "api/read", "api/cud", "binding/http")
 OPTIONAL = (
     "api/read/options/select_distinct",
+    "api/cud/deep_update",
+    "api/cud/filtered_delete",
+    "api/cud/json_patch",
+    "api/cud/replace",
     "binding/http/request_response",
 )
 """Requirements that a service may leave out."""

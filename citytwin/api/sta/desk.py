@@ -365,6 +365,10 @@ class Desk:
             key, slot = slot_of(self.house.twin, id)
             self.observing.change(id, key, slot, {**blank, **whole})
             return self._now(request, entity, id)
+        return self._changed(request, entity, id, self._complete(entity, body, before))
+
+    def _complete(self, entity: str, body: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+        """What a PUT says, with null for what it does not tell. Raises BadRequest where it lacks what must be there."""
         form = self.dialect.forms[entity]
         known = {
             k: v for k, v in body.items() if before is None or k not in before or v != before[k] or k in form.fields
@@ -373,7 +377,7 @@ class Desk:
         if missing:
             raise BadRequest(f"the {entity} lacks {', '.join(missing)}", "a PUT says all of an entity", missing[0])
         optional = {name: None for name, f in form.fields.items() if not f.needed and name not in body}
-        return self._changed(request, entity, id, {**optional, **known})
+        return {**optional, **known}
 
     def _now(self, request: Request, entity: str, id: str) -> Reply:
         found = read(self.levels(), at_entity(self.schema.sets, entity, id), Query(), self.fetch).items[0]

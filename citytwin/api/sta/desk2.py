@@ -269,13 +269,7 @@ class Desk2(Desk):
             values = {"quality": None, **altered.values}
             self._alter(entity, id, Altered(altered.kind, id, values))
             return self._changed_to(request, entity, id, 200)
-        form = self.dialect.forms[entity]
-        missing = [name for name, f in form.fields.items() if f.needed and name not in body]
-        if missing:
-            raise BadRequest(f"the {entity} lacks {', '.join(missing)}", "a PUT says all of an entity", missing[0])
-        known = {k: v for k, v in body.items() if before is None or v != before.get(k) or k in form.fields}
-        optional = {name: None for name, f in form.fields.items() if not f.needed and name not in body}
-        self._alter(entity, id, self.bodies().altered(entity, id, {**optional, **known}))
+        self._alter(entity, id, self.bodies().altered(entity, id, self._complete(entity, body, before)))
         return self._changed_to(request, entity, id, 200)
 
     def _patch(self, request: Request, resource: Resource) -> Reply:

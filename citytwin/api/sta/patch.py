@@ -5,13 +5,17 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from citytwin.kernel.errors import BadRequest
+from citytwin.kernel.errors import BadRequest, Conflict
 
 MOST = 1000
 
 
+class DifferentError(ValueError):
+    """A value is not what a step tests for."""
+
+
 def applied(document: Any, steps: Any) -> Any:
-    """The document after all steps, or none of them. Raises BadRequest naming the step."""
+    """The document after all steps, or none of them. Raises BadRequest, or Conflict where a test fails, naming the step."""
     if not isinstance(steps, list) or len(steps) > MOST:
         raise BadRequest(
             "a JSON Patch is a list of steps", 'such as [{"op": "replace", "path": "/name", "value": "a"}]', "body"
@@ -20,6 +24,10 @@ def applied(document: Any, steps: Any) -> Any:
     for n, step in enumerate(steps):
         try:
             _apply(root, step)
+        except DifferentError as e:
+            raise Conflict(
+                f"step {n} of the patch finds another value: {e}", "read the entity again", f"/{n}"
+            ) from None
         except (KeyError, IndexError, TypeError, ValueError) as e:
             raise BadRequest(f"step {n} of the patch cannot be done: {e}", "RFC 6902", f"/{n}") from None
     return root[""]
@@ -44,7 +52,7 @@ def _apply(root: dict[str, Any], step: dict[str, Any]) -> None:
             _put(root, path, copy.deepcopy(_get(root, _pointer(step["from"]))), grow=True)
         case "test":
             if not _same(_get(root, path), step["value"]):
-                raise ValueError(f"{step['path']} is not what is tested for")
+                raise DifferentError(f"{step['path']} is not what is tested for")
         case _:
             raise ValueError(f"there is no operation '{op}'")
 

@@ -60,32 +60,28 @@ class Client:
         return {"@id": self.get(path)["@id"]}
 
 
-@pytest.fixture
-def sta(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """A service that this test may write to."""
+def _service(request: pytest.FixtureRequest, furnished: bool) -> Iterator[Client]:
     if URL:
         with httpx.Client(timeout=60) as client:
             yield Client(URL, client.request)
         return
-    house: House = request.getfixturevalue("own_house")
+    build: Callable[..., House] = request.getfixturevalue("build")
     portal: anyio.from_thread.BlockingPortal = request.getfixturevalue("portal")
-    yield Client("http://testville/sta/v2.0", Caller(house, portal).request)
+    yield Client("http://testville/sta/v2.0", Caller(build(furnished), portal).request)
+
+
+@pytest.fixture(scope="module")
+def sta(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """A service to write to. Tests share it, as they would a server: each minds only what it made itself."""
+    yield from _service(request, furnished=False)
 
 
 @pytest.fixture(scope="module")
 def seen(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """A service with a few entities of every set, for tests that only read."""
-    if URL:
-        with httpx.Client(timeout=60) as client:
-            service = Client(URL, client.request)
-            populate(service)
-            yield service
-        return
-    build: Callable[..., House] = request.getfixturevalue("build")
-    portal: anyio.from_thread.BlockingPortal = request.getfixturevalue("portal")
-    service = Client("http://testville/sta/v2.0", Caller(build(), portal).request)
-    populate(service)
-    yield service
+    """A service with a few entities of every set, beside what the city has of its own, for tests that only read."""
+    for service in _service(request, furnished=True):
+        populate(service)
+        yield service
 
 
 # -- what tests make. Definitions of their own keep what several runs make on one server apart
