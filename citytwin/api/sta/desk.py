@@ -72,6 +72,8 @@ class Desk:
     """Answers requests. Every method may be called from any thread."""
 
     dialect: Dialect = V1
+    differing: type[CityTwinError] = BadRequest
+    """What a JSON Patch is told whose test fails."""
     probes = False
     """Whether OPTIONS finds out whether GET would succeed."""
 
@@ -316,7 +318,9 @@ class Desk:
         entity, id = self._one(resource)
         if request.headers.get("content-type", "").startswith("application/json-patch+json"):
             before = self._whole(entity, id)
-            return self._replaced(request, entity, id, patch.applied(before, decoded(request.body)), before)
+            return self._replaced(
+                request, entity, id, patch.applied(before, decoded(request.body), self.differing), before
+            )
         return self._changed(request, entity, id, decoded(request.body))
 
     def _whole(self, entity: str, id: str) -> dict[str, Any]:

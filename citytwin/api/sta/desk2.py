@@ -24,7 +24,7 @@ from citytwin.api.sta.v2 import V2
 from citytwin.engine import relate
 from citytwin.engine.observe import Sent, slot_of
 from citytwin.kernel import swe
-from citytwin.kernel.errors import BadRequest
+from citytwin.kernel.errors import BadRequest, Conflict
 from citytwin.kernel.register import Altered, Entry, Kind
 
 MERGED = ("properties", "resultType", "resultEncoding", "phenomenonTime", "validTime")
@@ -49,6 +49,7 @@ class Desk2(Desk):
     """Answers requests. Every method may be called from any thread."""
 
     dialect = V2
+    differing = Conflict
     probes = True
 
     def __init__(self, *given: Any) -> None:

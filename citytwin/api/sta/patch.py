@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from citytwin.kernel.errors import BadRequest, Conflict
+from citytwin.kernel.errors import BadRequest, CityTwinError
 
 MOST = 1000
 
@@ -14,8 +14,8 @@ class DifferentError(ValueError):
     """A value is not what a step tests for."""
 
 
-def applied(document: Any, steps: Any) -> Any:
-    """The document after all steps, or none of them. Raises BadRequest, or Conflict where a test fails, naming the step."""
+def applied(document: Any, steps: Any, differing: type[CityTwinError] = BadRequest) -> Any:
+    """The document after all steps, or none of them. Raises BadRequest, or `differing` where a test fails, naming the step."""
     if not isinstance(steps, list) or len(steps) > MOST:
         raise BadRequest(
             "a JSON Patch is a list of steps", 'such as [{"op": "replace", "path": "/name", "value": "a"}]', "body"
@@ -25,9 +25,7 @@ def applied(document: Any, steps: Any) -> Any:
         try:
             _apply(root, step)
         except DifferentError as e:
-            raise Conflict(
-                f"step {n} of the patch finds another value: {e}", "read the entity again", f"/{n}"
-            ) from None
+            raise differing(f"step {n} of the patch cannot be done: {e}", "RFC 6902", f"/{n}") from None
         except (KeyError, IndexError, TypeError, ValueError) as e:
             raise BadRequest(f"step {n} of the patch cannot be done: {e}", "RFC 6902", f"/{n}") from None
     return root[""]

@@ -10,8 +10,8 @@ import pytest
 from citytwin.api.house import House
 from citytwin.kernel import swe
 from tests.api.conftest import Caller
-from tests.api.sta2.conftest import RUN, Client, at, feature, observed, place, quantity, sensor
-from tests.api.sta2.conftest import stream as streaming
+from tests.api.sta2.service import RUN, Client, at, feature, observed, place, quantity, sensor
+from tests.api.sta2.service import stream as streaming
 
 OM = "http://www.opengis.net/def/observationType/OGC-OM/2.0/"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.sta2.conftest import GEOJSON, RUN, SPEC, Client, at, feature, observed, place, point, quantity, sensor
-from tests.api.sta2.conftest import stream as streaming
+from tests.api.sta2.service import GEOJSON, RUN, SPEC, Client, at, feature, observed, place, point, quantity, sensor
+from tests.api.sta2.service import stream as streaming
 from tests.api.sta2.test_datamodel import MANDATORY
 
 PATCH = {"content-type": "application/json-patch+json"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from citytwin.kernel import swe
-from tests.api.sta2.conftest import Client
+from tests.api.sta2.service import RUN, Client
 
 MANDATORY: dict[str, tuple[set[str], set[str], dict[str, bool]]] = {
     # set: mandatory attributes, optional ones, relations (to many or not), as in clause 8
@@ -106,7 +106,9 @@ def test_conf_datamodel_core_observation_results_match_the_result_type(seen: Cli
 
 
 def test_times_are_objects_with_start_and_end(seen: Client) -> None:
-    one = seen.get("Datastreams", filter="startswith(name,'level0')", expand="Observations($orderby=phenomenonTime)")
+    one = seen.get(
+        "Datastreams", filter=f"definition eq 'urn:{RUN}:stream:0'", expand="Observations($orderby=phenomenonTime)"
+    )
     (stream,) = one["value"]
     assert stream["phenomenonTime"] == {"start": "2026-03-01T00:00:00Z", "end": "2026-03-01T03:00:00Z"}
     assert stream["resultTime"] == {"start": "2026-03-01T01:05:00Z", "end": "2026-03-01T01:05:00Z"}

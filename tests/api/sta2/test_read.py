@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.api.sta2.conftest import RUN, SPEC, Client
+from tests.api.sta2.service import RUN, SPEC, Client
 from tests.api.sta2.test_datamodel import MANDATORY
 
 MINE = f"startswith(Datastream/definition,'urn:{RUN}:stream:')"
 """Observations of `populate`."""
 BUOYS = f"startswith(definition,'urn:{RUN}:buoy:')"
 STREAMS = f"startswith(definition,'urn:{RUN}:stream:')"
+PLACES = f"startswith(definition,'urn:{RUN}:place:')"
 
 
 def buoy(sta: Client, n: int) -> Any:
@@ -167,7 +168,7 @@ class TestSelectDistinct:
     def test_several_attributes_in_descending_order_page_by_page(self, seen: Client) -> None:
         options = {
             "select": "distinct:encodingType,name",
-            "filter": "startswith(name,'place ')",
+            "filter": PLACES,
             "orderby": "name desc",
         }
         first = seen.get("Locations", **options, top=2)
@@ -221,16 +222,16 @@ class TestExpand:
         (one,) = seen.get("Observations", filter=f"{MINE} and result eq 12", expand="Datastream($expand=Thing),ProximateFeatureOfInterest")["value"]  # fmt: skip
         assert one["Datastream"]["Thing"]["name"] == "Buoy 1"
         assert one["ProximateFeatureOfInterest"]["name"] == "sample 1"
-        (station,) = seen.get("Features", filter="name eq 'station 1'", expand="DatastreamsProximate,Observations")[
-            "value"
-        ]
+        (station,) = seen.get(
+            "Features", filter=f"definition eq 'urn:{RUN}:station:1'", expand="DatastreamsProximate,Observations"
+        )["value"]
         assert [d["name"] for d in station["DatastreamsProximate"]] == ["level1"]
         assert station["Observations"] == []
 
     def test_the_rest_of_what_is_expanded_is_a_link_away(self, seen: Client) -> None:
-        (stream,) = seen.get("Datastreams", filter="name eq 'level1'", expand="Observations($orderby=result;$top=3)")[
-            "value"
-        ]
+        (stream,) = seen.get(
+            "Datastreams", filter=f"definition eq 'urn:{RUN}:stream:1'", expand="Observations($orderby=result;$top=3)"
+        )["value"]
         assert [o["result"] for o in stream["Observations"]] == [10, 11, 12]
         assert [o["result"] for o in seen.get(stream["Observations@nextLink"])["value"]] == [13]
 
@@ -370,7 +371,7 @@ class TestFilter:
     def test_geometries_where_the_service_has_functions_for_them(self, seen: Client) -> None:
         if "st_within" not in seen.get("")["serverSettings"]["functions"]:
             pytest.skip("the service compares no geometries")
-        mine = "startswith(name,'place ')"
+        mine = PLACES
         square = "POLYGON((121.905 30.8,121.915 30.8,121.915 31,121.905 31,121.905 30.8))"
         line = "LINESTRING(121.9 30.9,122 30.9)"
         for condition, expected in (
