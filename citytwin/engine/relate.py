@@ -164,6 +164,8 @@ class Relating(Making):
             self._definitions[id] = values["definition"]
         if kind == "datastream":
             self.streams.append(id)
+            arrays = bool((values.get("result_encoding") or {}).get("recordsAsArrays"))
+            self._components[id] = (values["result_type"], arrays)
         for name, rest in after.items():
             if rest:
                 self.settle(kind, id, name, [*self.current(kind, id, name), *rest])

@@ -368,6 +368,19 @@ class TestDeepInsert:
             sta.ask("POST", name, 400, json=body)
         assert {n: sta.count(n) for n in MANDATORY} == before
 
+    def test_results_inside_must_fit_too(self, world: World) -> None:
+        sta, before = world.sta, world.counts()
+        wrong = {"result": "high", "phenomenonTime": at(1)}
+        linked = {**wrong, "Datastream": world.ref(world.stream)}
+        sta.ask("POST", "Datastreams", 400, json=streaming("x", Thing=world.ref(world.thing), Observations=[wrong]))
+        sta.ask("POST", "Features", 400, json={**feature(), "Observations": [linked]})
+        sta.ask("POST", "Observations", 400, json={**wrong, "Datastream": streaming("y", Thing=world.ref(world.thing))})
+        known = world.ref(world.observation)
+        sta.ask("PATCH", world.stream, 400, json={"name": "never", "Observations": [known, wrong]})
+        sta.ask("PATCH", world.stream, 400, json={"name": "never", "Observations": [{**known, "result": "high"}]})
+        assert world.counts() == before
+        assert sta.get(world.stream)["name"] == "level"
+
 
 def _spoiled(body: dict[str, Any]) -> list[dict[str, Any]]:
     """The body with one mandatory thing missing, each time another one."""
