@@ -40,6 +40,8 @@ from citytwin.api.problems import Problems
 from citytwin.api.quick import Quick
 from citytwin.api.route import Place, Route
 from citytwin.api.site import Site
+from citytwin.api.sta.desk import Desk
+from citytwin.api.sta.desk2 import Desk2
 from citytwin.api.sta.door import Door
 from citytwin.api.websub import Announced, WebSub
 
@@ -90,8 +92,10 @@ def app(house: House) -> ASGIApp:
     for route in ROUTES:
         places.setdefault(openapi.PREFIX + route.path, {})[route.method] = route
     paths = [Path(path, Place(house, routes)) for path, routes in places.items()]
-    sensing = Door(house, "/sta/v1.1")
-    doors = [Path("/sta/v1.1", sensing), Path("/sta/v1.1/{path:path}", sensing)]
+    doors = []
+    sensing = [Door(house, "/sta/v1.1", Desk(house)), Door(house, "/sta/v2.0", Desk2(house))]
+    for door in sensing:
+        doors += [Path(door.prefix, door), Path(f"{door.prefix}/{{path:path}}", door)]
     doors.append(Path("/api/live", Live(house)))
     features = Features(house)
     doors += [Path("/ogc", features), Path("/ogc/{path:path}", features)]
@@ -102,7 +106,7 @@ def app(house: House) -> ASGIApp:
     doors += [Path(path, points) for path in influx.PATHS]
     first, *others = paths  # the door that is knocked at most often
     router = Router([first, *doors, *others, Path("/{path:path}", Site(house))], redirect_slashes=False)
-    return Quick(house, [sensing], lambda inner: Guarded(Bounded(Announced(Problems(inner)), house.flight)), router)
+    return Quick(house, sensing, lambda inner: Guarded(Bounded(Announced(Problems(inner)), house.flight)), router)
 
 
 class Guarded:

@@ -19,6 +19,7 @@ from citytwin.engine import track
 from citytwin.engine.health import Examiner, Health
 from citytwin.engine.hub import Hub
 from citytwin.engine.ingest import Intake
+from citytwin.engine.observe import Observing
 from citytwin.engine.reach import Network
 from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import Twin
@@ -65,6 +66,8 @@ class House:
     hub: Hub = field(init=False, repr=False)
     at_stop: list[Callable[[], None]] = field(init=False, repr=False, default_factory=list)
     """What else is to end before the store is closed."""
+    observing: Observing = field(init=False, repr=False)
+    """The way in for observations of SensorThings: one for all its versions, since they give the same ids."""
     stopping: threading.Event = field(init=False, repr=False, default_factory=threading.Event)
     _standing: dict[date, tuple[float, tuple[Plan, ...], list[Progress]]] = field(
         init=False, repr=False, default_factory=dict
@@ -79,6 +82,7 @@ class House:
         self.limiter = anyio.CapacityLimiter(self.threads)
         self.readers = anyio.CapacityLimiter(2)
         self.flight = Flight(self.most_bytes, self.kept_bytes)
+        self.observing = Observing(self.twin, self.intake)
         self.hub = Hub(self.twin.store.watch)
         self._examiner = Examiner(self.twin)
 

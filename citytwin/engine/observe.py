@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -88,17 +89,17 @@ class Observing:
 
     # -- in
 
-    def plain(self, stream: str, time: datetime, value: float, told: Told) -> str | None:
+    def plain(self, stream: str, time: datetime, value: float, told: Told, automatic: bool = True) -> str | None:
         """Send on a number at a time, if it is newer than all of its stream and nothing else is to be found out, and return its id; else None.
 
-        `told` hears once it is durable.
+        `told` hears once it is durable; `automatic` says whether it is of the place where its thing is, as it names no feature.
         """
-        if self._version != self._twin.register_version or self._ready.get(stream, "") is not None:
+        if automatic and (self._version != self._twin.register_version or self._ready.get(stream, "") is not None):
             return None
         known = self._twin.store.newest(stream)
         at = microseconds(time)
         with self._turn:
-            if known is None or at <= known[1] or self._spoken_for(stream, at):
+            if known is None or at <= known[1] or self._spoken_for(stream, at) or self._away(known[0], at):
                 return None
             self._flying.add((stream, at))
         self._post(_Landing(self._flying, (stream, at), told), stream, time, value)
@@ -139,6 +140,8 @@ class Observing:
                 if known is None or stream in taken or earliest[n] <= known[1]:
                     continue
                 if not rising[n] and len(np.unique(time[starts[n] : ends[n]])) < counts[n]:
+                    continue
+                if self._twin.moved and any(self._away(known[0], t) for t in time[starts[n] : ends[n]].tolist()):
                     continue
                 span = (int(earliest[n]), int(latest[n]))
                 if not self._clear(stream, span):
@@ -225,8 +228,8 @@ class Observing:
             return False
         return not any(name == stream and span[0] <= at <= span[1] for name, at in self._flying)
 
-    def take(self, stream: str, seen: Seen) -> Sent:
-        """Put an observation of a stream on record. Raises NotFound, BadRequest, BadBatch."""
+    def take(self, stream: str, seen: Seen, automatic: bool = True) -> Sent:
+        """Put an observation of a stream on record; `automatic` as in `plain`. Raises NotFound, BadRequest, BadBatch."""
         twin = self._twin
         self._renew()
         known = twin.store.newest(stream)
@@ -243,7 +246,7 @@ class Observing:
                 "result",
             )
         feature = seen.feature
-        if registered and feature is None:
+        if automatic and registered and feature is None:
             feature = self._feature(stream)
             seen = replace(seen, feature=feature)
         bare = number is not None and feature is None and seen == Seen(seen.time, seen.time, seen.result)
@@ -262,6 +265,10 @@ class Observing:
             self._more(stream, seen, sent.id)
         return sent
 
+    def _away(self, key: int, at: int) -> bool:
+        """Whether the id of a reading is that of an observation which was led elsewhere."""
+        return bool(self._twin.moved) and f"{key}-{at}" in self._twin.moved
+
     def _declared(self, stream: str) -> None:
         """Raises NotFound where a stream is neither on record nor declared."""
         asset, _, kind = stream.partition(".")
@@ -275,7 +282,7 @@ class Observing:
         known = self._twin.store.newest(stream)
         assert known is not None
         with self._turn:
-            if self._spoken_for(stream, at):
+            if self._spoken_for(stream, at) or self._away(known[0], at):
                 return False
             self._flying.add((stream, at))
         if at > known[1]:
@@ -327,56 +334,25 @@ class Observing:
 
     # -- changing
 
-    def find(self, id: str, key: int, slot: datetime) -> tuple[str, Seen, bool]:
-        """The stream of an observation, what was seen, and whether a reading stands behind it. Raises NotFound."""
-        sql = (
-            "SELECT d.id AS stream, s.* FROM sensing AS s JOIN datastream AS d ON d.key = s.key "
-            "WHERE s.key = $key AND s.slot = $slot AND s.id = $id"
-        )
-        rows = self._twin.store.fetch(sql, {"key": key, "slot": slot, "id": id}).to_pylist()
-        if not rows:
-            raise NotFound(f"there is no Observation '{id[:100]}'", "", id[:100])
-        row = rows[0]
-        result: Any = next((row[k] for k in ("number", "string", "boolean") if row[k] is not None), None)
-        if result is None and row["object"] is not None:
-            result = msgspec.json.decode(row["object"])
-        quality, properties = (
-            msgspec.json.decode(row[k]) if row[k] is not None else None for k in ("quality", "properties")
-        )
-        valid = (row["valid_since"], row["valid_until"]) if row["valid_since"] is not None else None
-        seen = Seen(
-            row["time"],
-            row["until"],
-            result,
-            row["result_time"],
-            quality if row["more"] else None,
-            valid,
-            properties,
-            row["feature"],
-        )
-        return row["stream"], seen, plain_id(id)
-
-    def change(
-        self, id: str, key: int, slot: datetime, changes: Mapping[str, Any], whole: Seen | None = None, to: str = ""
-    ) -> None:
-        """Say an observation anew, in part (`changes`) or as a whole; what it was stays on record. `to` moves it to another stream."""
-        stream, seen, read = self.find(id, key, slot)
+    def change(self, id: str, key: int, slot: datetime, changes: Mapping[str, Any]) -> None:
+        """Say parts of an observation anew; what it was stays on record."""
+        stream, seen, read = found(self._twin, id, key, slot)
         given = dict(changes)
         if (span := given.pop("time", None)) is not None:
             given |= {"time": span[0], "until": span[1]}
-        after = whole or replace(seen, **given)
-        if after == seen and not to:
+        after = replace(seen, **given)
+        if after == seen:
             return
         number = _number(after.result)
         declared = stream not in self._twin.registered
-        if declared and (number is None or after.time != seen.time or to):
+        if declared and (number is None or after.time != seen.time):
             raise BadRequest(
                 f"'{stream}' is declared by a pack: its readings keep their time and stay numbers",
                 "delete it and send another",
                 id,
             )
         if read and self._stands(stream, slot):
-            if number is not None and after.time == slot and not to:
+            if number is not None and after.time == slot:
                 self._intake.send([Row(stream, after.time, number)], source=SOURCE).result()
                 if replace(after, result=seen.result) == Seen(after.time, after.time, seen.result):
                     with self._twin.turn:
@@ -386,7 +362,7 @@ class Observing:
                     return
             else:
                 self._twin.store.retract(pa.table({"stream": [stream], "time": pa.array([slot], TIME)}))
-        self._more(to or stream, after, id, slot)
+        self._more(stream, after, id, slot)
 
     def _stands(self, stream: str, time: datetime) -> bool:
         """Whether there is a reading at a time that was not withdrawn."""
@@ -399,7 +375,11 @@ class Observing:
             return
         names = self._twin.store.fetch("SELECT key, id FROM datastream")
         stream = dict(zip(names["key"].to_pylist(), names["id"].to_pylist(), strict=True))
-        read = [(stream[key], slot) for id, key, slot in ids if plain_id(id) and key in stream]
+        read = [
+            (stream[key], slot)
+            for id, key, slot in ids
+            if plain_id(id) and id not in self._twin.moved and key in stream
+        ]
         if read:
             streams, times = zip(*read, strict=True)
             self._twin.store.retract(pa.table({"stream": list(streams), "time": pa.array(times, TIME)}))
@@ -409,6 +389,56 @@ class Observing:
             made.end(f"key IN ({keys}) AND id IN (SELECT unnest($ids))", ids=[id for id, _, _ in ids])
             made.tell(f"{len(ids)} observations withdrawn", [id for id, _, _ in ids])
             made.commit()
+
+
+def found(twin: Twin, id: str, key: int, slot: datetime) -> tuple[str, Seen, bool]:
+    """The stream of an observation, what was seen, and whether a reading stands behind it. Raises NotFound."""
+    sql = (
+        "SELECT d.id AS stream, s.* FROM sensing AS s JOIN datastream AS d ON d.key = s.key "
+        "WHERE s.key = $key AND s.slot = $slot AND s.id = $id"
+    )
+    rows = twin.store.fetch(sql, {"key": key, "slot": slot, "id": id}).to_pylist()
+    if not rows:
+        raise NotFound(f"there is no Observation '{id[:100]}'", "", id[:100])
+    row = rows[0]
+    result: Any = next((row[k] for k in ("number", "string", "boolean") if row[k] is not None), None)
+    if result is None and row["object"] is not None:
+        result = msgspec.json.decode(row["object"])
+    quality, properties = (
+        msgspec.json.decode(row[k]) if row[k] is not None else None for k in ("quality", "properties")
+    )
+    valid = (row["valid_since"], row["valid_until"]) if row["valid_since"] is not None else None
+    seen = Seen(
+        row["time"],
+        row["until"],
+        result,
+        row["result_time"],
+        quality if row["more"] else None,
+        valid,
+        properties,
+        row["feature"],
+    )
+    return row["stream"], seen, plain_id(id) and id not in twin.moved
+
+
+_ID = re.compile(r"([0-9]{1,9})-(-?[0-9]{1,17})(?:-[0-9]{1,18})?")
+
+
+def parts_of(id: str) -> tuple[int, datetime] | None:
+    """Stream key and time that the id of an observation tells; None where it is none."""
+    told = _ID.fullmatch(id)
+    try:
+        return (int(told[1]), time_of(int(told[2]))) if told else None
+    except OverflowError:
+        return None
+
+
+def slot_of(twin: Twin, id: str) -> tuple[int, datetime]:
+    """Where an observation is kept: the key of its stream and the time in its id. Raises NotFound where the id is none."""
+    told = parts_of(id)
+    if told is None:
+        raise NotFound(f"there is no Observation '{id[:100]}'", "", id[:100])
+    return twin.moved.get(id, told[0]), told[1]
 
 
 def time_of(at: int) -> datetime:

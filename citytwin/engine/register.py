@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from citytwin.engine.catalog import geometry_fault
 from citytwin.engine.twin import Twin
+from citytwin.kernel import swe
 from citytwin.kernel.errors import BadRequest, Conflict, NotFound
 from citytwin.kernel.register import FIELDS, JSON_FIELDS, THING, Entry, Kind, Seen
 from citytwin.kernel.store import Change
@@ -30,10 +31,13 @@ SHAPED = {"location": "location", "feature": "feature"}
 """Kinds that have a geometry, and the field that holds it."""
 
 
-def create(twin: Twin, entry: Entry) -> str:
-    """Register an entity with all that comes with it, or nothing of it; returns its id. Raises BadRequest, NotFound."""
+def create(twin: Twin, entry: Entry, making: type[Making] | None = None) -> str:
+    """Register an entity with all that comes with it, or nothing of it; returns its id. Raises BadRequest, NotFound.
+
+    `making` knows what may come with it: of 1.1, unless another is given.
+    """
     with twin.turn:
-        made = Making(twin)
+        made = (making or Making)(twin)
         id = made.entity(entry)
         made.commit()
     return id
@@ -44,17 +48,11 @@ def update(twin: Twin, kind: Kind, id: str, values: Mapping[str, Any], links: Ma
     with twin.turn:
         made = Making(twin)
         made.registered(kind, id)
-        if values:
-            columns = {k: _stored(k, v) for k, v in values.items()}
-            if kind in SHAPED and SHAPED[kind] in values:
-                columns["shape"] = shape(values[SHAPED[kind]])
-            made.set(f"{kind}_row", id, columns)
-        if kind == "thing" and "name" in values:
-            made.run(
-                "UPDATE asset_row SET title_zh = $name, title_en = $name WHERE asset_id = $id",
-                name=values["name"],
-                id=id,
-            )
+        if kind == "datastream" and {"unit", "type"} & values.keys() and not values.get("multi"):
+            values = {**values, "result_type": None, "result_encoding": None}  # what 2.0 said of it holds no longer
+        if kind == "datastream" and "properties" in links:
+            made.set("datastream_row", id, {"result_type": made.renamed(id, links["properties"])})
+        made.say(kind, id, values)
         made.relink(kind, id, links)
         made.tell(f"{kind} {id} changed", {"values": {k: str(v) for k, v in values.items()}, "links": dict(links)})
         made.commit()
@@ -73,6 +71,9 @@ def delete(twin: Twin, kind: Kind, id: str) -> None:
 class Making:
     """The changes of one request, until they are committed together."""
 
+    automatic = True
+    """Whether an observation that names no feature is of the place where its thing is."""
+
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
         self.now = twin.clock.now()
@@ -85,6 +86,7 @@ class Making:
         self._new: set[tuple[str, str]] = set()
         self._enroll: list[tuple[str, str]] = []
         self._places: dict[str, list[str]] = {}
+        self._since: dict[str, datetime] = {}
         self._gone: list[str] = []
         self._multi = self.twin.multi
         self._retract: list[pa.Table] = []
@@ -109,6 +111,30 @@ class Making:
         """Seal what is done under this subject."""
         raw = msgspec.json.encode([subject, self.now, content], order="deterministic")
         self._leaves.append(("register", subject[:200], hashlib.sha256(raw).hexdigest()))
+
+    def say(self, kind: Kind, id: str, values: Mapping[str, Any]) -> None:
+        """Fields of an entity to be said anew."""
+        if values:
+            columns = {k: _stored(k, v) for k, v in values.items()}
+            if kind in SHAPED and SHAPED[kind] in values:
+                columns["shape"] = shape(values[SHAPED[kind]])
+            self.set(f"{kind}_row", id, columns)
+        if kind == "thing" and "name" in values:
+            self.run(
+                "UPDATE asset_row SET title_zh = $name, title_en = $name WHERE asset_id = $id",
+                name=values["name"],
+                id=id,
+            )
+
+    def renamed(self, stream: str, properties: Sequence[str]) -> str | None:
+        """The resultType of a datastream that is of other properties from now on; None where none was said."""
+        sql = "SELECT result_type FROM datastream_row WHERE id = $id"
+        said = self.ids(sql, id=stream)
+        if not said or said[0] is None or "types" in (component := msgspec.json.decode(said[0])):
+            return said[0] if said else None
+        sql = "SELECT property FROM datastream_property_row WHERE datastream = $id ORDER BY n"
+        now = dict(zip(map(reference, self.ids(sql, id=stream)), map(reference, properties), strict=False))
+        return _json(swe.defined(component, lambda leaf: str(now.get(leaf["definition"], leaf["definition"]))))
 
     def _flush(self) -> None:
         for table, rows in self._rows.items():
@@ -143,7 +169,7 @@ class Making:
         if (kind, id) in self._new:
             return
         table = {"historical_location": "historical_location_row"}.get(kind, f"{kind}_row")
-        if self._ids(f"SELECT id FROM {table} WHERE id = $id", id=id):
+        if self.ids(f"SELECT id FROM {table} WHERE id = $id", id=id):
             return
         if self.exists(kind, id):
             raise Conflict(
@@ -153,9 +179,9 @@ class Making:
 
     def exists(self, kind: str, id: str) -> bool:
         """Whether there is such an entity, or will be."""
-        return (kind, id) in self._new or bool(self._ids(f"SELECT id FROM {kind} WHERE id = $id", id=id))
+        return (kind, id) in self._new or bool(self.ids(f"SELECT id FROM {kind} WHERE id = $id", id=id))
 
-    def _ids(self, sql: str, **params: Any) -> list[str]:
+    def ids(self, sql: str, **params: Any) -> list[str]:
         table = self.twin.store.fetch(sql, params)
         found: list[str] = table.column(0).to_pylist()
         return found
@@ -237,7 +263,7 @@ class Making:
     def place(self, thing: str, locations: Sequence[str], when: datetime | None = None, history: bool = True) -> None:
         """Say where a thing is now; where it was stays in its history."""
         if (
-            not self._ids("SELECT id FROM thing WHERE id = $id AND NOT declared", id=thing)
+            not self.ids("SELECT id FROM thing WHERE id = $id AND NOT declared", id=thing)
             and ("thing", thing) not in self._new
         ):
             raise Conflict(
@@ -247,6 +273,7 @@ class Making:
         for location in dict.fromkeys(locations):
             self.row("thing_location_row", thing=thing, location=location)
         self._places[thing] = list(locations)
+        self._since[thing] = when or self.now
         if history:
             past = self._id("historical_location")
             self.row("historical_location_row", id=past, thing=thing, time=when or self.now)
@@ -278,6 +305,7 @@ class Making:
         latest = self.twin.store.fetch("SELECT max(time) AS t FROM historical_location WHERE thing = $t", {"t": owner})[
             "t"
         ][0].as_py()
+        latest = max((t for t in (latest, self._since.get(owner)) if t), default=None)
         if locations and (latest is None or when > latest):
             self.place(owner, locations, when, history=False)
         return id
@@ -303,7 +331,7 @@ class Making:
         self._new.add(("datastream", id))
         self._enroll.append((id, thing))
         seen = [s for s in entry.links.get("observations", ()) if isinstance(s, Seen)]
-        if columns["feature"] is None and any(s.feature is None for s in seen):
+        if self.automatic and columns["feature"] is None and any(s.feature is None for s in seen):
             columns["feature"] = self.default_feature(thing)
         self.row("datastream_row", id=id, sensor=ends["sensor"][0], **columns)
         for n, target in enumerate(ends["properties"]):
@@ -323,7 +351,7 @@ class Making:
 
     def default_feature(self, thing: str) -> str:
         """The feature that observations of a thing are of where they name none: where it is now. Raises BadRequest where that is not known."""
-        places = self._places.get(thing) or self._ids(
+        places = self._places.get(thing) or self.ids(
             "SELECT location FROM thing_location WHERE thing = $t ORDER BY location", t=thing
         )
         if not places:
@@ -344,8 +372,13 @@ class Making:
 
     # -- observations that are more than a number at a time
 
-    def observation(self, stream: str, seen: Seen, id: str = "", slot: datetime | None = None) -> str:
-        """Put an observation on record; `id` is that of the one it takes the place of. Returns the id where it is known by now."""
+    def observation(
+        self, stream: str, seen: Seen, id: str = "", slot: datetime | None = None, stays: bool = True
+    ) -> str:
+        """Put an observation on record; `id` is that of the one it takes the place of, and `stays` whether it is in the stream that its id tells.
+
+        Returns the id where it is known by now, else the end of it.
+        """
         feature = seen.feature
         if feature is not None:
             feature = self.linked("feature", feature)
@@ -353,7 +386,7 @@ class Making:
         columns = {
             "slot": slot or seen.time, "time": seen.time, "until": seen.until, "result_time": seen.result_time, **typed(seen.result),
             "quality": _json(seen.quality), "valid_since": seen.valid and seen.valid[0], "valid_until": seen.valid and seen.valid[1],
-            "properties": _json(seen.properties), "feature": feature, "stands": plain_id(id), "recorded": self.now,
+            "properties": _json(seen.properties), "feature": feature, "stands": stays and plain_id(id) and id not in self.twin.moved, "recorded": self.now,
         }  # fmt: skip
         names = ", ".join(columns)
         tail = f"-{microseconds(columns['slot'])}-{self._count}"
@@ -419,40 +452,45 @@ class Making:
         """Delete an entity and what hangs on it."""
         match kind:
             case "thing":
-                for stream in self._ids("SELECT stream FROM stream WHERE asset_id = $id", id=id):
+                for stream in self.ids("SELECT stream FROM stream WHERE asset_id = $id", id=id):
                     self.remove("datastream", stream)
-                for past in self._ids("SELECT id FROM historical_location WHERE thing = $id", id=id):
+                for past in self.ids("SELECT id FROM historical_location WHERE thing = $id", id=id):
                     self.remove("historical_location", past)
                 for table, column in (("thing_location_row", "thing"), ("asset_row", "asset_id")):
                     self.run(f"DELETE FROM {table} WHERE {column} = $id", id=id)
                 self.run("DELETE FROM relation_row WHERE source = $id OR target = $id", id=id)
             case "location":
                 sql = "SELECT historical_location FROM historical_location_place WHERE location = $id"
-                for past in self._ids(sql, id=id):
+                for past in self.ids(sql, id=id):
                     self.remove("historical_location", past)
                 self.run("DELETE FROM thing_location_row WHERE location = $id", id=id)
             case "historical_location":
                 self.run("DELETE FROM historical_location_place WHERE historical_location = $id", id=id)
             case "sensor":
-                for stream in self._ids("SELECT id FROM datastream_row WHERE sensor = $id", id=id):
+                for stream in self.ids("SELECT id FROM datastream_row WHERE sensor = $id", id=id):
                     self.remove("datastream", stream)
             case "observed_property":
                 sql = "SELECT DISTINCT datastream FROM datastream_property_row WHERE property = $id"
-                for stream in self._ids(sql, id=id):
+                for stream in self.ids(sql, id=id):
                     self.remove("datastream", stream)
             case "datastream":
                 key = "key = (SELECT key FROM stream_row WHERE stream = $id)"
                 self.end(key, id=id)
-                self.run("DELETE FROM datastream_property_row WHERE datastream = $id", id=id)
+                for table in ("datastream_property_row", "datastream_ultimate"):
+                    self.run(f"DELETE FROM {table} WHERE datastream = $id", id=id)
                 self._gone.append(id)
             case "feature":
-                self._unfeature(id)
+                self.unfeature(id)
+                for table in ("feature_feature_type", "datastream_ultimate"):
+                    self.run(f"DELETE FROM {table} WHERE feature = $id", id=id)
+            case "feature_type":
+                self.run("DELETE FROM feature_feature_type WHERE feature_type = $id", id=id)
         self.run(f"DELETE FROM {kind}_row WHERE id = $id", id=id)
 
-    def _unfeature(self, id: str) -> None:
+    def unfeature(self, id: str) -> None:
         """Observations of a feature go with it."""
         self.end("feature = $id", id=id)
-        for stream in self._ids("SELECT id FROM datastream_row WHERE feature = $id", id=id):
+        for stream in self.ids("SELECT id FROM datastream_row WHERE feature = $id", id=id):
             self.end("feature IS NULL AND key = (SELECT key FROM stream_row WHERE stream = $id)", id=stream)
             sql = "SELECT stream, time FROM observation_all WHERE stream = $s AND NOT superseded"
             self._retract.append(self.twin.store.fetch(sql, {"s": stream}))
@@ -478,6 +516,11 @@ def shape(value: Any) -> str | None:
     if geometry_fault(value):
         return None
     return _json(value["geometry"] if value["type"] == "Feature" else value)
+
+
+def reference(property: str) -> str:
+    """How the resultType of a datastream names an observed property: its entity-id in 2.0."""
+    return "ObservedProperties('" + property.replace("'", "''") + "')"
 
 
 def plain_id(id: str) -> bool:

@@ -54,6 +54,8 @@ class Twin:
     """Streams that clients registered, beside those that packs declare."""
     multi: bool = False
     """Whether any of them has results of several properties."""
+    moved: dict[str, int] = field(init=False)
+    """Stream keys of observations that are no longer in the stream that their ids tell."""
     register_version: int = 0
     """Counted up by every change of what clients registered."""
     in_force: Mapping[str, InForce] = field(init=False)
@@ -74,6 +76,10 @@ class Twin:
         rows = self.store.fetch("SELECT asset_id, type FROM asset")
         self.asset_types = dict(zip(rows["asset_id"].to_pylist(), rows["type"].to_pylist(), strict=True))
         self.registered = set(self.store.fetch("SELECT id FROM datastream WHERE NOT declared")["id"].to_pylist())
+        away = self.store.fetch(
+            "SELECT id, key FROM observation_row WHERE ended IS NULL AND NOT stands AND regexp_full_match(id, '[0-9]+--?[0-9]+')"
+        )
+        self.moved = dict(zip(away["id"].to_pylist(), away["key"].to_pylist(), strict=True))
         self.multi = self.store.fetch("SELECT 1 FROM datastream WHERE multi LIMIT 1").num_rows > 0
         self.recall()
 

@@ -102,6 +102,10 @@ CREATE TABLE IF NOT EXISTS datastream_row (
 CREATE TABLE IF NOT EXISTS datastream_property_row (datastream VARCHAR NOT NULL, n INTEGER NOT NULL, property VARCHAR NOT NULL, PRIMARY KEY (datastream, n));
 CREATE TABLE IF NOT EXISTS feature_row (
   id VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, description VARCHAR, definition VARCHAR, encoding VARCHAR, feature VARCHAR NOT NULL, shape VARCHAR, properties VARCHAR);
+ALTER TABLE datastream_row ADD COLUMN IF NOT EXISTS result_encoding VARCHAR;
+CREATE TABLE IF NOT EXISTS feature_type_row (id VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, description VARCHAR, definition VARCHAR, properties VARCHAR);
+CREATE TABLE IF NOT EXISTS feature_feature_type (feature VARCHAR NOT NULL, feature_type VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS datastream_ultimate (datastream VARCHAR NOT NULL, feature VARCHAR NOT NULL);
 -- Observations that are more than a number at a time (`slot` is the time in their id). One that has the id of a reading (`stands`) is shown in its place. Never changed: a version ends.
 CREATE TABLE IF NOT EXISTS observation_row (
   id VARCHAR NOT NULL, key INTEGER NOT NULL, slot TIMESTAMPTZ NOT NULL, time TIMESTAMPTZ NOT NULL, until TIMESTAMPTZ NOT NULL, result_time TIMESTAMPTZ, number DOUBLE,

@@ -50,7 +50,7 @@ CREATE OR REPLACE VIEW decision AS SELECT about, n, time, actor, act, before, af
 CREATE OR REPLACE VIEW file AS SELECT sha256, name, size, actor, recorded FROM file_row;
 -- The city in the words of SensorThings 2.0: what packs declare and what clients registered, side by side. `declared` tells them apart.
 CREATE OR REPLACE VIEW thing AS
-  SELECT a.asset_id AS id, coalesce(t.name, a.title_zh) AS name, coalesce(t.description, k.title_zh, '') AS description, t.definition, t.properties,
+  SELECT a.asset_id AS id, coalesce(t.name, a.title_zh) AS name, CASE WHEN t.id IS NULL THEN coalesce(k.title_zh, '') ELSE t.description END AS description, t.definition, t.properties,
          a.type, a.title_en, a.attributes, t.id IS NULL AS declared
   FROM asset_row AS a LEFT JOIN thing_row AS t ON t.id = a.asset_id LEFT JOIN asset_kind AS k ON k.type = a.type;
 CREATE OR REPLACE VIEW location AS
@@ -76,11 +76,12 @@ CREATE OR REPLACE VIEW observed_property AS
   WHERE EXISTS (SELECT 1 FROM stream_kind AS k JOIN stream_row AS s ON s.stream_type = k.stream_type WHERE k.quantity = q.quantity);
 CREATE OR REPLACE VIEW datastream AS
   SELECT s.key, s.stream AS id, s.asset_id AS thing, coalesce(d.name, a.title_zh || ' ' || k.title_zh, s.stream) AS name,
-         coalesce(d.description, a.title_en || ' ' || k.title_en, '') AS description, d.definition,
+         CASE WHEN d.id IS NULL THEN coalesce(a.title_en || ' ' || k.title_en, '') ELSE d.description END AS description, d.definition,
          CASE WHEN d.id IS NULL THEN s.stream_type ELSE d.sensor END AS sensor,
          CASE WHEN d.id IS NULL THEN 'http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement' ELSE d.type END AS type,
-         CASE WHEN d.id IS NULL THEN '{"name":"' || k.unit || '","symbol":"' || k.unit || '","definition":"ucum:' || k.unit || '"}' ELSE d.unit END AS unit,
-         d.result_type, coalesce(d.multi, FALSE) AS multi, d.area, CASE WHEN d.id IS NULL THEN s.asset_id ELSE d.feature END AS feature, d.properties,
+         CASE WHEN d.id IS NULL THEN '{"name":"' || k.unit || '","symbol":"' || k.unit || '","definition":"ucum:'
+           || replace(replace(replace(k.unit, 'degC', 'Cel'), 'kgce', 'kg{ce}'), 'person', '{person}') || '"}' ELSE d.unit END AS unit,
+         d.result_type, d.result_encoding, coalesce(d.multi, FALSE) AS multi, d.area, CASE WHEN d.id IS NULL THEN s.asset_id ELSE d.feature END AS feature, d.properties,
          d.id IS NULL AS declared
   FROM stream_row AS s LEFT JOIN datastream_row AS d ON d.id = s.stream LEFT JOIN stream_kind AS k ON k.stream_type = s.stream_type
   LEFT JOIN asset_row AS a ON a.asset_id = s.asset_id
@@ -94,7 +95,9 @@ CREATE OR REPLACE VIEW feature AS
   UNION ALL
   SELECT a.asset_id, a.title_zh, '', NULL, 'application/geo+json', a.geometry, a.geometry, NULL, TRUE
   FROM asset_row AS a WHERE a.geometry IS NOT NULL AND EXISTS (
-    SELECT 1 FROM stream_row AS s WHERE s.asset_id = a.asset_id AND NOT EXISTS (SELECT 1 FROM datastream_row AS d WHERE d.id = s.stream));
+    SELECT 1 FROM stream_row AS s WHERE s.asset_id = a.asset_id AND NOT EXISTS (SELECT 1 FROM datastream_row AS d WHERE d.id = s.stream)
+      AND NOT EXISTS (SELECT 1 FROM stream_gone AS g WHERE g.key = s.key));
+CREATE OR REPLACE VIEW feature_type AS SELECT id, name, description, definition, properties, FALSE AS declared FROM feature_type_row;
 CREATE OR REPLACE VIEW sensing AS
   SELECT CAST(r.stream AS VARCHAR) || '-' || CAST(epoch_us(r.time) AS VARCHAR) AS id, r.stream AS key, r.time AS slot, r.time, r.time AS until,
          CAST(NULL AS TIMESTAMPTZ) AS result_time, r.value AS number, CAST(NULL AS VARCHAR) AS string, CAST(NULL AS BOOLEAN) AS boolean, CAST(NULL AS VARCHAR) AS object,

@@ -1,164 +1,31 @@
-"""What does a client want to register? Bodies of SensorThings 1.1 (18-088, clause 8.2) as entries; everything that is wrong with one is named."""
+"""What does a client want to register? Bodies (18-088, clause 8.2; 23-019, clause 9.5) as entries; everything that is wrong with one is named."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, cast
 
 import msgspec
 
+from citytwin.api.sta.dialect import Dialect, Part, instant
+from citytwin.api.sta.times import interval, moment
+from citytwin.api.sta.v1 import V1, linked
 from citytwin.engine.catalog import geometry_fault
 from citytwin.kernel.errors import BadRequest
-from citytwin.kernel.register import Entry, Kind, Seen
+from citytwin.kernel.register import Altered, Entry, Seen
+
+__all__ = ["Bodies", "decoded", "linked"]
 
 GEOJSON = ("application/geo+json", "application/vnd.geo+json")
 DEEPEST = 8
 """How deep entities may come within each other."""
 MOST = 10_000
 """How many entities one request may bring."""
-Check = Callable[[Any], str]
-
-
-def _text(value: Any) -> str:
-    return "" if isinstance(value, str) and value.strip() and "\0" not in value else "is no text"
-
-
-def _any_text(value: Any) -> str:
-    return "" if isinstance(value, str) and "\0" not in value else "is no text"
-
-
-def _object(value: Any) -> str:
-    return "" if isinstance(value, dict) else "is no JSON object"
-
-
-def _anything(value: Any) -> str:
-    return "is null" if value is None else ""
-
-
-def _units(value: Any) -> str:
-    return "" if isinstance(value, list) and all(isinstance(v, dict) for v in value) else "is no list of units"
-
-
-def _types(value: Any) -> str:
-    return (
-        "" if isinstance(value, list) and all(isinstance(v, str) for v in value) else "is no list of observation types"
-    )
-
-
-def _area(value: Any) -> str:
-    return geometry_fault(value)
-
-
-def _moment(value: Any) -> str:
-    try:
-        moment(value)
-    except ValueError as e:
-        return str(e)
-    return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A property of the standard: the field that keeps it, what it must be, and whether it must be there."""
-
-    to: str
-    check: Check
-    needed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What a body of an entity may hold. `links`: name in the standard → (link, entity, to many)."""
-
-    kind: Kind
-    fields: Mapping[str, Field]
-    links: Mapping[str, tuple[str, str, bool]] = field(default_factory=dict)
-    ignored: tuple[str, ...] = ()
-
-
-_NAMED = {"name": Field("name", _text), "description": Field("description", _any_text)}
-_MORE = {"properties": Field("properties", _object, False)}
-_ENCODED = {"encodingType": Field("encoding", _text)}
-_OF_STREAM = {
-    "Thing": ("thing", "Thing", False),
-    "Sensor": ("sensor", "Sensor", False),
-    "Observations": ("observations", "Observation", True),
-}
-_STREAM = {**_NAMED, "observedArea": Field("area", _area, False), **_MORE}
-FORMS: Mapping[str, Form] = {
-    "Thing": Form(
-        "thing",
-        {**_NAMED, **_MORE},
-        {
-            "Locations": ("locations", "Location", True),
-            "Datastreams": ("datastreams", "Datastream", True),
-            "MultiDatastreams": ("datastreams", "MultiDatastream", True),
-        },
-        ("HistoricalLocations",),
-    ),
-    "Location": Form(
-        "location",
-        {**_NAMED, **_ENCODED, "location": Field("location", _anything), **_MORE},
-        {"Things": ("things", "Thing", True)},
-        ("HistoricalLocations",),
-    ),
-    "HistoricalLocation": Form(
-        "historical_location",
-        {"time": Field("time", _moment)},
-        {"Thing": ("thing", "Thing", False), "Locations": ("locations", "Location", True)},
-    ),
-    "Datastream": Form(
-        "datastream",
-        {**_STREAM, "observationType": Field("type", _text), "unitOfMeasurement": Field("unit", _object)},
-        {**_OF_STREAM, "ObservedProperty": ("properties", "ObservedProperty", False)},
-        ("phenomenonTime", "resultTime"),
-    ),
-    "MultiDatastream": Form(
-        "datastream",
-        {
-            **_STREAM,
-            "observationType": Field("type", _text, False),
-            "multiObservationDataTypes": Field("types", _types),
-            "unitOfMeasurements": Field("unit", _units),
-        },
-        {**_OF_STREAM, "ObservedProperties": ("properties", "ObservedProperty", True)},
-        ("phenomenonTime", "resultTime"),
-    ),
-    "Sensor": Form(
-        "sensor",
-        {**_NAMED, **_ENCODED, "metadata": Field("metadata", _anything), **_MORE},
-        {
-            "Datastreams": ("datastreams", "Datastream", True),
-            "MultiDatastreams": ("datastreams", "MultiDatastream", True),
-        },
-    ),
-    "ObservedProperty": Form(
-        "observed_property",
-        {**_NAMED, "definition": Field("definition", _text), **_MORE},
-        {"Datastreams": ("datastreams", "Datastream", True)},
-        ("MultiDatastreams",),
-    ),
-    "FeatureOfInterest": Form(
-        "feature", {**_NAMED, **_ENCODED, "feature": Field("feature", _anything), **_MORE}, {}, ("Observations",)
-    ),
-}
-PARENTS: Mapping[tuple[str, str], str] = {
-    ("Thing", "Datastreams"): "thing",
-    ("Thing", "MultiDatastreams"): "thing",
-    ("Thing", "Locations"): "things",
-    ("Thing", "HistoricalLocations"): "thing",
-    ("Location", "Things"): "locations",
-    ("Location", "HistoricalLocations"): "locations",
-    ("HistoricalLocation", "Locations"): "",
-    ("Sensor", "Datastreams"): "sensor",
-    ("Sensor", "MultiDatastreams"): "sensor",
-    ("ObservedProperty", "Datastreams"): "properties",
-    ("ObservedProperty", "MultiDatastreams"): "properties",
-}
-"""The link of a new entity to the one in whose set it is posted."""
+Links = dict[str, tuple[str | Entry | Seen | Altered | None, ...]]
+Mode = Literal["create", "link", "update"]
+"""Whether what is inside may be new, must be there, or may be changed too."""
 
 
 def decoded(raw: bytes) -> Any:
@@ -172,8 +39,8 @@ def decoded(raw: bytes) -> Any:
 class Bodies:
     """Reads the bodies of one request; `now` is the time of observations that name none."""
 
-    def __init__(self, now: datetime) -> None:
-        self.now = now
+    def __init__(self, now: datetime, dialect: Dialect = V1) -> None:
+        self.now, self.dialect = now, dialect
         self.left = MOST
 
     def entry(
@@ -185,26 +52,48 @@ class Bodies:
         deep: int = 0,
     ) -> Entry:
         """A new entity. `given` are links that the URL tells."""
-        form = FORMS[entity]
-        values, links = self._read(entity, body, at, deep)
+        form = self.dialect.forms[entity]
+        values, links = self._read(entity, body, at, deep, "create")
         faults = [f"'{name}' is missing" for name, f in form.fields.items() if f.needed and name not in body]
         if faults:
             raise BadRequest(
                 f"the {entity}{at and ' at '}{at}: {', '.join(faults)}",
-                "18-088, clause 8.2, tells what is mandatory",
+                self.dialect.source,
                 at or entity,
             )
-        return Entry(form.kind, values, {**links, **(given or {})})
+        if values.get("metadata") is not None and values.get("encoding") is None:
+            raise BadRequest(f"the {entity} has metadata without an encodingType", "", at or "encodingType")
+        return Entry(form.kind, values, cast(Mapping[str, tuple[str | Entry | Seen, ...]], {**links, **(given or {})}))
 
     def changes(self, entity: str, body: Any) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """What a PATCH says: fields, and links to entities that are there."""
-        values, links = self._read(entity, body, "", 0, linked_only=True)
+        values, links = self._read(entity, body, "", 0, "link")
         return values, {name: [str(t) for t in targets] for name, targets in links.items()}
 
-    def _read(
-        self, entity: str, body: Any, at: str, deep: int, linked_only: bool = False
-    ) -> tuple[dict[str, Any], dict[str, tuple[str | Entry | Seen, ...]]]:
-        form = FORMS[entity]
+    def altered(self, entity: str, id: str, body: Any, at: str = "", deep: int = 0) -> Altered:
+        """What a PATCH says that may also change, create and link what is inside it."""
+        if entity == "Observation":
+            if not isinstance(body, dict):
+                raise BadRequest("a change is a JSON object", "", at or "body")
+            ends = {"feature": self.dialect.feature, "stream": "Datastream"}
+            parts = {name: self.dialect.observation.get(name, "") for name in body}
+            links: Links = {
+                parts[n]: (self._link(ends[parts[n]], v, f"{at}{n}/", deep, "update") if v is not None else None,)
+                for n, v in body.items()
+                if parts[n] in ends
+            }
+            return Altered(
+                "observation", id, self.said({n: v for n, v in body.items() if parts[n] not in ends}, at), links
+            )
+        values, links = self._read(entity, body, at, deep, "update")
+        form = self.dialect.forms[entity]
+        for name, known in form.fields.items():
+            if known.needed and known.to in values and values[known.to] is None:
+                raise BadRequest(f"'{at}{name}' of a {entity} cannot be null", "", f"{at}{name}")
+        return Altered(form.kind, id, values, links)
+
+    def _read(self, entity: str, body: Any, at: str, deep: int, mode: Mode) -> tuple[dict[str, Any], Links]:
+        form = self.dialect.forms[entity]
         self.left -= 1
         if self.left < 0:
             raise BadRequest(f"the body brings more than {MOST} entities", "send them in several requests", "body")
@@ -213,7 +102,7 @@ class Bodies:
         if not isinstance(body, dict):
             raise BadRequest(f"a {entity} is a JSON object", "", at or "body")
         values: dict[str, Any] = {}
-        links: dict[str, tuple[str | Entry | Seen, ...]] = {}
+        links: Links = {}
         for name, value in body.items():
             where = f"{at}{name}"
             if name in form.fields:
@@ -223,14 +112,14 @@ class Bodies:
                     continue
                 if fault := known.check(value):
                     raise BadRequest(f"'{where}' of the {entity} {fault}", "", where)
-                values[known.to] = moment(value) if known.check is _moment else value
+                values[known.to] = moment(value) if known.check is instant else value
             elif name in form.links:
                 link, target, many = form.links[name]
                 several = value if many and isinstance(value, list) else [value]
                 links[link] = links.get(link, ()) + tuple(
-                    self._link(target, v, f"{where}/", deep, linked_only) for v in several
+                    self._link(target, v, f"{where}/", deep, mode) for v in several
                 )
-            elif name not in form.ignored and "@iot." not in name and name not in ("id", "@id"):
+            elif name not in form.ignored and not self.dialect.is_control(name):
                 raise BadRequest(
                     f"a {entity} has no '{where[:100]}'",
                     f"it has {', '.join((*form.fields, *form.links))}",
@@ -239,100 +128,86 @@ class Bodies:
         _cross(entity, values)
         return values, links
 
-    def _link(self, entity: str, value: Any, at: str, deep: int, linked_only: bool) -> str | Entry | Seen:
-        if (id := linked(value)) is not None:
-            return id
-        if linked_only:
+    def _link(self, entity: str, value: Any, at: str, deep: int, mode: Mode) -> str | Entry | Seen | Altered:
+        if (id := self._linked(entity, value, at)) is not None:
+            more = isinstance(value, dict) and not all(map(self.dialect.is_control, value))
+            return self.altered(entity, id, value, at, deep + 1) if more and mode == "update" else id
+        if mode == "link":
+            link = f'{{"{self.dialect.mark}id": …}}'
             raise BadRequest(
-                f"'{at}' brings a new {entity}", 'link one that is there: {"@iot.id": …}; a PATCH creates none', at
+                f"'{at}' brings a new {entity}", f"link one that is there: {link}; a PATCH creates none", at
             )
         if entity == "Observation":
-            return self.seen(value, at)[0]
+            seen, stream = self.seen(value, at)
+            return replace(seen, stream=stream)
         return self.entry(entity, value, None, at, deep + 1)
 
-    def seen(self, body: Any, at: str = "") -> tuple[Seen, str | None]:
+    def _linked(self, entity: str, value: Any, at: str) -> str | None:
+        """The id in a link. Raises BadRequest where its address is of something else."""
+        id = self.dialect.linked(value, entity)
+        if id is None and isinstance(value, dict) and "@id" in value:
+            where = str(value["@id"])[:100]
+            raise BadRequest(f"'{at}' leads to '{where}', which is no {entity}", "an address ends with Set('id')", at)
+        return id
+
+    def seen(self, body: Any, at: str = "") -> tuple[Seen, str | Entry | None]:
         """An observation, and the datastream that it names."""
         if not isinstance(body, dict):
             raise BadRequest("an Observation is a JSON object", "", at or "body")
         if "result" not in body:
             raise BadRequest(f"the Observation{at and ' at '}{at}: 'result' is missing", "", f"{at}result")
         found = self.said(body, at)
-        start, end = found.get("time") or (self.now, self.now)
-        stream = next((linked(body[n]) for n in ("Datastream", "MultiDatastream") if n in body), None)
-        more = {k: found[k] for k in ("result_time", "quality", "valid", "properties", "feature") if k in found}
-        return Seen(start, end, found["result"], **more), stream
+        start, end = found.pop("time", None) or (self.now, self.now)
+        stream = found.pop("stream", None)
+        return Seen(start, end, **found), stream
 
     def said(self, body: Mapping[str, Any], at: str = "") -> dict[str, Any]:
-        """What is said of an observation."""
+        """What is said of an observation: `time`, and the other fields of `Seen` by their names."""
         found: dict[str, Any] = {}
         for name, value in body.items():
             where = f"{at}{name}"
+            part = self.dialect.observation.get(name)
+            if part is None:
+                if self.dialect.is_control(name):
+                    continue
+                raise BadRequest(f"an Observation has no '{where[:100]}'", "", where[:100])
             try:
-                match name:
-                    case "result":
-                        found["result"] = value
-                    case "phenomenonTime":
-                        found["time"] = None if value is None else interval(value)
-                    case "validTime":
-                        found["valid"] = None if value is None else interval(value)
-                    case "resultTime":
-                        found["result_time"] = None if value is None else moment(value)
-                    case "resultQuality":
-                        found["quality"] = value
-                    case "parameters":
-                        if value is not None and not isinstance(value, dict):
-                            raise BadRequest(f"'{where}' is no JSON object", "", where)
-                        found["properties"] = value
-                    case "FeatureOfInterest":
-                        id = linked(value)
-                        found["feature"] = (
-                            id if id is not None else self.entry("FeatureOfInterest", value, None, f"{where}/", 1)
-                        )
-                    case "Datastream" | "MultiDatastream":
-                        if linked(value) is None:
-                            raise BadRequest(f"'{where}' is no link", 'link the Datastream: {"@iot.id": …}', where)
-                    case _ if "@iot." not in name and name not in ("id", "@id"):
-                        raise BadRequest(f"an Observation has no '{where[:100]}'", "", where[:100])
+                found[part] = self._said(part, value, where)
             except ValueError as e:
                 raise BadRequest(
-                    f"'{where}' {e}", "write it as 2026-01-31T08:00:00Z, spans as start/end", where
+                    f"'{where}' {e}",
+                    "write times as 2026-01-31T08:00:00Z, spans "
+                    + ('as {"start": …, "end": …}' if self.dialect.time is not interval else "as start/end"),
+                    where,
                 ) from None
+        if isinstance(found.get("properties"), dict) and "quality" not in self.dialect.observation.values():
+            # the flags of a reading stand among its properties where the standard has no other place for them
+            found["quality"] = found["properties"].get("resultQuality")
+            found["properties"] = {k: v for k, v in found["properties"].items() if k != "resultQuality"} or None
         return found
 
-
-def linked(value: Any) -> str | None:
-    """The id in a link; what stands beside it is of no matter."""
-    if not isinstance(value, dict):
-        return None
-    id = value.get("@iot.id", value.get("@id", value.get("id")))
-    return str(id) if isinstance(id, str | int) and not isinstance(id, bool) else None
-
-
-def moment(value: Any) -> datetime:
-    """A time after ISO 8601 with its zone. Raises ValueError."""
-    if not isinstance(value, str) or len(value) > 64:
-        raise ValueError("is no time")
-    try:
-        made = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", value.strip()))
-    except ValueError:
-        raise ValueError("is no time after ISO 8601") from None
-    if made.tzinfo is None:
-        raise ValueError("has no zone")
-    if not 1600 < made.year < 9000:
-        raise ValueError("is out of all time")
-    return made
-
-
-def interval(value: Any) -> tuple[datetime, datetime]:
-    """A time or a span. Raises ValueError."""
-    if not isinstance(value, str):
-        raise ValueError("is no time")
-    first, slash, second = value.partition("/")
-    start = moment(first)
-    end = moment(second) if slash else start
-    if end < start:
-        raise ValueError("ends before it begins")
-    return start, end
+    def _said(self, part: Part, value: Any, where: str) -> Any:
+        """One part of what is said of an observation. Raises ValueError where a time is none."""
+        match part:
+            case "time":
+                return None if value is None else self.dialect.time(value)
+            case "valid":
+                return None if value is None else self.dialect.span(value)
+            case "result_time":
+                return None if value is None else moment(value)
+            case "properties" if value is not None and not isinstance(value, dict):
+                raise BadRequest(f"'{where}' is no JSON object", "", where)
+            case "feature" if value is None and self.dialect is not V1:
+                return None
+            case "feature":
+                id = self._linked(self.dialect.feature, value, where)
+                return id if id is not None else self.entry(self.dialect.feature, value, None, f"{where}/", 1)
+            case "stream":
+                id = self._linked("Datastream", value, where)
+                if id is None and self.dialect is V1:
+                    raise BadRequest(f"'{where}' is no link", 'link the Datastream: {"@iot.id": …}', where)
+                return id if id is not None else self.entry("Datastream", value, None, f"{where}/", 1)
+        return value
 
 
 def _cross(entity: str, values: dict[str, Any]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 
 import anyio.to_thread
 import msgspec
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -15,8 +17,8 @@ from citytwin.api.house import House
 from citytwin.api.problems import problem
 from citytwin.api.route import Call, encoded
 from citytwin.api.sta import batch
-from citytwin.api.sta.body import moment
 from citytwin.api.sta.desk import JSON, Desk, Reply, Request
+from citytwin.api.sta.v1 import V1
 from citytwin.engine.ingest import Told
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -26,23 +28,14 @@ LARGEST = 64 * 1024 * 1024
 """Bytes of one body."""
 BATCH = 3
 """How many times the time of a request a batch has."""
-_ONE = re.compile(rb"/Datastreams\('([^'()/%]+)'\)/Observations")
-
-
-class _Plain(msgspec.Struct, forbid_unknown_fields=True):
-    phenomenonTime: str  # noqa: N815 - the standard's names
-    result: float | int
-
-
-_plain = msgspec.json.Decoder(_Plain)
 
 
 class Door:
     """The service below `prefix`."""
 
-    def __init__(self, house: House, prefix: str) -> None:
+    def __init__(self, house: House, prefix: str, desk: Desk | None = None) -> None:
         self._house, self.prefix = house, prefix
-        self._desk = Desk(house)
+        self._desk = desk or Desk(house)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         base = origin(scope) + self.prefix
@@ -53,6 +46,8 @@ class Door:
         except Exception as e:
             reply = refusal(e, scope["path"])
         headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Host", **reply.headers}
+        if scope["method"] == "OPTIONS":
+            reply = replace(reply, body=b"")
         if scope["method"] != "HEAD":
             packed = "gzip" in Call(scope, receive).headers.get("accept-encoding", "")
             data, coding = encoded(reply.body, packed)
@@ -65,24 +60,25 @@ class Door:
     async def _reply(self, call: Call, base: str) -> Reply:
         scope = call.scope
         method = scope["method"]
-        if method == "OPTIONS":
+        if method == "OPTIONS" and not self._desk.probes:
             return Reply(204, b"", {"Allow": ", ".join(METHODS)})
         if method not in METHODS:
             return Reply(405, b"", {"Allow": ", ".join(METHODS)})
         body = await call.body(LARGEST) if method in ("POST", "PUT", "PATCH") else b""
         raw: bytes = scope["raw_path"].partition(b"?")[0][len(self.prefix) :]
         request = Request(
-            "GET" if method == "HEAD" else method,
+            "GET" if method in ("HEAD", "OPTIONS") else method,
             raw.decode("latin-1"),
             scope["query_string"].decode("latin-1"),
             body,
             dict(call.headers),
             base,
         )
-        return await anyio.to_thread.run_sync(partial(self._answer, request), limiter=self._house.limiter)
+        reply = await anyio.to_thread.run_sync(partial(self._answer, request), limiter=self._house.limiter)
+        return replace(reply, headers={**reply.headers, "Allow": ", ".join(METHODS)}) if method == "OPTIONS" else reply
 
     def _answer(self, request: Request) -> Reply:
-        if request.path.strip("/") != "$batch" or request.method != "POST":
+        if request.path.strip("/") != "$batch" or request.method != "POST" or self._desk.dialect is not V1:
             self._desk.begin()
             return self._desk.answer(request)
         self._desk.begin(BATCH)
@@ -96,31 +92,22 @@ class Door:
         return batch.answer(request, one)
 
     def quick(self, scope: Scope, body: bytes, told: Told) -> tuple[Head, bytes] | None:
-        """Send on a number at a time, newer than all of its stream: what sensors send all day goes on without a thread.
+        """Send on what needs no second look.
 
         Returns what to answer once it is durable; None where there is more to be asked, and then nothing was sent.
         """
-        found = _ONE.fullmatch(scope["raw_path"].partition(b"?")[0], len(self.prefix))
-        if found is None or len(body) > 512 or scope["query_string"]:
+        if scope["query_string"]:
             return None
-        try:
-            said = _plain.decode(body)
-            time = moment(said.phenomenonTime)
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            return None  # the desk will say what is wrong with it
-        if abs(said.result) > 2**53:
-            return None
-        id = self._desk.observing.plain(found[1].decode("latin-1"), time, float(said.result), told)
+        raw = scope["raw_path"].partition(b"?")[0][len(self.prefix) :]
+        id = self._desk.quick(raw, body, Headers(scope=scope), told)
         if id is None:
             return None
-        link = f"{origin(scope)}{self.prefix}/Observations('{id}')"
-        head = [
-            (b"content-type", JSON.encode()),
-            (b"cache-control", b"no-cache"),
-            (b"x-content-type-options", b"nosniff"),
-            (b"location", link.encode("latin-1")),
-        ]
-        return head, msgspec.json.encode({"@iot.id": id, "@iot.selfLink": link})
+        reply = self._desk.sent(id, origin(scope) + self.prefix)
+        head = [(b"cache-control", b"no-cache"), (b"x-content-type-options", b"nosniff")]
+        head += [(name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()]
+        if reply.body:
+            head.append((b"content-type", reply.media.encode()))
+        return head, reply.body
 
 
 def origin(scope: Scope) -> str:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from citytwin.api.sta import cursor, write
 from citytwin.api.sta.cursor import Key
-from citytwin.api.sta.error import Malformed, Unserved
+from citytwin.api.sta.error import Malformed
 from citytwin.api.sta.path import Resource
 from citytwin.api.sta.schema import Entity, Property, Schema, Tie, near, synonym
 from citytwin.api.sta.scope import Row, Scope, join
 from citytwin.api.sta.sql import Translator
-from citytwin.api.sta.tree import Expand, Limits, Query
-from citytwin.api.sta.value import TYPES, Mixed, Scalar, Span
+from citytwin.api.sta.tree import Expand, Limits, Path, Query
+from citytwin.api.sta.value import TYPES, Mixed, Scalar, Span, Value
 
 PARENT, NUMBER, TOTAL = "#parent", "#n", "#total"
 """Columns of a level beside those of its entities: the near entity's id, the place among its far ones, and how many there are."""
@@ -46,8 +46,10 @@ class Levels:
         t, scope, row = self._start(resource)
         if not resource.steps[-1].one:
             conditions = [t.truth(query.filter, scope)] if query.filter else []
-            keys = self._keys(t, query, scope, row)
             order = _order(query)
+            if query.distinct:
+                return self._distinct_page(t, query, scope, conditions, top)
+            keys = self._keys(t, query, scope, row)
             if query.skiptoken is not None:
                 conditions.append(cursor.behind(keys, cursor.read(query.skiptoken, order, keys), t.parameters))
             columns = _columns(row, query, keys)
@@ -62,10 +64,49 @@ class Levels:
         columns = _columns(row, query, ())
         return _made(f"SELECT {columns} FROM {scope.sources()}{scope.conditions()}", t)
 
+    def _distinct_page(self, t: Translator, query: Query, scope: Scope, conditions: list[str], top: int) -> Statement:
+        """A page of the distinct values of what is selected; they take the place of entities."""
+        columns, keys = self._distinct(t, query, scope)
+        order = _order(query)
+        inner = f"SELECT DISTINCT {columns} FROM {scope.sources()}{scope.conditions(*conditions)}"
+        sql = f"SELECT *, {_key_columns(keys)} FROM ({inner}) AS found"
+        if query.skiptoken is not None:
+            sql += f" WHERE {cursor.behind(keys, cursor.read(query.skiptoken, order, keys), t.parameters)}"
+        sql += f" ORDER BY {', '.join(k.clause for k in keys)} LIMIT {t.parameters.bare(top + 1)}"
+        if query.skip and query.skiptoken is None:
+            sql += f" OFFSET {t.parameters.bare(query.skip)}"
+        return _made(sql, t, keys, order)
+
+    def _distinct(self, t: Translator, query: Query, scope: Scope) -> tuple[str, tuple[Key, ...]]:
+        """The columns of what is selected as distinct, and the order of its rows: that asked for, then all the rest."""
+        columns: list[str] = []
+        keys: dict[tuple[str, ...], list[Key]] = {}
+        for n, path in enumerate(query.select or ()):
+            ties, _ = t.rows.split(path.steps, scope, path.at)
+            if ties or synonym(path.steps[0]) == "id":
+                hint = "select properties of the entity itself, such as properties/type"
+                raise Malformed(f"'{'/'.join(path.steps)}' has no distinct values", path.at, path.steps[0], "", hint)
+            keys[path.steps] = []
+            for part, sql, kind in _value_parts(t.value(path, scope), path.at):
+                columns.append(f'{sql} AS "{n}/{part}"')
+                keys[path.steps].append(Key(f'found."{n}/{part}"', kind))
+        if query.expand:
+            raise Malformed("distinct values are no entities, in which nothing is expanded", query.expand[0].at)
+        first: list[Key] = []
+        for order in query.orderby:
+            if not isinstance(order.by, Path) or order.by.steps not in keys:
+                raise Malformed("distinct values are ordered by what is selected alone", order.by.at)
+            first += [replace(k, descending=order.descending) for k in keys.pop(order.by.steps)]
+        return ", ".join(columns), (*first, *(k for rest in keys.values() for k in rest))
+
     def count(self, resource: Resource, query: Query) -> Statement:
-        """How many entities of a set there are; pages and what is expanded make no difference."""
+        """How many entities, or distinct values, there are; pages and what is expanded make no difference."""
         t, scope, _ = self._start(resource)
         conditions = [t.truth(query.filter, scope)] if query.filter else []
+        if query.distinct:
+            columns, _ = self._distinct(t, query, scope)
+            inner = f"SELECT DISTINCT {columns} FROM {scope.sources()}{scope.conditions(*conditions)}"
+            return _made(f"SELECT count(*) AS n FROM ({inner}) AS found", t)
         return _made(f"SELECT count(*) AS n FROM {scope.sources()}{scope.conditions(*conditions)}", t)
 
     def parent(self, resource: Resource) -> Statement | None:
@@ -78,26 +119,33 @@ class Levels:
     def expand(self, entity: Entity, expand: Expand, ids: Sequence[str | int], top: int) -> Statement:
         """The far entities of all near ones in `ids`: of each at most `top`, and the first behind them."""
         tie, query = tied(entity, expand), expand.query
-        if query.distinct:
-            raise Unserved("distinct values are not offered here", expand.at)
         t = Translator(self.schema, self.now, self.limits)
         start = t.rows.alias()
         far = Row(t.rows.alias(), self.schema.entities[tie.target])
         scope = Scope(rows={("", ()): far}, joins=[(entity.table, start, "")])
         join(scope, tie, start, far, t.rows.alias() if tie.link else "")
         conditions = [t.truth(query.filter, scope)] if query.filter else []
-        keys = self._keys(t, query, scope, far)
+        distinct, keys = self._distinct(t, query, scope) if query.distinct else ("", self._keys(t, query, scope, far))
         near_id = entity.properties["id"]
         listed = t.parameters.bare(list(ids))
         parent = near_id.sql.replace("{t}", start)
         conditions.insert(0, f"{parent} IN (SELECT unnest(CAST({listed} AS {TYPES[near_id.kind]}[])))")
         if entity.narrow:
             conditions.insert(0, entity.narrow(ids).replace("{t}", start))
+        source = f"{scope.sources()}{scope.conditions(*conditions)}"
+        if query.distinct:
+            source = f'(SELECT DISTINCT {parent} AS "{PARENT}", {distinct} FROM {source}) AS found'
+            parent = f'found."{PARENT}"'
         window = f"row_number() OVER (PARTITION BY {parent} ORDER BY {', '.join(k.clause for k in keys)})"
-        columns = f'{parent} AS "{PARENT}", {window} AS "{NUMBER}", {_columns(far, query, keys)}'
+        shown = (
+            f"found.*, {_key_columns(keys)}"
+            if query.distinct
+            else f'{parent} AS "{PARENT}", {_columns(far, query, keys)}'
+        )
+        columns = f'{window} AS "{NUMBER}", {shown}'
         if query.count:
             columns += f', count(*) OVER (PARTITION BY {parent}) AS "{TOTAL}"'
-        inner = f"SELECT {columns} FROM {scope.sources()}{scope.conditions(*conditions)}"
+        inner = f"SELECT {columns} FROM {source}"
         skip = query.skip or 0
         after, last = t.parameters.bare(skip), t.parameters.bare(skip + top + 1)
         wanted = f'"{NUMBER}" > {after} AND "{NUMBER}" <= {last}'
@@ -132,26 +180,36 @@ class Levels:
 
     def _keys(self, t: Translator, query: Query, scope: Scope, row: Row) -> tuple[Key, ...]:
         """The keys of an order in which no two rows are equal: what was asked for, then the id."""
-        if query.distinct:
-            raise Unserved("distinct values are not offered here", query.select[0].at if query.select else 0)
         keys: list[Key] = []
         if not query.orderby:
             keys = [Key(sql.replace("{t}", row.alias), kind) for sql, kind in row.entity.order]
         for order in query.orderby:
             value = t.value(order.by, scope)
-            match value:
-                case Span(start=start, end=end):
-                    parts = [("datetime", start), ("datetime", end)]
-                case Mixed(number=number, string=string, boolean=boolean):
-                    parts = [("number", number), ("string", string), ("boolean", boolean)]
-                case Scalar(kind="null" | "geometry" as kind):
-                    raise Malformed(f"a {kind} has no order", order.by.at)
-                case Scalar(kind=kind, sql=sql):
-                    parts = [(kind, sql)]
-            keys.extend(Key(sql, kind, order.descending) for kind, sql in parts)
+            parts = [p for p in _value_parts(value, order.by.at) if p[0] != "json"]
+            keys.extend(Key(sql, kind, order.descending) for _, sql, kind in parts)
         known = row.entity.properties["id"]
         kind = "string" if known.kind == "string" else "number"
         return (*keys, Key(known.sql.replace("{t}", row.alias), kind))
+
+
+def _value_parts(value: Value, at: int) -> list[tuple[str, str, str]]:
+    """A value as what can be ordered and told apart: name, SQL and kind of each part. Raises Malformed where it is nothing of the kind."""
+    match value:
+        case Span(start=start, end=end):
+            return [("start", start, "datetime"), ("end", end, "datetime")]
+        case Mixed(number=number, string=string, boolean=boolean, json=json):
+            parts = [("number", number, "number"), ("string", string, "string"), ("boolean", boolean, "boolean")]
+            other = " AND ".join(f"{sql} IS NULL" for _, sql, _ in parts)
+            rest = f"CASE WHEN {other} THEN CAST({json} AS VARCHAR) END"
+            return [*parts, ("json", rest, "string")] if json else parts
+        case Scalar(kind="null" | "geometry" as kind):
+            raise Malformed(f"a {kind} has no order", at)
+        case Scalar(kind=kind, sql=sql):
+            return [(kind, sql, kind)]
+
+
+def _key_columns(keys: tuple[Key, ...]) -> str:
+    return ", ".join(f'{k.sql} AS "#{n}"' for n, k in enumerate(keys))
 
 
 def _made(sql: str, t: Translator, keys: tuple[Key, ...] = (), order: str = "") -> Statement:
@@ -201,7 +259,7 @@ def _columns(row: Row, query: Query, keys: tuple[Key, ...]) -> str:
             case kind:
                 parts = {name: _shown(kind, property.shown or property.sql)}
         found.extend(f'{sql.replace("{t}", row.alias)} AS "{part}"' for part, sql in parts.items())
-    return ", ".join((*found, *(f'{k.sql} AS "#{n}"' for n, k in enumerate(keys))))
+    return ", ".join((*found, _key_columns(keys)) if keys else found)
 
 
 def _shown(kind: str, sql: str) -> str:

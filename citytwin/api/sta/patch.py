@@ -5,15 +5,19 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from citytwin.kernel.errors import BadRequest
+from citytwin.kernel.errors import BadRequest, CityTwinError
 
 MOST = 1000
 LARGEST = 100_000
 """Values that the steps of a patch may copy together: copies of copies multiply."""
 
 
-def applied(document: Any, steps: Any) -> Any:
-    """The document after all steps, or none of them. Raises BadRequest naming the step."""
+class DifferentError(ValueError):
+    """A value is not what a step tests for."""
+
+
+def applied(document: Any, steps: Any, differing: type[CityTwinError] = BadRequest) -> Any:
+    """The document after all steps, or none of them. Raises BadRequest, or `differing` where a test fails, naming the step."""
     if not isinstance(steps, list) or len(steps) > MOST:
         raise BadRequest(
             "a JSON Patch is a list of steps", 'such as [{"op": "replace", "path": "/name", "value": "a"}]', "body"
@@ -25,6 +29,8 @@ def applied(document: Any, steps: Any) -> Any:
             if isinstance(step, dict) and step.get("op") == "copy":
                 room -= _size(_get(root, _pointer(step["from"])), room)
             _apply(root, step)
+        except DifferentError as e:
+            raise differing(f"step {n} of the patch cannot be done: {e}", "RFC 6902", f"/{n}") from None
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as e:
             raise BadRequest(f"step {n} of the patch cannot be done: {e}", "RFC 6902", f"/{n}") from None
     return root[""]
@@ -49,7 +55,7 @@ def _apply(root: dict[str, Any], step: dict[str, Any]) -> None:
             _put(root, path, copy.deepcopy(_get(root, _pointer(step["from"]))), grow=True)
         case "test":
             if not _same(_get(root, path), step["value"]):
-                raise ValueError(f"{step['path']} is not what is tested for")
+                raise DifferentError(f"{step['path']} is not what is tested for")
         case _:
             raise ValueError(f"there is no operation '{op}'")
 

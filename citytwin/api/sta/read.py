@@ -101,11 +101,27 @@ def _below(
     levels: Levels, entity: Entity, query: Query, rows: list[dict[str, Any]], fetch: Fetch, page: int, room: _Room
 ) -> list[dict[str, Any]]:
     """Rows as entities, with all that is expanded below them."""
+    if query.distinct:
+        return [_distinct(query, r) for r in rows]
     properties = selected(entity, query)
     items = [_entity(properties, r) for r in rows]
     for expand in query.expand:
         _hang(levels, entity, expand, items, fetch, page, room)
     return items
+
+
+def _distinct(query: Query, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What was selected as distinct, by its paths."""
+    found: dict[str, Any] = {}
+    for n, path in enumerate(query.select or ()):
+        mine = {key.partition("/")[2]: v for key, v in row.items() if key.startswith(f"{n}/")}
+        if mine.keys() == {"start", "end"}:
+            found["/".join(path.steps)] = mine if mine["start"] is not None else None
+            continue
+        known = [(kind, v) for kind, v in mine.items() if v is not None]
+        kind, value = known[0] if known else ("", None)
+        found["/".join(path.steps)] = _decoded("object" if kind == "json" else kind, value)
+    return found
 
 
 def _hang(
@@ -152,6 +168,8 @@ def _value(name: str, property: Property, row: Mapping[str, Any]) -> Any:
     match property.kind:
         case "interval":
             start, end = row[f"{name}/start"], row[f"{name}/end"]
+            if start == end and "end" in property.parts:
+                return None if start is None else {"start": start}
             return None if start is None else {"start": start, "end": end}
         case "any":
             parts = ((k, row[f"{name}/{k}"]) for k in property.parts)

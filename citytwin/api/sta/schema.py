@@ -18,7 +18,8 @@ PropertyKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A property and its SQL. An `interval` has its `end` too; an `object` is of SQL type JSON.
+    """A property and its SQL. An `interval` has its `end` too, and under `end` in `parts` what is told of it where a point in time has none; an `object` is of
+    SQL type JSON.
 
     What a `geometry` shows is JSON.
 

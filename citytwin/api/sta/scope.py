@@ -142,6 +142,7 @@ class Rows:
             ends = {"start": property.sql, "end": property.end}
             if not keys:
                 return Span(*(s.replace("{t}", alias) for s in ends.values()))
+            ends |= property.parts
             return Scalar("datetime", ends[keys[0]].replace("{t}", alias)) if keys in (("start",), ("end",)) else None
         json = property.sql if property.kind == "object" else property.parts.get("object", "")
         if keys:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from citytwin.api.sta.schema import DUCKDB, DUCKDB_SPATIAL, Entity, Property, Schema, Tie
-
-_OBSERVATION = re.compile(r"([0-9]{1,9})-(-?[0-9]{1,17})(?:-[0-9]{1,18})?")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from citytwin.engine.observe import parts_of
 
 
-def parts_of(id: str) -> tuple[int, datetime] | None:
-    """Stream key and time that the id of an observation tells; None where it is none."""
-    found = _OBSERVATION.fullmatch(id)
-    try:
-        return (int(found[1]), _EPOCH + timedelta(microseconds=int(found[2]))) if found else None
-    except OverflowError:
-        return None
-
-
-def narrowed(ids: Sequence[str | int]) -> str:
-    """Where to look for observations with these ids: an id in itself prunes nothing."""
-    known = [p for p in (parts_of(str(id)) for id in ids) if p]
+def narrowed(ids: Sequence[str | int], moved: Mapping[str, int]) -> str:
+    """Where to look for observations with these ids: an id in itself prunes nothing. `moved` has the stream keys of those that changed theirs."""
+    known = [(moved.get(str(id), p[0]), p[1]) for id in ids if (p := parts_of(str(id)))]
     if not known:
         return "FALSE"
     keys = ", ".join(str(k) for k in sorted({k for k, _ in known}))
@@ -31,56 +19,95 @@ def narrowed(ids: Sequence[str | int]) -> str:
     return f"{{t}}.key IN ({keys}) AND {{t}}.slot BETWEEN {since} AND {until}"
 
 
-def _text(*names: str) -> dict[str, Property]:
+def texts(*names: str) -> dict[str, Property]:
+    """Properties that are columns of text."""
     return {name: Property("string", f"{{t}}.{name}") for name in names}
 
 
-def _json(name: str) -> Property:
+def json_of(name: str) -> Property:
+    """A property that is a column of JSON."""
     return Property("object", f"CAST({{t}}.{name} AS JSON)")
 
 
-_ENCODING = {"encodingType": Property("string", "{t}.encoding")}
-_THING = """CASE WHEN {t}.declared THEN json_object('id', {t}.id, 'type', {t}.type, 'title_en', {t}.title_en, 'attributes', CAST({t}.attributes AS JSON))
+def _text(*names: str) -> dict[str, Property]:
+    """The same in 1.1, where a description is mandatory."""
+    told = {"description": Property("string", "coalesce({t}.description, '')")}
+    return {name: told.get(name, known) for name, known in texts(*names).items()}
+
+
+ENCODING = {"encodingType": Property("string", "{t}.encoding")}
+THING = """CASE WHEN {t}.declared THEN json_object('id', {t}.id, 'type', {t}.type, 'title_en', {t}.title_en, 'attributes', CAST({t}.attributes AS JSON))
   ELSE CAST({t}.properties AS JSON) END"""
-_SINCE = "(SELECT min(s.since) FROM (SELECT since, key FROM span UNION ALL SELECT time, key FROM observation_row WHERE ended IS NULL) AS s WHERE s.key = {t}.key)"
-_UNTIL = "(SELECT max(s.until) FROM (SELECT until, key FROM span UNION ALL SELECT until, key FROM observation_row WHERE ended IS NULL) AS s WHERE s.key = {t}.key)"
-_AREA = """coalesce({t}.area, CAST((SELECT ST_AsGeoJSON(ST_Envelope_Agg(ST_GeomFromGeoJSON(f.shape))) FROM feature AS f WHERE f.shape IS NOT NULL AND (
+SINCE = "(SELECT min(s.since) FROM (SELECT since, key FROM span UNION ALL SELECT time, key FROM observation_row WHERE ended IS NULL) AS s WHERE s.key = {t}.key)"
+UNTIL = "(SELECT max(s.until) FROM (SELECT until, key FROM span UNION ALL SELECT until, key FROM observation_row WHERE ended IS NULL) AS s WHERE s.key = {t}.key)"
+AREA = """coalesce({t}.area, CAST((SELECT ST_AsGeoJSON(ST_Envelope_Agg(ST_GeomFromGeoJSON(f.shape))) FROM feature AS f WHERE f.shape IS NOT NULL AND (
   (f.id = {t}.feature AND EXISTS (SELECT 1 FROM span AS s WHERE s.key = {t}.key))
   OR f.id IN (SELECT coalesce(o.feature, {t}.feature) FROM observation_row AS o WHERE o.ended IS NULL AND o.key = {t}.key))) AS VARCHAR))"""
 """Where a datastream's features are, unless somebody said so."""
-_RESULT = "(SELECT {0}(o.result_time) FROM observation_row AS o WHERE o.ended IS NULL AND o.key = {{t}}.key)"
+RESULT_TIME = "(SELECT {0}(o.result_time) FROM observation_row AS o WHERE o.ended IS NULL AND o.key = {{t}}.key)"
 _TYPE_OF_METADATA = "json_type(CAST({t}.metadata AS JSON))"
+METADATA = Property(
+    "any",
+    parts={
+        "string": f"CASE WHEN {_TYPE_OF_METADATA} = 'VARCHAR' THEN json_extract_string({{t}}.metadata, '$') END",
+        "object": f"CASE WHEN {_TYPE_OF_METADATA} <> 'VARCHAR' THEN CAST({{t}}.metadata AS JSON) END",
+    },
+)
+RESULT = Property(
+    "any",
+    parts={
+        "number": "{t}.number",
+        "string": "{t}.string",
+        "boolean": "{t}.boolean",
+        "object": "CAST({t}.object AS JSON)",
+    },
+)
+NO_UNIT = '{"name":null,"symbol":null,"definition":null}'
+"""What 1.1 says where there is no unit."""
+_TYPES = """coalesce(json_extract(CAST({t}.result_type AS JSON), '$.types'), to_json(list_transform(
+  json_extract_string(CAST({t}.result_type AS JSON), '$.fields[*].type'), lambda f: 'http://www.opengis.net/def/observationType/OGC-OM/2.0/' || CASE f
+  WHEN 'Quantity' THEN 'OM_Measurement' WHEN 'Count' THEN 'OM_CountObservation' WHEN 'Boolean' THEN 'OM_TruthObservation'
+  WHEN 'Category' THEN 'OM_CategoryObservation' ELSE 'OM_Observation' END)))"""
+"""The observation types of a record: said in 1.1, or those of the fields that 2.0 said."""
 
 
-def schema(spatial: bool) -> Schema:
-    """The entity sets; `spatial` says whether the store compares geometries."""
-    # the example in 18-088, table 23, counts the characters of indexof from 1, that of substring from 0
-    functions = {**(DUCKDB_SPATIAL if spatial else DUCKDB), "indexof": "strpos({0}, {1})"}
-    shape = "ST_GeomFromGeoJSON({t}.shape)" if spatial else "{t}.shape"
+def functions(spatial: bool) -> dict[str, str]:
+    """What the store knows beyond SQL."""
+    # the example in 18-088, table 23, counts the characters of indexof from 1, that of substring from 0; that in 23-019 does too
+    return {**(DUCKDB_SPATIAL if spatial else DUCKDB), "indexof": "strpos({0}, {1})"}
 
-    area = _AREA if spatial else "{t}.area"
 
-    def geometry(name: str) -> Property:
-        return Property("geometry", shape, shown=f"{{t}}.{name}")
+def shape_of(spatial: bool, name: str) -> Property:
+    """A geometry as it is shown, and as it is compared."""
+    return Property("geometry", "ST_GeomFromGeoJSON({t}.shape)" if spatial else "{t}.shape", shown=f"{{t}}.{name}")
+
+
+def area_of(spatial: bool) -> Property:
+    """Where the features of a datastream are."""
+    area = AREA if spatial else "{t}.area"
+    return Property("geometry", f"ST_GeomFromGeoJSON({area})" if spatial else area, shown=area)
+
+
+def schema(spatial: bool, moved: Mapping[str, int]) -> Schema:
+    """The entity sets; `spatial` says whether the store compares geometries, `moved` where observations are that are not where their ids say."""
+    geometry = partial(shape_of, spatial)
 
     stream = {
         "id": Property("string", "{t}.id"),
         **_text("name", "description"),
         "observationType": Property("string", "{t}.type"),
-        "unitOfMeasurement": _json("unit"),
-        "observedArea": Property("geometry", f"ST_GeomFromGeoJSON({area})" if spatial else area, shown=area),
-        "phenomenonTime": Property("interval", _SINCE, _UNTIL),
-        "resultTime": Property("interval", _RESULT.format("min"), _RESULT.format("max")),
-        "properties": _json("properties"),
+        "unitOfMeasurement": Property("object", f"CAST(coalesce({{t}}.unit, '{NO_UNIT}') AS JSON)"),
+        "observedArea": area_of(spatial),
+        "phenomenonTime": Property("interval", SINCE, UNTIL),
+        "resultTime": Property("interval", RESULT_TIME.format("min"), RESULT_TIME.format("max")),
+        "properties": json_of("properties"),
     }
     multi = {k: v for k, v in stream.items() if k not in ("unitOfMeasurement", "observationType")}
     multi["observationType"] = Property(
         "string", "'http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_ComplexObservation'"
     )
-    multi["multiObservationDataTypes"] = Property(
-        "object", "CAST(json_extract(CAST({t}.result_type AS JSON), '$.types') AS JSON)"
-    )
-    multi["unitOfMeasurements"] = _json("unit")
+    multi["multiObservationDataTypes"] = Property("object", f"CAST({_TYPES} AS JSON)")
+    multi["unitOfMeasurements"] = json_of("unit")
     of_stream = {
         "Thing": Tie("Thing", False, "{b}.id = {a}.thing"),
         "Sensor": Tie("Sensor", False, "{b}.id = {a}.sensor"),
@@ -94,7 +121,7 @@ def schema(spatial: bool) -> Schema:
             {
                 "id": Property("string", "{t}.id"),
                 **_text("name", "description"),
-                "properties": Property("object", _THING),
+                "properties": Property("object", THING),
             },
             {
                 "Datastreams": Tie("Datastream", True, "{b}.thing = {a}.id"),
@@ -109,9 +136,9 @@ def schema(spatial: bool) -> Schema:
             {
                 "id": Property("string", "{t}.id"),
                 **_text("name", "description"),
-                **_ENCODING,
+                **ENCODING,
                 "location": geometry("location"),
-                "properties": _json("properties"),
+                "properties": json_of("properties"),
             },
             {
                 "Things": Tie("Thing", True, "{v}.thing = {b}.id", "thing_location", "{v}.location = {a}.id"),
@@ -169,15 +196,9 @@ def schema(spatial: bool) -> Schema:
             {
                 "id": Property("string", "{t}.id"),
                 **_text("name", "description"),
-                **_ENCODING,
-                "metadata": Property(
-                    "any",
-                    parts={
-                        "string": f"CASE WHEN {_TYPE_OF_METADATA} = 'VARCHAR' THEN json_extract_string({{t}}.metadata, '$') END",
-                        "object": f"CASE WHEN {_TYPE_OF_METADATA} <> 'VARCHAR' THEN CAST({{t}}.metadata AS JSON) END",
-                    },
-                ),
-                "properties": _json("properties"),
+                **ENCODING,
+                "metadata": METADATA,
+                "properties": json_of("properties"),
             },
             {
                 "Datastreams": Tie("Datastream", True, "{b}.sensor = {a}.id"),
@@ -190,7 +211,7 @@ def schema(spatial: bool) -> Schema:
             {
                 "id": Property("string", "{t}.id"),
                 **_text("name", "definition", "description"),
-                "properties": _json("properties"),
+                "properties": json_of("properties"),
             },
             {
                 "Datastreams": Tie("Datastream", True, "{v}.datastream = {b}.id", ordered, "{v}.property = {a}.id"),
@@ -206,18 +227,10 @@ def schema(spatial: bool) -> Schema:
                 "id": Property("string", "{t}.id"),
                 "phenomenonTime": Property("interval", "{t}.time", "{t}.until"),
                 "resultTime": Property("datetime", "{t}.result_time"),
-                "result": Property(
-                    "any",
-                    parts={
-                        "number": "{t}.number",
-                        "string": "{t}.string",
-                        "boolean": "{t}.boolean",
-                        "object": "CAST({t}.object AS JSON)",
-                    },
-                ),
-                "resultQuality": _json("quality"),
+                "result": RESULT,
+                "resultQuality": json_of("quality"),
                 "validTime": Property("interval", "{t}.valid_since", "{t}.valid_until"),
-                "parameters": _json("properties"),
+                "parameters": json_of("properties"),
             },
             {
                 "Datastream": Tie("Datastream", False, "{b}.key = {a}.key"),
@@ -228,7 +241,7 @@ def schema(spatial: bool) -> Schema:
                     "{b}.id = coalesce({a}.feature, (SELECT d.feature FROM datastream AS d WHERE d.key = {a}.key))",
                 ),
             },
-            narrow=narrowed,
+            narrow=partial(narrowed, moved=moved),
             order=(("{t}.time", "datetime"), ("{t}.key", "number")),
         ),
         Entity(
@@ -237,9 +250,9 @@ def schema(spatial: bool) -> Schema:
             {
                 "id": Property("string", "{t}.id"),
                 **_text("name", "description"),
-                **_ENCODING,
+                **ENCODING,
                 "feature": geometry("feature"),
-                "properties": _json("properties"),
+                "properties": json_of("properties"),
             },
             {
                 "Observations": Tie(
@@ -263,4 +276,4 @@ def schema(spatial: bool) -> Schema:
         "Observations": "Observation",
         "FeaturesOfInterest": "FeatureOfInterest",
     }
-    return Schema({e.name: e for e in entities}, sets, functions)
+    return Schema({e.name: e for e in entities}, sets, functions(spatial))

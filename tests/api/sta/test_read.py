@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from citytwin.api.sta import path, query
-from citytwin.api.sta.error import Absent, Malformed, Unserved
+from citytwin.api.sta.error import Absent, Malformed
 from citytwin.api.sta.level import Levels
 from citytwin.api.sta.read import Answer, following, read, value
 from citytwin.api.sta.tree import Query
@@ -231,8 +231,6 @@ def test_options_that_say_nothing_of_one_entity_are_refused(db: duckdb.DuckDBPyC
             asked(db, f"Things('pump')?{options}")
     with pytest.raises(Malformed, match="no entities"):
         asked(db, "Things('pump')/name")
-    with pytest.raises(Unserved, match="distinct"):
-        asked(db, "Things?$select=distinct:name")
 
 
 def test_a_fault_in_what_is_expanded_is_told_though_nothing_is_found(db: duckdb.DuckDBPyConnection) -> None:

@@ -1,0 +1,40 @@
+"""Which classes of SensorThings 2.0 (23-019) are met here? Only what a test of ours shows is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from citytwin.api.sta.expression import FUNCTIONS
+
+SPEC = "http://www.opengis.net/spec/sensorthings/2.0/"
+CLASSES = ("datamodel/core", "api/read", "api/cud", "binding/http")
+OPTIONAL = (
+    "api/read/options/select_distinct",
+    "api/cud/deep_update",
+    "api/cud/filtered_delete",
+    "api/cud/json_patch",
+    "api/cud/replace",
+    "binding/http/request_response",
+)
+"""Requirements that a service may leave out."""
+BEYOND = frozenset({"mindatetime", "maxdatetime"})
+"""Functions that 1.1 has and 2.0 has not."""
+
+
+def functions(spatial: bool) -> list[str]:
+    """The functions of filters, `any` and all; those on geometries where there are any."""
+    known = {n for n in FUNCTIONS if n not in BEYOND and (spatial or not n.startswith(("geo.", "st_")))}
+    return sorted(known | {"any"})
+
+
+def settings(base: str, spatial: bool, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The settings of the service. Other bindings add their classes to `conformance` and their endpoints in `more`."""
+    more = dict(more or {})
+    classes = [f"{SPEC}req-class/{name}" for name in CLASSES] + [f"{SPEC}req/{name}" for name in OPTIONAL]
+    return {
+        "conformance": [*classes, *more.pop("conformance", ())],
+        "functions": functions(spatial),
+        f"{SPEC}req/binding/http": {"endpoints": [base]},
+        **more,
+    }
