@@ -31,6 +31,7 @@ from citytwin.api import (
 from citytwin.api.house import House
 from citytwin.api.influx import Influx
 from citytwin.api.live import Live
+from citytwin.api.mqtt import door as mqtt
 from citytwin.api.problems import Problems
 from citytwin.api.route import Place, Route
 from citytwin.api.site import Site
@@ -57,6 +58,7 @@ ROUTES: tuple[Route, ...] = openapi.routes(
         *run.ROUTES,
         *evidence.ROUTES,
         *copy.ROUTES,
+        *mqtt.ROUTES,
     )
 )
 """Every route of the interface, below `/api`."""

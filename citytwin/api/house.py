@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import anyio
@@ -17,10 +17,14 @@ import pyarrow as pa
 from citytwin.engine import track
 from citytwin.engine.hub import Hub
 from citytwin.engine.ingest import Intake
+from citytwin.engine.observe import Observing
 from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadRequest, StoreFailed
 from citytwin.kernel.plan import Plan, Progress
+
+if TYPE_CHECKING:
+    from citytwin.api.mqtt.door import MqttDoor
 
 MIB = 1024 * 1024
 _KEPT = 32
@@ -51,6 +55,9 @@ class House:
     readers: anyio.CapacityLimiter = field(init=False, repr=False)
     """Documents read at once: each in a process of its own, which may need hundreds of megabytes."""
     hub: Hub = field(init=False, repr=False)
+    observing: Observing = field(init=False, repr=False)
+    mqtt: MqttDoor | None = field(init=False, repr=False, default=None)
+    """The door of MQTT, while it is there."""
     stopping: threading.Event = field(init=False, repr=False, default_factory=threading.Event)
     _standing: dict[date, tuple[float, tuple[Plan, ...], list[Progress]]] = field(
         init=False, repr=False, default_factory=dict
@@ -61,6 +68,7 @@ class House:
         self.limiter = anyio.CapacityLimiter(self.threads)
         self.readers = anyio.CapacityLimiter(2)
         self.hub = Hub(self.twin.store.watch)
+        self.observing = Observing(self.twin, self.intake)
 
     def stop(self) -> None:
         """Let those go who listen, so that the server can end."""

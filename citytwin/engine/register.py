@@ -56,6 +56,7 @@ def update(twin: Twin, kind: Kind, id: str, values: Mapping[str, Any], links: Ma
                 id=id,
             )
         made.relink(kind, id, links)
+        made.touched[kind, id] = None
         made.tell(f"{kind} {id} changed", {"values": {k: str(v) for k, v in values.items()}, "links": dict(links)})
         made.commit()
 
@@ -88,6 +89,8 @@ class Making:
         self._gone: list[str] = []
         self._multi = self.twin.multi
         self._retract: list[pa.Table] = []
+        self.touched: dict[tuple[str, str], None] = {}
+        """What of the city is new or changed: kind and id. Of an observation that gets its id from its stream the kind is its stream, the id the end of its own."""
 
     # -- writing
 
@@ -135,6 +138,7 @@ class Making:
         self.twin.register_version += 1
         for readings in self._retract:
             self.twin.store.retract(readings)
+        self.twin.tell([*self._new, *(t for t in self.touched if t not in self._new)])
 
     # -- looking up
 
@@ -244,11 +248,13 @@ class Making:
                 f"the Thing '{thing}' is declared by a pack or by the city", "it stays where it was put there", thing
             )
         self.run("DELETE FROM thing_location_row WHERE thing = $thing", thing=thing)
+        self.touched["thing", thing] = None
         for location in dict.fromkeys(locations):
             self.row("thing_location_row", thing=thing, location=location)
         self._places[thing] = list(locations)
         if history:
             past = self._id("historical_location")
+            self.touched["historical_location", past] = None
             self.row("historical_location_row", id=past, thing=thing, time=when or self.now)
             for location in dict.fromkeys(locations):
                 self.row("historical_location_place", historical_location=past, location=location)
@@ -369,6 +375,7 @@ class Making:
         )
         said = [str(columns[n]) for n in columns]
         self.tell(f"observation of {stream}", said)
+        self.touched[("observation", id) if id else (f"observation of {stream}", tail)] = None
         return id or tail
 
     def end(self, condition: str, **params: Any) -> None:

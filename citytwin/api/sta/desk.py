@@ -22,7 +22,7 @@ from citytwin.api.sta.show import ALWAYS, Shown, plain
 from citytwin.api.sta.tree import Limits, Query
 from citytwin.api.sta.tree import Path as Name
 from citytwin.engine import register
-from citytwin.engine.observe import Observing, Sent
+from citytwin.engine.observe import Sent
 from citytwin.kernel.errors import BadRequest, CityTwinError, NotFound
 from citytwin.kernel.register import Entry, Seen
 
@@ -64,7 +64,7 @@ class Desk:
         self.limits = Limits()
         self.longest_s = 20.0
         """Seconds that one statement of a client may take."""
-        self.observing = Observing(house.twin, house.intake)
+        self.observing = house.observing
 
     def answer(self, request: Request) -> Reply:
         """Raises CityTwinError for what is refused."""
@@ -88,7 +88,11 @@ class Desk:
         if request.method != "GET":
             raise Absent("nothing is sent to the service itself", 0, "", "the name of an entity set")
         value = [{"name": name, "url": f"{request.base}/{name}"} for name in self.schema.sets]
-        settings = {"conformance": conformance.classes(self.house.twin.store.spatial)}
+        settings: dict[str, Any] = {"conformance": conformance.classes(self.house.twin.store.spatial)}
+        door = self.house.mqtt
+        if door and door.open:
+            settings["conformance"] += conformance.MQTT
+            settings |= {name: {"endpoints": door.endpoints} for name in conformance.MQTT}
         return _json({"value": value, "serverSettings": settings})
 
     def levels(self) -> Levels:

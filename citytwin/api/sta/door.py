@@ -68,7 +68,7 @@ class Door:
             return Reply(405, b"", {"Allow": ", ".join(METHODS)})
         body = await call.body(LARGEST) if method in ("POST", "PUT", "PATCH") else b""
         raw: bytes = scope["raw_path"].partition(b"?")[0][len(self._prefix) :]
-        if method == "POST" and (sent := self._quick(raw, body)):
+        if method == "POST" and (sent := quick(self._desk, raw, body)):
             if sent.receipt:
                 await settled(sent.receipt)
             link = f"{base}/Observations('{sent.id}')"
@@ -96,19 +96,20 @@ class Door:
 
         return batch.answer(request, one)
 
-    def _quick(self, path: bytes, body: bytes) -> Sent | None:
-        """A number at a time, newer than all of its stream: what sensors send all day goes on without a thread."""
-        found = _ONE.fullmatch(path)
-        if found is None or len(body) > 512:
-            return None
-        try:
-            said = _plain.decode(body)
-            time = moment(said.phenomenonTime)
-        except (msgspec.DecodeError, ValueError):
-            return None  # the desk will say what is wrong with it
-        if abs(said.result) > 2**53:
-            return None
-        return self._desk.observing.plain(found[1].decode("latin-1"), time, float(said.result))
+
+def quick(desk: Desk, path: bytes, body: bytes) -> Sent | None:
+    """A number at a time, newer than all of its stream: what sensors send all day goes on without a thread. None where it is anything else."""
+    found = _ONE.fullmatch(path)
+    if found is None or len(body) > 512:
+        return None
+    try:
+        said = _plain.decode(body)
+        time = moment(said.phenomenonTime)
+    except (msgspec.DecodeError, ValueError):
+        return None  # the desk will say what is wrong with it
+    if abs(said.result) > 2**53:
+        return None
+    return desk.observing.plain(found[1].decode("latin-1"), time, float(said.result))
 
 
 def _origin(scope: Scope) -> str:
