@@ -144,14 +144,19 @@ def port_of(door: MqttDoor) -> int:
     return door.broker.port
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class Mosquitto:
     """A broker of Eclipse Mosquitto that keeps its sessions on disk, and may be killed and started again."""
 
     def __init__(self, folder: Path, more: str = "") -> None:
         self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         folder.mkdir(exist_ok=True)
         self.config = folder / "mosquitto.conf"
         self.config.write_text(
