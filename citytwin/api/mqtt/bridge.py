@@ -85,7 +85,7 @@ class Bridge:
             from paho.mqtt.properties import Properties
             from paho.mqtt.subscribeoptions import SubscribeOptions
         except ImportError as e:
-            raise Unsupported("the library paho-mqtt is not installed", "pip install 'citytwin[mqtt]'", "--mqtt") from e
+            raise Unsupported("the library paho-mqtt is not installed", "pip install paho-mqtt", "--mqtt") from e
         self.address = address(url)
         self._post, self._news = post, news
         self._options = SubscribeOptions(qos=1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
