@@ -44,6 +44,8 @@ DRAFT_ITEM = "id plan title number issuer issued file name document version stat
 EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/health", "/health", "", "status version city now uptime_s"),
     ("/newest", "/newest?assets=lamp-1", "", "stream time value quality"),
+    ("/doors/mqtt", "/doors/mqtt", "", """open connected endpoints fault clients connections received recorded refused dropped
+      pending sent waiting missed topics last_refused"""),
     ("/city", "/city", "", "id title zone center bounds packs version now demo"),
     ("/summary", "/summary?as_of=2026-03-09", "", "now targets alarms cases streams assets readings"),
     ("/summary", "/summary", "targets", COUNTS),

@@ -13,9 +13,11 @@ import pytest
 
 from citytwin.engine import load
 from citytwin.engine.topics import MOST, Topics
+from citytwin.kernel.demo import Scene
 from citytwin.kernel.errors import BadBatch, BadRequest, CityTwinError, NotFound
 from citytwin.kernel.pack import Pack
 from citytwin.kernel.topic import Topic, filter_fault, matches
+from citytwin.packs.hello import demo
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 EIGHT = timezone(timedelta(hours=8))
@@ -187,3 +189,18 @@ def test_a_template_is_loaded_with_global_ids(tmp_path: Path) -> None:
     made, _ = load.read_pack(load.PACKS / "hello")
     assert made
     assert made.topics[1].fields == {"lux": "hello.light", "watts": "hello.power"}
+
+
+def test_messages_of_the_lamps_of_the_template_are_readings() -> None:
+    topics = Topics([pack(*_hello().topics)])
+    scene = Scene((121.93, 30.89), "Asia/Shanghai", 7, {})
+    heard = {topic: topics.read(topic, payload, NOW).rows for topic, payload in demo.messages(scene, NOW)}
+    assert [(r.stream, r.value, r.unit) for r in heard["hello/lamp-01/light"]] == [("lamp-01.hello.light", 15.2, None)]
+    assert [(r.stream, r.time, r.value, r.unit) for r in heard["hello/controller"]] == [
+        ("lamp-02.hello.light", NOW, 15.0, None), ("lamp-02.hello.power", NOW, 100.0, "W"),
+        ("lamp-03.hello.light", NOW, 15.0, None), ("lamp-03.hello.power", NOW, 100.0, "W"),
+    ]  # fmt: skip
+
+
+def _hello() -> Pack:
+    return load.pack(load.PACKS / "hello")

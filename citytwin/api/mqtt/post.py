@@ -94,11 +94,12 @@ class Post:
             if isinstance(error, StoreBusy | StoreFailed):
                 done.set_exception(error)
                 return
+            nothing = error is not None or (receipt is not None and receipt.rejected > 0 and not receipt.accepted)
             with self._turn:
-                self.count.recorded += not error
+                self.count.recorded += not nothing
             if reason:
                 self.refuse(topic, payload, client, reason)
-            done.set_result(not error)
+            done.set_result(not nothing)
 
         def sent(future: Future[Receipt], said: Said | None = None) -> None:
             def told(f: Future[Receipt]) -> None:
@@ -210,4 +211,5 @@ def _reason(error: BaseException | None, receipt: Receipt | None, said: Said | N
         faults = error.faults[:3] if isinstance(error, CityTwinError) else ()
         return "; ".join([str(error), *map(str, faults)])
     faults = (*(said.faults if said else ()), *(receipt.faults if receipt else ()))
-    return "in part: " + "; ".join(map(str, faults[:3])) if faults else ""
+    whole = receipt is not None and not receipt.accepted
+    return ("" if whole else "in part: ") + "; ".join(map(str, faults[:3])) if faults else ""

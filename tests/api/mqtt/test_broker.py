@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,8 @@ from citytwin.api.house import House
 from citytwin.api.mqtt import packet
 from citytwin.api.mqtt.broker import REFUSED
 from citytwin.api.mqtt.door import MqttDoor
+from citytwin.engine.topics import Topics
+from citytwin.kernel.topic import Topic
 from tests.api.conftest import NOW, Caller, store
 from tests.api.mqtt.conftest import Client, port_of, until
 
@@ -208,6 +211,27 @@ def test_messages_at_fault_are_counted_kept_and_told_to_nobody(
     assert device.publish("v1.1/Observations", {"result": 3, "Datastream": {"@iot.id": LAMP}}) == 0
     until(lambda: len(listener.got) > 2)
     assert not {m.topic for m in listener.got} & {topic for topic, _, _ in FAULTS[:1] + FAULTS[3:5] + FAULTS[6:]}
+
+
+def test_a_device_is_heard_on_the_topic_of_its_pack_and_by_who_subscribed_to_it(
+    own_house: House, door: Callable[..., MqttDoor], client: Callable[..., Client]
+) -> None:
+    opened = door(own_house)
+    (trial,) = own_house.twin.packs
+    opened.post.topics = Topics([replace(trial, topics=(Topic("trial/{asset}/{stream}", "number"),))])
+    device, listener = client(port_of(opened)), client(port_of(opened))
+    listener.subscribe("trial/#")
+    device.publish("trial/LAMP-3/warmth", 21.5)
+    device.publish("trial/lamp-3/cold", 3)
+    device.publish("trial/lamp-9/warmth", 3)
+    device.publish("trial/lamp-3/warmth", "hot")
+    assert own_house.rows("SELECT value FROM observation WHERE stream = $s", {"s": LAMP}) == [{"value": 21.5}]
+    until(lambda: opened.standing().refused == 3)
+    assert [m.topic for m in listener.got] == ["trial/LAMP-3/warmth"]
+    told = [r.reason for r in opened.standing().last_refused]
+    assert "not a number" in told[0]
+    assert "asset 'lamp-9' is not on record" in told[1]
+    assert "stream type 'trial.cold' is not declared" in told[2]
 
 
 def test_an_oversize_packet_ends_the_line_and_is_told(
