@@ -100,9 +100,11 @@ def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             type=_port,
             default=None,
             metavar="N",
-            help="be a broker: serve MQTT on this port, at 127.0.0.1 unless --mqtt-host says another",
+            help="be a broker: serve MQTT on this port (0 takes any free one)",
         )
-        p.add_argument("--mqtt-host", default="127.0.0.1", metavar="HOST", help=argparse.SUPPRESS)
+        p.add_argument(
+            "--mqtt-host", default="127.0.0.1", metavar="HOST", help="address of that port (default: 127.0.0.1)"
+        )
         p.set_defaults(action=serve)
 
 
