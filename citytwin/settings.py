@@ -8,6 +8,20 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class Mqtt:
+    """The door of MQTT: a broker that is there (`url`), or one of our own at `host`:`port`.
+
+    `publish` are filters of what is published at a broker that is there; `authority` is a file of certificates that its own is checked against.
+    """
+
+    url: str = ""
+    host: str = "127.0.0.1"
+    port: int = 1883
+    publish: tuple[str, ...] = ("readings/#", "v1.1/#")
+    authority: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Where the city lives and how it is served.
 
@@ -25,3 +39,4 @@ class Settings:
     memory: str = "4GB"
     threads: int = 0
     callback_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    mqtt: Mqtt | None = None

@@ -35,6 +35,7 @@ from citytwin.api.grafana.door import Door as Grafana
 from citytwin.api.house import House
 from citytwin.api.influx import Influx
 from citytwin.api.live import Live
+from citytwin.api.mqtt import door as mqtt
 from citytwin.api.ogc.door import Door as Features
 from citytwin.api.problems import Problems
 from citytwin.api.quick import Quick
@@ -68,6 +69,7 @@ ROUTES: tuple[Route, ...] = openapi.routes(
         *evidence.ROUTES,
         *copy.ROUTES,
         *keep.ROUTES,
+        *mqtt.ROUTES,
     )
 )
 """Every route of the interface, below `/api`."""

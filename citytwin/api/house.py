@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import anyio
@@ -25,6 +25,9 @@ from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadRequest, StoreFailed
 from citytwin.kernel.plan import Plan, Progress
+
+if TYPE_CHECKING:
+    from citytwin.api.mqtt.door import MqttDoor
 
 MIB = 1024 * 1024
 _KEPT = 32
@@ -68,6 +71,8 @@ class House:
     """What else is to end before the store is closed."""
     observing: Observing = field(init=False, repr=False)
     """The way in for observations of SensorThings: one for all its versions, since they give the same ids."""
+    mqtt: MqttDoor | None = field(init=False, repr=False, default=None)
+    """The door of MQTT, while it is there."""
     stopping: threading.Event = field(init=False, repr=False, default_factory=threading.Event)
     _standing: dict[date, tuple[float, tuple[Plan, ...], list[Progress]]] = field(
         init=False, repr=False, default_factory=dict

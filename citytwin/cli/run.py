@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from datetime import timedelta
@@ -10,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from citytwin.api.house import House
+from citytwin.api.mqtt.door import MqttDoor
 from citytwin.api.serve import serve as serve_house
 from citytwin.cli import status
 from citytwin.cli.home import Home, live, open_home, say_serving, stop_serving
@@ -17,7 +19,8 @@ from citytwin.engine import handle, keep, measure, track, watch
 from citytwin.engine.ingest import Intake
 from citytwin.engine.schedule import Schedule
 from citytwin.engine.simulate import Simulator
-from citytwin.settings import Settings
+from citytwin.kernel.errors import BadRequest
+from citytwin.settings import Mqtt, Settings
 
 LOOK_S = 2
 DEMO_S = 60
@@ -87,6 +90,32 @@ def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             help="a network beside the public internet in which subscribers (WebSub) may be called, such as 10.0.0.0/8; may be repeated",
         )
         p.add_argument("--threads", type=int, default=0, help="threads of the store (default: all cores)")
+        p.add_argument(
+            "--mqtt",
+            default="",
+            metavar="URL",
+            help="listen and publish at a broker: mqtt://[user:password@]host[:port], mqtts:// for TLS (or the variable CITYTWIN_MQTT)",
+        )
+        p.add_argument(
+            "--mqtt-ca", default="", metavar="FILE", help="certificates that the broker's is checked against"
+        )
+        p.add_argument(
+            "--mqtt-publish",
+            action="append",
+            default=[],
+            metavar="FILTER",
+            help="what is published at the broker; may be repeated (default: readings/# and v1.1/#)",
+        )
+        p.add_argument(
+            "--mqtt-port",
+            type=_port,
+            default=None,
+            metavar="N",
+            help="be a broker: serve MQTT on this port (0 takes any free one)",
+        )
+        p.add_argument(
+            "--mqtt-host", default="127.0.0.1", metavar="HOST", help="address of that port (default: 127.0.0.1)"
+        )
         p.set_defaults(action=serve)
 
 
@@ -124,7 +153,18 @@ def settings(given: argparse.Namespace) -> Settings:
         given.memory,
         given.threads,
         tuple(given.callback_networks),
+        _mqtt(given),
     )
+
+
+def _mqtt(given: argparse.Namespace) -> Mqtt | None:
+    url = given.mqtt or os.environ.get("CITYTWIN_MQTT", "")
+    if url and given.mqtt_port is not None:
+        raise BadRequest("one cannot use a broker and be one", "give --mqtt or --mqtt-port", "--mqtt-port")
+    if not url and given.mqtt_port is None:
+        return None
+    publish = tuple(given.mqtt_publish) or Mqtt().publish
+    return Mqtt(url, given.mqtt_host, given.mqtt_port or 0, publish, given.mqtt_ca)
 
 
 def serve(given: argparse.Namespace) -> int:
@@ -144,7 +184,12 @@ def serve(given: argparse.Namespace) -> int:
     _keep_up(schedule, home, simulator)
     screen = status.screen(twin, twin.clock.now())
 
+    doors: list[MqttDoor] = []
+
     def ready(url: str) -> None:
+        if chosen.mqtt:
+            doors.append(MqttDoor(house, chosen.mqtt, f"{url}/sta/v1.1"))
+            say(f"MQTT at {doors[0].endpoints[0]}")
         say_serving(chosen.home, url)
         print(f"{screen}\n\n  → {url}\n", flush=True)
         schedule.start()
@@ -161,6 +206,8 @@ def serve(given: argparse.Namespace) -> int:
         serve_house(house, chosen.host, chosen.port, ready)
     finally:
         stop_serving(chosen.home)
+        for door in doors:
+            door.close()
         schedule.close()
         intake.close()
         simulator.close()

@@ -78,6 +78,7 @@ def add(twin: Twin, assets: Sequence[Asset] = (), relations: Sequence[Relation] 
             *changes, leaves=[("catalog", f"{len(assets)} assets, {len(relations)} relations", digest.hexdigest())]
         )
         twin.asset_types.update({a.id: a.type for a in assets})
+    twin.tell([(kind, a.id) for a in assets for kind in ("thing", "location")])
 
 
 def check(twin: Twin, assets: Iterable[Asset], relations: Iterable[Relation]) -> list[Fault]:

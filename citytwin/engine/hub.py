@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,13 +83,62 @@ class Listener:
         return rows, missed
 
 
+Reading = tuple[str, int, float | None, int]
+"""Stream, microseconds since 1970, value, quality."""
+
+
+@dataclass(eq=False)
+class Follower:
+    """Every reading that was recorded and not read yet, as long as they are few: beyond `room` only the newest of each stream is kept."""
+
+    wake: Callable[[], None]
+    room: int = 10_000
+    _tables: list[pa.Table] = field(default_factory=list)
+    _held: int = 0
+    _newest: dict[str, Reading] = field(default_factory=dict)
+    _late: int = 0
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def put(self, rows: pa.Table, newest: Callable[[], Iterable[Reading]]) -> None:
+        """Add the rows of a batch, or, if there is no room, `newest` of them."""
+        with self._turn:
+            idle = not self._tables and not self._newest
+            if not self._newest and self._held + rows.num_rows <= self.room:
+                self._tables.append(rows)
+                self._held += rows.num_rows
+            else:
+                self._late += rows.num_rows
+                for reading in newest():
+                    before = self._newest.get(reading[0])
+                    if (before is None and len(self._newest) < MOST) or (
+                        before is not None and reading[1] >= before[1]
+                    ):
+                        self._newest[reading[0]] = reading
+        if idle:
+            self.wake()
+
+    def take(self) -> tuple[list[Reading], int]:
+        """What there is to read, in the order in which it was recorded, and how many readings were left out for newer ones."""
+        with self._turn:
+            tables, self._tables, self._held = self._tables, [], 0
+            newest, self._newest = list(self._newest.values()), {}
+            missed, self._late = self._late - len(newest), 0
+        rows: list[Reading] = []
+        for table in tables:
+            time = table["time"].cast(pa.int64()).to_pylist()
+            columns = (table["stream"].to_pylist(), time, table["value"].to_pylist(), table["quality"].to_pylist())
+            rows += zip(*columns, strict=True)
+        return rows + newest, missed
+
+
 class Hub:
     """Listens to a store, once, for many. What it does for each batch is bounded by the streams in it, not by its readings."""
 
     def __init__(self, watch: Callable[[Callable[[pa.Table], None], Callable[[], bool]], None]) -> None:
         self._listeners: tuple[Listener, ...] = ()
+        self._followers: tuple[Follower, ...] = ()
         self._turn = threading.Lock()
-        watch(self._hand_on, lambda: bool(self._listeners))
+        watch(self._hand_on, lambda: bool(self._listeners or self._followers))
 
     def __len__(self) -> int:
         return len(self._listeners)
@@ -100,9 +150,17 @@ class Hub:
             self._listeners = (*self._listeners, listener)
         return listener
 
-    def leave(self, listener: Listener) -> None:
+    def follow(self, wake: Callable[[], None]) -> Follower:
+        """All that is recorded from now on, until `leave`."""
+        follower = Follower(wake)
+        with self._turn:
+            self._followers = (*self._followers, follower)
+        return follower
+
+    def leave(self, listener: Listener | Follower) -> None:
         """No more."""
         with self._turn:
+            self._followers = tuple(one for one in self._followers if one is not listener)
             self._listeners = tuple(one for one in self._listeners if one is not listener)
 
     def wake(self) -> None:
@@ -112,7 +170,11 @@ class Hub:
 
     def _hand_on(self, rows: pa.Table) -> None:
         """Called with every batch, sorted by stream and time."""
-        if not self._listeners or not rows.num_rows:
+        if not (self._listeners or self._followers) or not rows.num_rows:
+            return
+        for follower in self._followers:
+            follower.put(rows, partial(_newest, rows))
+        if not self._listeners:
             return
         stream = rows["stream"].combine_chunks()
         stream = stream.chunk(0) if isinstance(stream, pa.ChunkedArray) else stream
@@ -128,6 +190,17 @@ class Hub:
             wanted = [place[code] for code in listener.wants(names) if code in place]
             if wanted:
                 listener.put((names[of[n]], time[n], value[n], quality[n]) for n in wanted)
+
+
+def _newest(rows: pa.Table) -> list[Reading]:
+    """Of each stream in a batch, sorted by stream and time, the last reading."""
+    stream = rows["stream"].combine_chunks()
+    stream = stream.chunk(0) if isinstance(stream, pa.ChunkedArray) else stream
+    index = stream.indices.to_numpy()
+    last = rows.take(pa.array(np.flatnonzero(np.append(index[1:] != index[:-1], True))))
+    time = last["time"].cast(pa.int64()).to_pylist()
+    columns = (last["stream"].to_pylist(), time, last["value"].to_pylist(), last["quality"].to_pylist())
+    return list(zip(*columns, strict=True))
 
 
 def chosen(latest: pa.Table, choice: Choice) -> pa.Table:

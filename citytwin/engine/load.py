@@ -133,6 +133,9 @@ def read_pack(folder: Path) -> tuple[Pack | None, list[Fault]]:
         types=tuple(replace(t, id=own(t.id)) for t in types.types),
         relations=tuple(replace(r, id=own(r.id), source=own(r.source), target=own(r.target)) for r in types.relations),
         streams=tuple(replace(s, id=own(s.id), asset=own(s.asset)) for s in streams.streams),
+        topics=tuple(
+            replace(t, stream=own(t.stream), fields={k: own(v) for k, v in t.fields.items()}) for t in streams.topics
+        ),
         indicators=tuple(indicators),
         rules=tuple(
             replace(r, id=own(r.id), stream=own(r.stream), indicator=own(r.indicator), opens=own(r.opens))

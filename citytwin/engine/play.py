@@ -67,6 +67,12 @@ class Player:
         """A pack's slower records over a span."""
         yield from self._demo(pack).records(self._scenes[pack.id], since, until)
 
+    def messages(self, pack: Pack, time: datetime) -> Iterator[tuple[str, bytes]]:
+        """What a pack's devices publish at a time: topics and payloads; none where the demo has no `messages`."""
+        speak = getattr(self._demo(pack), "messages", None)
+        if speak is not None:
+            yield from speak(self._scenes[pack.id], time)
+
     def record(self, tables: Iterator[pa.Table], source: str) -> int:
         """Record what a demo gives; a row at fault is a fault of the demo and is told."""
         count = 0

@@ -54,6 +54,7 @@ def update(twin: Twin, kind: Kind, id: str, values: Mapping[str, Any], links: Ma
             made.set("datastream_row", id, {"result_type": made.renamed(id, links["properties"])})
         made.say(kind, id, values)
         made.relink(kind, id, links)
+        made.touched[kind, id] = None
         made.tell(f"{kind} {id} changed", {"values": {k: str(v) for k, v in values.items()}, "links": dict(links)})
         made.commit()
 
@@ -90,6 +91,8 @@ class Making:
         self._gone: list[str] = []
         self._multi = self.twin.multi
         self._retract: list[pa.Table] = []
+        self.touched: dict[tuple[str, str], None] = {}
+        """What of the city is new or changed: kind and id. Of an observation that gets its id from its stream the kind is its stream, the id the end of its own."""
 
     # -- writing
 
@@ -161,6 +164,7 @@ class Making:
         self.twin.register_version += 1
         for readings in self._retract:
             self.twin.store.retract(readings)
+        self.twin.tell([*self._new, *(t for t in self.touched if t not in self._new)])
 
     # -- looking up
 
@@ -270,12 +274,14 @@ class Making:
                 f"the Thing '{thing}' is declared by a pack or by the city", "it stays where it was put there", thing
             )
         self.run("DELETE FROM thing_location_row WHERE thing = $thing", thing=thing)
+        self.touched["thing", thing] = None
         for location in dict.fromkeys(locations):
             self.row("thing_location_row", thing=thing, location=location)
         self._places[thing] = list(locations)
         self._since[thing] = when or self.now
         if history:
             past = self._id("historical_location")
+            self.touched["historical_location", past] = None
             self.row("historical_location_row", id=past, thing=thing, time=when or self.now)
             for location in dict.fromkeys(locations):
                 self.row("historical_location_place", historical_location=past, location=location)
@@ -402,6 +408,7 @@ class Making:
         )
         said = [str(columns[n]) for n in columns]
         self.tell(f"observation of {stream}", said)
+        self.touched[("observation", id) if id else (f"observation of {stream}", tail)] = None
         return id or tail
 
     def end(self, condition: str, **params: Any) -> None:

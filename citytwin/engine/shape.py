@@ -20,6 +20,7 @@ from citytwin.kernel.plan import Plan
 from citytwin.kernel.relation import RelationType
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.stream import StreamType
+from citytwin.kernel.topic import Topic
 
 T = TypeVar("T")
 
@@ -34,9 +35,10 @@ class TypesFile:
 
 @dataclass(frozen=True, slots=True)
 class StreamsFile:
-    """`streams.yaml`: what is measured."""
+    """`streams.yaml`: what is measured, and on which topics of MQTT it comes."""
 
     streams: tuple[StreamType, ...]
+    topics: tuple[Topic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -58,6 +58,8 @@ class Twin:
     """Stream keys of observations that are no longer in the stream that their ids tell."""
     register_version: int = 0
     """Counted up by every change of what clients registered."""
+    heard: list[Callable[[Sequence[tuple[str, str]]], None]] = field(default_factory=list)
+    """Whoever wants to know which things, datastreams and so on (kind, id) are new or changed, once that is on record."""
     in_force: Mapping[str, InForce] = field(init=False)
     plans: tuple[Plan, ...] = field(init=False)
     """The plans in force, bound and divided as decided; replaced as a whole by `recall`."""
@@ -87,6 +89,11 @@ class Twin:
         """Look up which plans are in force: after every decision about one."""
         self.in_force = inforce.plans(self.store, self.city.plans)
         self.plans = tuple(held.plan for held in self.in_force.values())
+
+    def tell(self, changed: Sequence[tuple[str, str]]) -> None:
+        """Tell whoever wants to hear it what is new or changed."""
+        for listener in tuple(self.heard):
+            listener(changed)
 
     def plan(self, id: str) -> Plan:
         """The plan `id` of this city."""

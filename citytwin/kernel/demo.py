@@ -34,7 +34,8 @@ class Demo(Protocol):
     those of their union, so a demo city goes on living for as long as it is served. `readings` gives streams faster than a
     day over [since, until); `records` gives slower ones (registers, monthly meters) over years. Tables have the columns
     stream, time (timestamp[us, UTC]) and value, in canonical units. `CASE_PATHS` gives, by local case type, the paths of steps
-    that cases take in turn, the first step left out.
+    that cases take in turn, the first step left out. A pack that declares topics has `messages` too:
+    topics and payloads as its devices publish them at a time (`messages(scene, time)`).
     """
 
     def assets(self, scene: Scene) -> Iterable[Asset]: ...

@@ -13,6 +13,7 @@ from citytwin.kernel.relation import RelationType
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.stream import StreamType
 from citytwin.kernel.title import Title
+from citytwin.kernel.topic import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Pack:
     types: tuple[AssetType, ...] = ()
     relations: tuple[RelationType, ...] = ()
     streams: tuple[StreamType, ...] = ()
+    topics: tuple[Topic, ...] = ()
     indicators: tuple[Indicator, ...] = ()
     rules: tuple[Rule, ...] = ()
     cases: tuple[CaseType, ...] = ()

@@ -56,6 +56,8 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/health/streams/{id}", f"/health/streams/{STREAM}", "days", "time count expected completeness"),
     ("/health/streams/{id}", "/health/streams/lamp-2.trial.warmth", "longest_gaps.0", "since until"),
     ("/newest", "/newest?assets=lamp-1", "", "stream time value quality"),
+    ("/doors/mqtt", "/doors/mqtt", "", """open connected endpoints fault clients connections received recorded refused dropped
+      pending sent waiting missed topics last_refused"""),
     ("/city", "/city", "", "id title zone center bounds packs version now demo"),
     ("/summary", "/summary?as_of=2026-03-09", "", "now targets alarms cases streams assets readings"),
     ("/summary", "/summary", "targets", COUNTS),

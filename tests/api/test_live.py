@@ -208,3 +208,33 @@ def test_over_the_network(lingang: Served) -> None:
             if text.startswith(b"data: ") and b"missed" in text:
                 break
         assert json.loads(text[6:])["value"] == [value]
+
+
+def rows(stream: str, *values: float) -> pa.Table:
+    names = pa.DictionaryArray.from_arrays(pa.array([0] * len(values), pa.int32()), pa.array([stream]))
+    times = pa.array(range(len(values)), pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+    return pa.table(
+        {"stream": names, "time": times, "value": list(values), "quality": pa.array([1] * len(values), pa.int8())}
+    )
+
+
+def test_who_follows_hears_every_reading_while_they_are_few_and_then_the_newest() -> None:
+    watching: list[Any] = []
+    hub = Hub(watching.append)
+    woken: list[bool] = []
+    follower = hub.follow(lambda: woken.append(True))
+    follower.room = 5
+    hand_on = watching[0]
+    hand_on(rows("a", 1.0, 2.0))
+    hand_on(rows("b", 3.0))
+    assert follower.take() == ([("a", 0, 1.0, 1), ("a", 1, 2.0, 1), ("b", 0, 3.0, 1)], 0)
+    for _ in range(3):
+        hand_on(rows("a", 1.0, 2.0))
+    hand_on(rows("b", 3.0, 4.0, 5.0))
+    found, missed = follower.take()
+    assert found == [("a", 0, 1.0, 1), ("a", 1, 2.0, 1)] * 2 + [("a", 1, 2.0, 1), ("b", 2, 5.0, 1)]
+    assert missed == 3  # of nine
+    assert len(woken) == 2
+    hub.leave(follower)
+    hand_on(rows("a", 1.0))
+    assert follower.take() == ([], 0)

@@ -46,6 +46,13 @@ _MET = (
 )
 
 
+MQTT = [
+    BASE + "create-observations-via-mqtt/observations-creation",
+    BASE + "receive-updates-via-mqtt/receive-updates",
+]
+"""What is met while the door of MQTT is open."""
+
+
 def classes(spatial: bool) -> list[str]:
     """The requirements as their names on the web; functions count as met only where geometries are compared."""
     return [BASE + name for name in (*_MET, *(("request-data/built-in-query-functions",) if spatial else ()))]

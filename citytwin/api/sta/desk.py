@@ -152,7 +152,11 @@ class Desk:
         if request.method != "GET":
             raise Absent("nothing is sent to the service itself", 0, "", "the name of an entity set")
         value = [{"name": name, "url": f"{request.base}/{name}"} for name in self.schema.sets]
-        settings = {"conformance": conformance.classes(self.house.twin.store.spatial)}
+        settings: dict[str, Any] = {"conformance": conformance.classes(self.house.twin.store.spatial)}
+        door = self.house.mqtt
+        if door and door.open:
+            settings["conformance"] += conformance.MQTT
+            settings |= {name: {"endpoints": door.endpoints} for name in conformance.MQTT}
         return json_reply({"value": value, "serverSettings": settings})
 
     def levels(self) -> Levels:

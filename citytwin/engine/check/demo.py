@@ -17,6 +17,7 @@ from citytwin.engine.check.figure import figures
 from citytwin.engine.check.reading import cut, moments, prepared, record, shaped
 from citytwin.engine.check.stage import DAYS, UNTIL, Halt, Play, ask
 from citytwin.engine.check.subject import Subject
+from citytwin.engine.check.topic import heard
 from citytwin.engine.check.trial import run
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.clock import FixedClock
@@ -40,6 +41,7 @@ def check(subject: Subject) -> list[Fault]:
         ask(subject, faults, "relations", player.build)
         _perform(played)
         faults += idle(played)
+        faults += heard(played)
     except Halt:
         pass
     except Exception as e:

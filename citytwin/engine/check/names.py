@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from citytwin.engine import load
-from citytwin.engine.check import reference, threshold
+from citytwin.engine.check import reference, threshold, topic
 from citytwin.engine.check.ids import Ids
 from citytwin.engine.check.subject import FILES, Bench, Subject, text
 from citytwin.kernel.errors import Fault
@@ -21,6 +21,7 @@ def check(subject: Subject) -> Iterator[Fault]:
     yield from _spelling(subject)
     yield from reference.types(subject, ids)
     yield from reference.streams(subject, ids)
+    yield from topic.topics(subject, ids)
     yield from reference.indicators(subject, ids)
     yield from threshold.rules(subject, ids)
     yield from reference.cases(subject)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -745,6 +746,18 @@ def records(scene: Scene, since: datetime, until: datetime) -> Iterator[pa.Table
                 "value": pa.array([v for name in streams for _, v in series[name]], pa.float64()),
             }
         )
+
+
+def messages(scene: Scene, time: datetime) -> Iterator[tuple[str, bytes]]:
+    """What a terminal at a sensed manhole publishes, in each of the forms that the pack takes."""
+    manhole = next(a.id for a in scene.assets["drainage.manhole"] if a.attributes["monitored"])
+    at = int(time.timestamp())
+    yield f"drainage/{manhole}/level", b"1.234"
+    yield f"drainage/{manhole}/up", json.dumps({"ts": at, "level": 1.234, "flow": 35.5, "cond": 986}).encode()
+    pack = [{"bn": "", "bt": at, "n": "level", "u": "m", "v": 1.234}, {"n": "conductivity", "v": 986}]
+    yield f"drainage/{manhole}/senml", json.dumps(pack).encode()
+    local = time.astimezone(ZoneInfo(scene.zone))
+    yield "drainage/export/level", f"点位编号,时间,水位(m)\n{manhole},{local:%Y-%m-%d %H:%M:%S},1.234\n".encode()
 
 
 def _month(seed: int, number: int, days: int) -> Iterator[tuple[str, float]]:

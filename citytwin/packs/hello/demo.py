@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -61,6 +62,13 @@ def readings(scene: Scene, since: datetime, until: datetime) -> Iterator[pa.Tabl
 def records(scene: Scene, since: datetime, until: datetime) -> Iterator[pa.Table]:  # noqa: ARG001 - the demo's signature
     """None: nothing here is slower than a day."""
     return iter(())
+
+
+def messages(scene: Scene, time: datetime) -> Iterator[tuple[str, bytes]]:  # noqa: ARG001 - the demo's signature
+    """What a lamp and a controller publish."""
+    yield "hello/lamp-01/light", b"15.2"
+    said = [{"lamp": f"lamp-{n:02d}", "time": time.isoformat(), "lux": 15.0, "watts": 100} for n in (2, 3)]
+    yield "hello/controller", json.dumps(said).encode()
 
 
 def _lamp(scene: Scene, lamp: int, time_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

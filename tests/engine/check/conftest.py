@@ -42,6 +42,17 @@ FILES = {
             asset: well
             quantity: level
             cadence_s: 3600
+        topics:
+          - topic: wells/{asset}/{stream}
+            payload: number
+          - topic: wells/logger
+            payload: json
+            asset: at
+            fields: {cm: water}
+            units: {cm: cm}
+          - topic: wells/log
+            payload: feed
+            feed: parse_log
         """,
     "rules.yaml": """\
         rules:
@@ -123,7 +134,8 @@ FILES = {
 
         def parse_log(payload: bytes) -> Batch:
             """The log of a well: one line per reading."""
-            return Batch(pa.table({"stream": [], "time": [], "value": []}))
+            kinds = {"stream": pa.string(), "time": pa.timestamp("us", tz="UTC"), "value": pa.float64()}
+            return Batch(pa.table({name: pa.array([], kind) for name, kind in kinds.items()}))
         ''',
     "models.py": '''\
         """What will happen?"""
@@ -198,6 +210,12 @@ FILES = {
 
         def _level(i, hour):
             return 2.1 + 0.4 * math.sin(hour / 7.0 + i)
+
+
+        def messages(scene, time):
+            yield "wells/well-0/water", b"2.1"
+            yield "wells/logger", b'{"at": "well-1", "cm": 210}'
+            yield "wells/log", b""
         ''',
     "tests/test_wells.py": "from citytwin.packs.wells.feeds import parse_log\n\n\ndef test_log():\n    parse_log(b'')\n",
 }

@@ -22,6 +22,25 @@ SWAP: list[tuple[str, str, str, str, str]] = [
     ("streams.yaml", "asset: well", "asset: base.building", "NAMES", ""),
     ("streams.yaml", "cadence_s: 3600", "cadence_s: hourly", "SCHEMA", ""),
     ("streams.yaml", "cadence_s: 3600", "cadence_s: 3600\n    low: 5\n    high: 1", "NAMES", "streams.yaml:7"),
+    ("streams.yaml", "payload: number", "payload: text", "SCHEMA", ""),
+    ("streams.yaml", "wells/{asset}/{stream}", "wells/{asset}/{flow}", "NAMES", ""),
+    ("streams.yaml", "wells/{asset}/{stream}", "readings/{asset}/{stream}", "NAMES", ""),
+    ("streams.yaml", "wells/{asset}/{stream}", "wells/+/{stream}", "NAMES", ""),
+    ("streams.yaml", "wells/{asset}/{stream}", "wells/{asset}/{asset}", "NAMES", ""),
+    ("streams.yaml", "wells/{asset}/{stream}", "wells/{asset}", "NAMES", ""),
+    ("streams.yaml", "wells/{asset}/{stream}", "wells/{asset}/now/{stream}", "IDLE", ""),
+    ("streams.yaml", "payload: number", "payload: number\n    time: at", "NAMES", "streams.yaml:10"),
+    ("streams.yaml", "payload: number", "payload: number\n    unit: s", "DEMO", "demo.py:45"),
+    ("streams.yaml", "asset: at\n    fields", "asset: at\n    stream: water\n    fields", "NAMES", "streams.yaml:10"),
+    ("streams.yaml", "fields: {cm: water}", "fields: {cm: fire}", "NAMES", ""),
+    ("streams.yaml", "units: {cm: cm}", "units: {cm: kg}", "NAMES", ""),
+    ("streams.yaml", "units: {cm: cm}", "units: {cm: cubit}", "NAMES", ""),
+    ("streams.yaml", "units: {cm: cm}", "units: {mm: mm}", "NAMES", ""),
+    ("streams.yaml", "topic: wells/log\n", "topic: wells/logger\n", "NAMES", ""),
+    ("streams.yaml", "feed: parse_log", "feed: parse_lag", "NAMES", ""),
+    ("demo.py", 'b"2.1"', 'b"high"', "DEMO", "demo.py:45"),
+    ("demo.py", '"at": "well-1"', '"at": "well-9"', "DEMO", "demo.py:45"),
+    ("demo.py", '    yield "wells/log", b""\n', "", "IDLE", "streams.yaml:15"),
     ("rules.yaml", "above: alarm_level", "above: owner", "NAMES", ""),
     ("rules.yaml", "above: alarm_level", "above: height", "NAMES", ""),
     ("rules.yaml", "above: alarm_level", "above: 9", "IDLE", "rules.yaml:2"),
@@ -179,7 +198,7 @@ def test_a_rows_file_that_no_rule_names(wells: Any) -> None:
 def test_a_type_without_an_asset_and_a_stream_without_readings(wells: Any) -> None:
     wells.replace("types.yaml", "relations:", "  - {id: spring, title: {zh: 泉, en: Spring}}\nrelations:")
     wells.write("streams.yaml", (wells.folder / "streams.yaml").read_text("utf-8")
-                + "  - {id: flow, title: {zh: 流量, en: Flow}, asset: spring, quantity: flow, cadence_s: 60}\n")  # fmt: skip
+                .replace("topics:", "  - {id: flow, title: {zh: 流量, en: Flow}, asset: spring, quantity: flow, cadence_s: 60}\ntopics:"))  # fmt: skip
     assert wells.said() == [("IDLE", "streams.yaml:7"), ("IDLE", "types.yaml:8")]
 
 

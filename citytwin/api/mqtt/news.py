@@ -1,0 +1,438 @@
+"""What is published of the city? Readings as they are recorded, and entities of SensorThings that are new or changed, for whoever subscribed to them."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from citytwin.api.house import House
+from citytwin.api.mqtt.outbox import Message, Outbox
+from citytwin.api.sta import path, query
+from citytwin.api.sta.desk import Desk, Request
+from citytwin.api.sta.error import Absent
+from citytwin.api.sta.path import Resource, Step
+from citytwin.api.sta.read import read
+from citytwin.api.sta.show import Shown, plain
+from citytwin.api.sta.tree import Literal, Order, Path, Query, Within, junction
+from citytwin.engine.hub import Reading
+from citytwin.kernel.errors import BadRequest, CityTwinError
+from citytwin.kernel.stream import stream_parts
+from citytwin.kernel.topic import filter_fault, matches
+
+log = logging.getLogger("citytwin.mqtt")
+SENSING, READINGS = "v1.1/", "readings/"
+PAUSE_S = 1.0
+"""Entities are read from the store for subscribers no more often; each that changed meanwhile is told once, as it is by then."""
+AT_ONCE, MOST = 200, 100_000
+"""Entities that one statement reads, and changed ones that wait to be told."""
+SUBSCRIPTIONS = 10_000
+SHARE = 2.0
+"""After a second of work it rests for so many: those who record come first."""
+KINDS = {
+    "thing": "Thing",
+    "location": "Location",
+    "historical_location": "HistoricalLocation",
+    "sensor": "Sensor",
+    "observed_property": "ObservedProperty",
+    "datastream": "Datastream",
+    "feature": "FeatureOfInterest",
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(eq=False)
+class Subject:
+    """A filter that somebody subscribed to. One with wildcards, or of no entity, is matched as text; the others lead to entities."""
+
+    filter: str
+    resource: Resource | None = None
+    query: Query = field(default_factory=Query)
+    outboxes: dict[Outbox, int] = field(default_factory=dict)
+    """Who subscribed, and with which quality of service."""
+    told: bytes = b""
+    """What was last said of a property."""
+
+    @property
+    def entity(self) -> str:
+        """The entity that it leads to."""
+        return self.resource.steps[-1].entity if self.resource else ""
+
+    @property
+    def bare(self) -> bool:
+        """Whether it asks for no more than a selection."""
+        return not (self.query.filter or self.query.expand)
+
+
+class News:
+    """Hears of what is recorded and writes it to outboxes, in a thread of its own. `base` is the address of the service in links."""
+
+    def __init__(self, house: House, desk: Desk, base: Callable[[], str], retained: bool = False) -> None:
+        self._house, self._desk, self._base = house, desk, base
+        self._retained = retained
+        """Whether messages are marked to be kept by the broker, so that whoever subscribes later gets the last one."""
+        self._subjects: dict[str, Subject] = {}
+        self._turn = threading.Lock()
+        self._awake = threading.Event()
+        self._stop = False
+        self._changed: deque[tuple[str, str]] = deque(maxlen=MOST)
+        self._due: dict[tuple[str, str], None] = {}
+        self._looked = -PAUSE_S
+        self._routes: dict[str, list[Subject]] = {}
+        self.missed = 0
+        """Readings that were not told since newer ones came before their turn."""
+        self._follower = house.hub.follow(self._awake.set)
+        house.twin.heard.append(self._hear)
+        self._thread = threading.Thread(target=self._run, name="mqtt-news", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """No more."""
+        self._house.hub.leave(self._follower)
+        self._house.twin.heard.remove(self._hear)
+        self._stop = True
+        self._awake.set()
+        self._thread.join()
+
+    # -- who listens
+
+    def subscribe(self, outbox: Outbox, filter: str, qos: int, last: bool = True) -> None:
+        """From now on; `last`: and what was said last. Raises CityTwinError where the filter leads nowhere."""
+        with self._turn:
+            subject = self._subjects.get(filter)
+            if subject is None:
+                if len(self._subjects) >= SUBSCRIPTIONS:
+                    raise BadRequest(f"{SUBSCRIPTIONS} filters are subscribed to already", "use wildcards", filter)
+                subject = self._subject(filter)
+                self._subjects[filter] = subject
+                self._routes.clear()
+            subject.outboxes = {**subject.outboxes, outbox: qos}
+        if last:
+            self._last(subject, outbox, qos)
+
+    def unsubscribe(self, outbox: Outbox, filter: str) -> bool:
+        """No more. Whether there was a subscription."""
+        with self._turn:
+            subject = self._subjects.get(filter)
+            if subject is None or outbox not in subject.outboxes:
+                return False
+            subject.outboxes = {o: q for o, q in subject.outboxes.items() if o is not outbox}
+            if not subject.outboxes:
+                del self._subjects[filter]
+                self._routes.clear()
+            return True
+
+    def leave(self, outbox: Outbox) -> None:
+        """No more of anything."""
+        for filter in [f for f, s in list(self._subjects.items()) if outbox in s.outboxes]:
+            self.unsubscribe(outbox, filter)
+
+    def relay(self, topic: str, payload: bytes) -> None:
+        """Hand on a device's message that was recorded."""
+        for subject in list(self._subjects.values()):
+            if subject.resource is None and matches(subject.filter, topic):
+                self._put(subject, topic, payload, False, "")
+
+    def _subject(self, filter: str) -> Subject:
+        if fault := filter_fault(filter):
+            raise BadRequest(f"the filter '{filter[:200]}' {fault}", "MQTT 3.1.1, 4.7.1", filter[:200])
+        if not filter.startswith(SENSING) or "#" in filter or "+" in filter.partition("?")[0]:
+            return Subject(filter)
+        text, _, options = filter[len(SENSING) :].partition("?")
+        resource = path.parse(text, self._desk.schema, len(SENSING), self._desk.limits)
+        asked = query.parse(options, len(SENSING) + len(text) + 1, self._desk.limits)
+        if resource.target not in ("set", "entity", "property"):
+            raise Absent(f"nobody is told of a {resource.target}", 0, text[:100], "a set, an entity or a property")
+        if replace(asked, select=None, filter=None, expand=()) != Query() or (
+            options and resource.target == "property"
+        ):
+            raise Absent("a subscription takes $select, $filter and $expand alone", 0, options[:100])
+        # whether filter and expand can be said in SQL is found out now, not when there is something to tell
+        self._items(resource, asked, ["0-0"])
+        return Subject(filter, resource, asked)
+
+    # -- what is new
+
+    def _hear(self, changed: Sequence[tuple[str, str]]) -> None:
+        if self._subjects:
+            self._changed.extend(changed)
+            self._awake.set()
+
+    def _run(self) -> None:
+        while True:
+            waits = PAUSE_S - (time.monotonic() - self._looked) if self._due else None
+            self._awake.wait(None if waits is None else max(waits, 0.0))
+            self._awake.clear()
+            if self._stop:
+                return
+            began = time.monotonic()
+            try:
+                self._round()
+            except Exception:  # what cannot be told must not keep the rest from being told
+                log.exception("news could not be told")
+            self._awake_after((time.monotonic() - began) * SHARE)
+
+    def _awake_after(self, rest_s: float) -> None:
+        stop = time.monotonic() + min(rest_s, 2.0)
+        while not self._stop and (left := stop - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
+
+    def _round(self) -> None:
+        rows, missed = self._follower.take()
+        self.missed += missed
+        subjects = list(self._subjects.values())
+        if missed and subjects:
+            self._text(subjects, f"{READINGS}missed", msgspec.json.encode({"missed": missed}), False, "")
+        if rows and subjects:
+            self._readings(rows, subjects)
+        while self._changed:
+            self._note(self._changed.popleft())
+        if self._due and time.monotonic() - self._looked >= PAUSE_S:
+            due, self._due = self._due, {}
+            self._entities(due, subjects)
+            self._looked = time.monotonic()
+
+    def _note(self, changed: tuple[str, str]) -> None:
+        kind, id = changed
+        if kind.startswith("observation of "):
+            stream = kind.removeprefix("observation of ")
+            known = self._house.twin.store.newest(stream)
+            if known is None:
+                return
+            self._owe("Observation", f"{known[0]}{id}")
+            self._owe("Datastream", stream)
+        elif kind == "observation":
+            self._owe("Observation", id)
+        else:
+            self._owe(KINDS[kind], id)
+
+    def _owe(self, entity: str, id: str) -> None:
+        if len(self._due) < MOST:
+            self._due[entity, id] = None
+
+    # -- readings
+
+    def _readings(self, rows: list[Reading], subjects: list[Subject]) -> None:
+        observed = [s for s in subjects if s.entity == "Observation"]
+        plain_ones = [s for s in observed if s.bare and self._near(s.resource)]
+        others = any(s not in plain_ones for s in observed)
+        texts = any(s.resource is None and (s.filter.startswith(SENSING) or s.filter[0] in "#+") for s in subjects)
+        streams = texts or any(s.entity in ("Datastream", "MultiDatastream") for s in subjects)
+        shown = self._desk.shown(self._base()) if plain_ones or texts else None
+        newest = self._house.twin.store.newest
+        for stream, at, value, quality in rows:
+            self._reading(stream, at, value, quality)
+            known = newest(stream) if shown or others else None
+            if known is not None:
+                id = f"{known[0]}-{at}"
+                if shown:
+                    self._observation(
+                        shown, stream, _item(id, at, value, quality), plain_ones, subjects if texts else ()
+                    )
+                if others:
+                    self._owe("Observation", id)
+            if streams:
+                self._owe("Datastream", stream)
+
+    def _reading(self, stream: str, at: int, value: float | None, quality: int) -> None:
+        route = self._routes.get(stream)
+        topic = _topic(stream)
+        if route is None:
+            if len(self._routes) > MOST:
+                self._routes.clear()
+            route = [s for s in list(self._subjects.values()) if s.resource is None and matches(s.filter, topic)]
+            self._routes[stream] = route
+        if route:
+            payload = _told(stream, at, value, quality)
+            for subject in route:
+                self._put(subject, topic, payload, self._retained, stream)
+
+    def _near(self, resource: Resource | None) -> bool:
+        """Whether a path to observations can be followed without asking the store."""
+        if resource is None or resource.target != "set" or len(resource.steps) > 2:
+            return False
+        first = resource.steps[0]
+        return len(resource.steps) == 1 or (first.entity in ("Datastream", "MultiDatastream") and first.id is not None)
+
+    def _observation(
+        self, shown: Shown, stream: str, item: dict[str, Any], subjects: list[Subject], texts: Sequence[Subject]
+    ) -> None:
+        made: dict[Any, bytes] = {}
+
+        def payload(asked: Query) -> bytes:
+            if asked.select not in made:
+                told = shown.entity(self._desk.schema.entities["Observation"], item, asked)
+                made[asked.select] = msgspec.json.encode(told)
+            return made[asked.select]
+
+        for subject in subjects:
+            assert subject.resource is not None
+            first = subject.resource.steps[0]
+            if first.id is None or first.id == stream:
+                kept = self._retained and first.id is not None
+                self._put(subject, subject.filter, payload(subject.query), kept, stream)
+        if texts:
+            own = f"{SENSING}{shown.link('Datastream', stream)[len(shown.base) + 1 :]}/Observations"
+            for topic, kept in ((own, self._retained), (f"{SENSING}Observations", False)):
+                for subject in texts:
+                    if subject.resource is None and matches(subject.filter, topic):
+                        self._put(subject, topic, payload(Query()), kept, stream)
+
+    # -- entities
+
+    def _entities(self, due: Iterable[tuple[str, str]], subjects: list[Subject]) -> None:
+        by_entity: dict[str, list[str]] = {}
+        for entity, id in due:
+            by_entity.setdefault(entity, []).append(id)
+        if "Datastream" in by_entity:
+            by_entity["MultiDatastream"] = by_entity["Datastream"]
+        shown = self._desk.shown(self._base())
+        texts = [s for s in subjects if s.resource is None and (s.filter.startswith(SENSING) or s.filter[0] in "#+")]
+        for entity, ids in by_entity.items():
+            for n in range(0, len(ids), AT_ONCE):
+                part = ids[n : n + AT_ONCE]
+                for subject in subjects:
+                    if subject.entity == entity:
+                        self._changed_of(shown, subject, part)
+                if texts:
+                    self._as_text(shown, entity, part, texts)
+
+    def _changed_of(self, shown: Shown, subject: Subject, ids: list[str]) -> None:
+        resource = subject.resource
+        assert resource is not None
+        own = resource.steps[-1].id
+        if own is not None and own not in ids:
+            return
+        try:
+            if resource.target == "property":
+                self._property(subject)
+                return
+            items = self._items(resource, subject.query, ids)
+        except CityTwinError as e:  # the entity may be gone
+            log.debug("%s: %s", subject.filter, e)
+            return
+        for item in items:
+            told = shown.entity(self._desk.schema.entities[subject.entity], item, subject.query)
+            kept = self._retained and own is not None and subject.entity != "Observation"
+            self._put(subject, subject.filter, msgspec.json.encode(told), kept, item["id"])
+
+    def _items(self, resource: Resource, asked: Query, ids: list[str]) -> list[dict[str, Any]]:
+        """Those of the entities with these ids that a path leads to."""
+        levels = self._desk.levels()
+        last = resource.steps[-1]
+        if resource.target == "property":
+            return []
+        if last.id is None and not last.many:  # behind one entity: the path says which
+            found = read(levels, resource, asked, self._desk.fetch).items
+            return [item for item in found if item["id"] in ids]
+        steps = (*resource.steps[:-1], Step(last.name, last.entity, True))
+        if last.id is not None:
+            ids = [str(last.id)]
+        among = Within(Path(("id",)), tuple(Literal("string", id) for id in ids))
+        condition = among if asked.filter is None else junction("and", (asked.filter, among))
+        return read(
+            levels, Resource("set", steps), replace(asked, filter=condition, top=len(ids)), self._desk.fetch, AT_ONCE
+        ).items
+
+    def _property(self, subject: Subject, only: Outbox | None = None) -> None:
+        text = subject.filter[len(SENSING) :]
+        told = self._desk.answer(Request("GET", text, base=self._base())).body
+        if only is None and told == subject.told:
+            return
+        subject.told = told
+        if told:
+            self._put(subject, subject.filter, told, only is not None or self._retained, "", only)
+
+    def _as_text(self, shown: Shown, entity: str, ids: list[str], texts: list[Subject]) -> None:
+        """For subscribers with wildcards: each entity under its own name, and under that of its set."""
+        if entity == "Observation":
+            texts = [s for s in texts if matches(s.filter, f"{SENSING}Observations")]
+        name = next(n for n, e in self._desk.schema.sets.items() if e == entity)
+        for item in self._items(Resource("set", (Step(name, entity, True),)), Query(), ids) if texts else ():
+            payload = msgspec.json.encode(shown.entity(self._desk.schema.entities[entity], item, Query()))
+            own = SENSING + shown.link(entity, item["id"])[len(shown.base) + 1 :]
+            kept = self._retained and entity not in ("Observation", "HistoricalLocation")
+            for topic, keep in ((own, kept), (f"{SENSING}{name}", False)):
+                if entity != "Observation" or topic != own:
+                    self._text(texts, topic, payload, keep, item["id"])
+
+    # -- out
+
+    def _text(self, subjects: list[Subject], topic: str, payload: bytes, keep: bool, key: str) -> None:
+        for subject in subjects:
+            if subject.resource is None and matches(subject.filter, topic):
+                self._put(subject, topic, payload, keep, key)
+
+    def _put(
+        self, subject: Subject, topic: str, payload: bytes, retain: bool, key: str, only: Outbox | None = None
+    ) -> None:
+        for outbox, qos in subject.outboxes.items():
+            if only is None or outbox is only:
+                outbox.put(Message(topic, payload, qos, retain, key))
+
+    def _last(self, subject: Subject, outbox: Outbox, qos: int) -> None:
+        """What was said last, for one who comes now."""
+        try:
+            if subject.resource is None:
+                self._last_readings(subject, outbox, qos)
+            elif subject.resource.target == "property":
+                self._property(subject, outbox)
+            else:
+                self._last_entity(subject, outbox, qos)
+        except CityTwinError as e:  # it may not be there yet
+            log.debug("%s: %s", subject.filter, e)
+
+    def _last_readings(self, subject: Subject, outbox: Outbox, qos: int) -> None:
+        if not (subject.filter.startswith(READINGS) or subject.filter[0] in "#+"):
+            return
+        latest = self._house.twin.store.latest()
+        time_us = latest["time"].cast("int64").to_pylist()
+        columns = (latest["stream"].to_pylist(), time_us, latest["value"].to_pylist(), latest["quality"].to_pylist())
+        for stream, at, value, quality in zip(*columns, strict=True):
+            topic = _topic(stream)
+            if matches(subject.filter, topic):
+                outbox.put(Message(topic, _told(stream, at, value, quality), qos, True, stream))
+
+    def _last_entity(self, subject: Subject, outbox: Outbox, qos: int) -> None:
+        resource = subject.resource
+        assert resource is not None
+        asked = subject.query
+        if resource.target == "set":
+            if len(resource.steps) == 1 or subject.entity != "Observation":
+                return  # which of a set would be the last?
+            asked = replace(asked, orderby=(Order(Path(("phenomenonTime",)), True),), top=1)
+            found = read(self._desk.levels(), resource, asked, self._desk.fetch).items
+        else:
+            found = read(self._desk.levels(), resource, replace(asked, filter=None), self._desk.fetch).items
+        for item in found:
+            told = self._desk.shown(self._base()).entity(self._desk.schema.entities[subject.entity], item, asked)
+            outbox.put(Message(subject.filter, msgspec.json.encode(told), qos, True, item["id"]))
+
+
+def _topic(stream: str) -> str:
+    asset, kind = stream_parts(stream)
+    return f"{READINGS}{asset}/{kind.replace('.', '/')}"
+
+
+def _told(stream: str, at: int, value: float | None, quality: int) -> bytes:
+    """A reading as it is published."""
+    finite = value if value is not None and math.isfinite(value) else None
+    time = plain(_EPOCH + timedelta(microseconds=at))
+    return msgspec.json.encode({"stream": stream, "time": time, "value": finite, "quality": quality})
+
+
+def _item(id: str, at: int, value: float | None, quality: int) -> dict[str, Any]:
+    """A reading as the store would give the observation."""
+    moment = _EPOCH + timedelta(microseconds=at)
+    return {
+        "id": id, "phenomenonTime": {"start": moment, "end": moment}, "resultTime": None, "result": value,
+        "resultQuality": {"qartod": quality} if quality > 1 else None, "validTime": None, "parameters": None,
+    }  # fmt: skip

@@ -1,0 +1,218 @@
+"""What becomes of a message that comes in? A reading on a topic of a pack, an entity on one of SensorThings; what is neither is kept with the reason."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from citytwin.api.house import House
+from citytwin.api.sta import path
+from citytwin.api.sta.body import Bodies, decoded, linked
+from citytwin.api.sta.desk import Desk
+from citytwin.api.sta.path import Resource
+from citytwin.api.sta.times import moment
+from citytwin.engine.decode import SMALL
+from citytwin.engine.observe import Sent
+from citytwin.engine.register import typed
+from citytwin.engine.topics import Said, Topics
+from citytwin.kernel.errors import BadRequest, CityTwinError, StoreBusy, StoreFailed, TooLarge
+from citytwin.kernel.observation import Batch, Receipt
+
+SENSING = "v1.1/"
+SOURCE = "mqtt"
+LARGEST = 1024 * 1024
+"""Bytes of one message."""
+KEPT = 100
+"""Refused messages that are kept."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A message that was not recorded, or not all of it: when, on which topic, from whom if that is known, why, and how it begins."""
+
+    time: datetime
+    topic: str
+    client: str
+    reason: str
+    payload: str
+    size: int
+
+
+class _Plain(msgspec.Struct, forbid_unknown_fields=True):
+    phenomenonTime: str  # noqa: N815 - the standard's names
+    result: float | int
+    Datastream: dict[str, Any]
+
+
+_plain = msgspec.json.Decoder(_Plain)
+
+
+@dataclass
+class Count:
+    """Messages so far."""
+
+    received: int = 0
+    recorded: int = 0
+    refused: int = 0
+    dropped: int = 0
+    """Messages without acknowledgement that came faster than they could be recorded."""
+
+
+class Post:
+    """Takes messages. Every method may be called from any thread."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self.desk = Desk(house)
+        self.topics = Topics(house.twin.packs)
+        self.count = Count()
+        self.refused: deque[Refused] = deque(maxlen=KEPT)
+        self._turn = threading.Lock()
+        self._flying: dict[tuple[str, bytes], Future[bool]] = {}
+        self._pool = ThreadPoolExecutor(1, "mqtt-post")  # what takes longer, in the order in which it came
+
+    def close(self) -> None:
+        """Finish what is under way."""
+        self._pool.shutdown()
+
+    def take(self, topic: str, payload: bytes, client: str = "") -> Future[bool]:
+        """The future tells, once this is durable, whether the message was recorded; or it has StoreBusy or StoreFailed: send it again later.
+
+        A message that is at fault is counted and kept in `refused`; it would not get better by being sent again.
+        """
+        done: Future[bool] = Future()
+        with self._turn:
+            self.count.received += 1
+
+        def settle(error: BaseException | None, receipt: Receipt | None = None, said: Said | None = None) -> None:
+            reason = _reason(error, receipt, said)
+            if isinstance(error, StoreBusy | StoreFailed):
+                done.set_exception(error)
+                return
+            nothing = error is not None or (receipt is not None and receipt.rejected > 0 and not receipt.accepted)
+            with self._turn:
+                self.count.recorded += not nothing
+            if reason:
+                self.refuse(topic, payload, client, reason)
+            done.set_result(not nothing)
+
+        def sent(future: Future[Receipt], said: Said | None = None) -> None:
+            def told(f: Future[Receipt]) -> None:
+                settle(f.exception(), None if f.exception() else f.result(), said)
+
+            future.add_done_callback(told)
+
+        def record(batch: Batch) -> None:
+            try:
+                sent(self._house.intake.submit(batch, partial=True))
+            except Exception as e:
+                settle(e)
+
+        def work() -> None:
+            try:
+                if topic.startswith(SENSING):
+                    made = self._create(topic, payload)
+                    if made and made.receipt:
+                        sent(made.receipt)
+                    else:
+                        settle(None)
+                    return
+                said = self.topics.read(topic, payload, self._house.now())
+                if said.batch is not None:
+                    self._pool.submit(record, said.batch)  # it may have to wait for room
+                elif said.rows:
+                    sent(self._house.intake.send(said.rows, partial=True, source=SOURCE), said)
+                else:
+                    why = said.faults[0] if said.faults else "the message has no reading"
+                    settle(BadRequest(str(why), "", topic))
+            except Exception as e:  # whatever it is, the sender must hear of it
+                settle(e)
+
+        try:
+            if len(payload) > LARGEST:
+                raise TooLarge(f"the message has {len(payload)} bytes", f"send at most {LARGEST}", topic)
+            if topic.startswith(SENSING):
+                if (twin := self._flying.setdefault((topic, payload), done)) is not done:
+                    return twin  # sent again before it was durable
+                done.add_done_callback(lambda _: self._flying.pop((topic, payload), None))
+                plain = self._plain(topic, payload)
+                if plain and plain.receipt:
+                    sent(plain.receipt)
+                else:
+                    self._pool.submit(work)
+            elif len(payload) > SMALL:
+                self._pool.submit(work)
+            else:
+                work()
+        except Exception as e:
+            settle(e)
+        return done
+
+    def refuse(self, topic: str, payload: bytes, client: str, reason: str, size: int = -1) -> None:
+        """Keep a message that is at fault."""
+        shown = payload[:200].decode("utf-8", "replace")
+        size = len(payload) if size < 0 else size
+        kept = Refused(self._house.now(), topic[:300], client[:100], reason[:500], shown, size)
+        with self._turn:
+            self.count.refused += 1
+            self.refused.append(kept)
+
+    def drop(self) -> None:
+        """Count a message that could not be taken."""
+        with self._turn:
+            self.count.received += 1
+            self.count.dropped += 1
+
+    def _plain(self, topic: str, payload: bytes) -> Sent | None:
+        """What sensors send all day goes on without a thread."""
+        receipt: Future[Receipt] = Future()
+        if topic != f"{SENSING}Observations" or len(payload) > SMALL:
+            id = self.desk.quick(topic[len(SENSING) - 1 :].encode(), payload, {}, receipt)
+            return Sent(id, receipt) if id else None
+        try:
+            said = _plain.decode(payload)
+            time = moment(said.phenomenonTime)
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
+            return None
+        stream = linked(said.Datastream)
+        if not stream or abs(said.result) >= 2**53:
+            return None
+        id = self.desk.observing.plain(stream, time, float(said.result), receipt)
+        return Sent(id, receipt) if id else None
+
+    def _create(self, topic: str, payload: bytes) -> Sent | None:
+        """Create an Observation as its topic says (18-088, 14.1), unless it is there: a message may come twice."""
+        text = topic[len(SENSING) :]
+        resource = path.parse(text, self.desk.schema, len(SENSING), self.desk.limits)
+        if resource.target != "set" or resource.steps[-1].entity != "Observation":
+            raise BadRequest("only Observations are created over MQTT", "publish to …/Observations", topic)
+        body = decoded(payload)
+        if isinstance(body, dict) and "phenomenonTime" in body and self._there(resource, body):
+            return None
+        return self.desk.observe(resource, body, Bodies(self._house.now()))
+
+    def _there(self, resource: Resource, body: dict[str, Any]) -> bool:
+        seen, stream = Bodies(self._house.now()).seen(body)
+        if len(resource.steps) > 1 and resource.steps[-2].id is not None and len(resource.steps) == 2:
+            stream = str(resource.steps[-2].id) if "Datastream" in resource.steps[-2].name else stream
+        sql = (
+            "SELECT s.number, s.string, s.boolean, s.object FROM sensing AS s JOIN datastream AS d ON d.key = s.key "
+            "WHERE d.id = $stream AND s.time = $time AND s.until = $until"
+        )
+        found = self._house.rows(sql, {"stream": stream, "time": seen.time, "until": seen.until})
+        return typed(seen.result) in found
+
+
+def _reason(error: BaseException | None, receipt: Receipt | None, said: Said | None) -> str:
+    """What is wrong, or nothing."""
+    if error is not None:
+        faults = error.faults[:3] if isinstance(error, CityTwinError) else ()
+        return "; ".join([str(error), *map(str, faults)])
+    faults = (*(said.faults if said else ()), *(receipt.faults if receipt else ()))
+    whole = receipt is not None and not receipt.accepted
+    return ("" if whole else "in part: ") + "; ".join(map(str, faults[:3])) if faults else ""
