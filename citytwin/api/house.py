@@ -15,6 +15,7 @@ import anyio
 import pyarrow as pa
 
 from citytwin.engine import track
+from citytwin.engine.feeds.run import Runner
 from citytwin.engine.hub import Hub
 from citytwin.engine.ingest import Intake
 from citytwin.engine.simulate import Simulator
@@ -35,6 +36,8 @@ class House:
     intake: Intake
     simulator: Simulator
     demo: bool = False
+    feeds: Runner | None = None
+    """What asks sources for readings, if anything does."""
     static: Path = Path(__file__).parent / "static"
     largest_batch: int = 256 * MIB
     """Bytes of one body of readings."""

@@ -43,6 +43,7 @@ DRAFT_ITEM = "id plan title number issuer issued file name document version stat
 # route, address, what is looked at in the answer, the keys it must have
 EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/health", "/health", "", "status version city now uptime_s"),
+    ("/feeds", "/feeds", "", PAGE),
     ("/newest", "/newest?assets=lamp-1", "", "stream time value quality"),
     ("/city", "/city", "", "id title zone center bounds packs version now demo"),
     ("/summary", "/summary?as_of=2026-03-09", "", "now targets alarms cases streams assets readings"),
@@ -164,6 +165,8 @@ def some(client: Caller) -> dict[str, str]:
 
 ELSEWHERE = {
     *(f"/readings.{form}" for form in export.FORMS),  # tests/api/test_readings.py
+    "/feeds/{id}",  # tests/api/test_feed.py
+    "/feeds.faults",
     "/docs",
     "/files/{sha256}",
     "/drafts/{id}/file",

@@ -36,6 +36,7 @@ const groups: [Word, [Word & IconName, string][]][] = [
   [
     "group_base",
     [
+      ["feeds", "/feeds"],
       ["packs", "/packs"],
       ["systems", "/systems"],
       ["evidence", "/evidence"],

@@ -9,6 +9,8 @@ import { Cases } from "./pages/cases";
 import { DraftPage } from "./pages/draft";
 import { Drafts } from "./pages/drafts";
 import { EvidencePage } from "./pages/evidence";
+import { FeedPage } from "./pages/feed";
+import { Feeds } from "./pages/feeds";
 import { IndicatorPage } from "./pages/indicator";
 import { Indicators } from "./pages/indicators";
 import { MapPage } from "./pages/map";
@@ -41,6 +43,7 @@ const lists: Record<string, PageOf> = {
   cases: Cases,
   runs: Runs,
   indicators: Indicators,
+  feeds: Feeds,
   packs: Packs,
   systems: Systems,
   evidence: EvidencePage,
@@ -56,6 +59,7 @@ const items: Record<string, PageOf> = {
   cases: CasePage,
   runs: RunPage,
   indicators: IndicatorPage,
+  feeds: FeedPage,
   packs: PackPage,
 };
 

@@ -2,10 +2,12 @@
 
 import { language } from "../state/language";
 import type { Title } from "../api/contract";
+import { feedWords } from "./text-feed";
 import { planWords } from "./text-plan";
 import { reviewWords } from "./text-review";
 
 const words = {
+  ...feedWords,
   ...planWords,
   ...reviewWords,
   // Where things are
