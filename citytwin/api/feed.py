@@ -147,9 +147,16 @@ def try_feed(house: House, id: str, body: Nothing) -> Tried:  # noqa: ARG001 - a
 
 
 def check_feeds(house: House) -> Checked:
-    """What is wrong in the declarations as they lie in the home now; those that run are of the last start"""
+    """What is wrong in the declarations as they lie in the home now; those that run are of the last start or reload"""
     runner = _runner(house)
     found = declare.read(runner.home, house.twin)
+    return Checked(str(runner.home / declare.FILE), len(found.feeds), found.every_fault)
+
+
+def reload_feeds(house: House, body: Nothing) -> Checked:  # noqa: ARG001 - as above
+    """Read the declarations anew: feeds that are new or changed begin, those that are gone end, the others go on"""
+    runner = _runner(house)
+    found = runner.reload()
     return Checked(str(runner.home / declare.FILE), len(found.feeds), found.every_fault)
 
 
@@ -159,4 +166,5 @@ ROUTES = (
     Route("POST", "/feeds/{id}/run", run_feed, status=202),
     Route("POST", "/feeds/{id}/try", try_feed),
     Route("GET", "/feeds.faults", check_feeds),
+    Route("POST", "/feeds.reload", reload_feeds),
 )

@@ -14,7 +14,7 @@ from citytwin.cli.ask import ask
 from citytwin.cli.home import opened, serving
 from citytwin.engine.feeds import declare
 from citytwin.engine.feeds import run as running
-from citytwin.kernel.errors import BadDeclaration, Fault
+from citytwin.kernel.errors import BadDeclaration, Conflict, Fault
 
 
 def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,6 +29,9 @@ def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check = parts.add_parser("check", help="name every fault of feeds.yaml with its line")
     check.add_argument("--home", type=Path, required=True, metavar="DIR", help="where the city's data live")
     check.set_defaults(action=check_feeds)
+    anew = parts.add_parser("reload", help="let the running server take up a changed feeds.yaml")
+    anew.add_argument("--home", type=Path, required=True, metavar="DIR", help="where the city's data live")
+    anew.set_defaults(action=reload_feeds)
     once = parts.add_parser("try", help="ask a feed once and show what would be recorded; nothing is")
     once.add_argument("id", metavar="FEED", help="the id of the feed")
     once.add_argument("--home", type=Path, required=True, metavar="DIR", help="where the city's data live")
@@ -49,9 +52,24 @@ def check_feeds(given: argparse.Namespace) -> int:
         with opened(given.home) as twin:
             found = declare.read(given.home, twin)
         count, faults = len(found.feeds), found.every_fault
+    return _tell(given.home, count, faults)
+
+
+def reload_feeds(given: argparse.Namespace) -> int:
+    """Let the server read the file anew. Raises BadDeclaration where some feeds are at fault: the others run."""
+    url = serving(given.home)
+    if not url:
+        raise Conflict(f"nobody serves {given.home}", "feeds.yaml is read when the city is served", str(given.home))
+    told = json.loads(ask(f"{url}/api/feeds.reload", body=b"{}", media="application/json"))
+    return _tell(
+        given.home, told["feeds"], tuple(Fault(f["where"], f["code"], f["message"], f["hint"]) for f in told["faults"])
+    )
+
+
+def _tell(home: Path, count: int, faults: tuple[Fault, ...]) -> int:
     if faults:
-        raise BadDeclaration(f"{len(faults)} faults", "", str(given.home / declare.FILE), faults)
-    print(f"{count} feeds, no fault" if count else f"no feeds: there is nothing in {given.home / declare.FILE}")
+        raise BadDeclaration(f"{len(faults)} faults", "", str(home / declare.FILE), faults)
+    print(f"{count} feeds, no fault" if count else f"no feeds: there is nothing in {home / declare.FILE}")
     return 0
 
 

@@ -54,6 +54,8 @@ class Folder:
                 continue
             try:
                 body = self._body(path, state)
+            except PermissionError as e:  # its owner must mend that
+                body = BadBatch(f"the file cannot be read: {e.strerror}", "let the server read it", path.name)
             except OSError as e:  # the others must not wait for it
                 unreadable = e
                 continue

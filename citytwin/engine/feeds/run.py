@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -90,24 +90,48 @@ class Runner:
         self.twin = twin
         self.home = home or twin.store.home or Path()
         self.declared = read(home or twin.store.home, twin)
+        self._intake = intake
         self._workers: dict[str, _Worker] = {}
-        if "" not in self.declared.faults:
-            for feed in self.declared.feeds:
-                if feed.id not in self.declared.faults:
-                    self._workers[feed.id] = _Worker(feed, twin, intake, self.home)
+        self._turn = threading.Lock()
+        self._started = False
+        self._closed = False
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Let the workers be those of the declarations: what did not change goes on as it is."""
+        sound = () if "" in self.declared.faults else self.declared.feeds
+        wanted = {feed.id: feed for feed in sound if feed.id not in self.declared.faults}
+        held = {id: worker for id, worker in self._workers.items() if worker.feed == wanted.get(id)}
+        _end([worker for id, worker in self._workers.items() if id not in held])
+        fresh = {id: _Worker(feed, self.twin, self._intake, self.home) for id, feed in wanted.items() if id not in held}
+        self._workers = {**held, **fresh}
+        for worker in fresh.values() if self._started else ():
+            worker.start()
 
     def start(self) -> None:
         """Begin to ask."""
-        for worker in self._workers.values():
-            worker.start()
+        with self._turn:
+            self._started = True
+            for worker in self._workers.values():
+                worker.start()
+
+    def reload(self) -> Declared:
+        """Read `feeds.yaml` anew: feeds that are new or changed begin, those that are gone end, the others go on.
+
+        Where the file cannot be read as a whole all go on as before; the faults are told.
+        """
+        with self._turn:
+            found = read(self.home, self.twin)
+            if not self._closed and "" not in found.faults:
+                self.declared = found
+                self._take_up()
+            return found
 
     def close(self) -> None:
         """Ask no more. One that is being asked is waited for a little, and records nothing any more."""
-        for worker in self._workers.values():
-            worker.stop()
-        end = time.monotonic() + LEAVE_S
-        for worker in self._workers.values():
-            worker.leave(max(0.0, end - time.monotonic()))
+        with self._turn:
+            self._closed = True
+            _end(list(self._workers.values()))
 
     def state(self, id: str) -> State:
         """How a feed stands; one at fault stands still. Raises NotFound."""
@@ -124,12 +148,20 @@ class Runner:
         return self._workers[feed.id].told()
 
 
+def _end(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        worker.stop()
+    end = time.monotonic() + LEAVE_S
+    for worker in workers:
+        worker.leave(max(0.0, end - time.monotonic()))
+
+
 class _Worker(threading.Thread):
     """One feed and its thread."""
 
     def __init__(self, feed: Feed, twin: Twin, intake: Intake, home: Path) -> None:
         super().__init__(name=f"feed-{feed.id}", daemon=True)
-        self._feed = feed
+        self.feed = feed
         self._twin = twin
         self._intake = intake
         self._home = home
@@ -182,7 +214,7 @@ class _Worker(threading.Thread):
                 if self._over:
                     return
                 begun = time.monotonic()
-                self._due = begun + self._feed.every_s  # a wake-up while it is asked makes it due again
+                self._due = begun + self.feed.every_s  # a wake-up while it is asked makes it due again
                 asked = self._due
                 self._state = replace(self._state, asking=True, last_run=self._twin.clock.now())
             wait_s = self._once()
@@ -209,19 +241,19 @@ class _Worker(threading.Thread):
             else SourceFailed(f"{type(error).__name__}: {error}", "see the log")
         )
         if not isinstance(error, CityTwinError | OSError):
-            log.exception("feed %s failed", self._feed.id)
+            log.exception("feed %s failed", self.feed.id)
         with self._turn:
             failures = self._state.failures + 1
             failure = Failure(self._twin.clock.now(), told.message, told.hint, told.faults[:SHOWN])
             self._state = replace(self._state, failures=failures, last_failure=failure)
         if failures == 1:
-            log.warning("feed %s: %s", self._feed.id, told)
-        return max(backoff(failures, self._feed.every_s), getattr(error, "after_s", 0.0))
+            log.warning("feed %s: %s", self.feed.id, told)
+        return max(backoff(failures, self.feed.every_s), getattr(error, "after_s", 0.0))
 
     def _asked(self) -> float | None:
         if self._source is None:
-            self._source = source(self._feed, self._twin, self._home)
-            self._written = _remembered(self._twin, self._feed.id)
+            self._source = source(self.feed, self._twin, self._home)
+            self._written = _remembered(self._twin, self.feed.id)
             self._source.memory.update(self._written)
         self._source.again_s = None
         try:
@@ -297,7 +329,7 @@ class _Worker(threading.Thread):
         self._twin.store.commit(
             Change(
                 "INSERT INTO meta VALUES ($name, $value) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                {"name": f"feed:{self._feed.id}", "value": json.dumps(held)},
+                {"name": f"feed:{self.feed.id}", "value": json.dumps(held)},
             )
         )
         self._written = held

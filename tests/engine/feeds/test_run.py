@@ -118,6 +118,28 @@ def test_those_at_fault_stand_still_and_say_so(start: Callable[[str], run.Runner
         runner.now("none")
 
 
+def test_a_changed_file_is_taken_up_and_what_did_not_change_goes_on(
+    start: Callable[[str], run.Runner], home: Path
+) -> None:
+    same = f"  - {{id: same, {T}, folder: in, every_s: 3600}}\n"
+    runner = start(f"folder:\n{same}  - {{id: gone, {T}, folder: a}}\n  - {{id: moved, {T}, folder: b}}\n")
+    wait_for(lambda: all(runner.state(id).last_success for id in ("same", "gone", "moved")))
+    before = {t.name: t for t in threading.enumerate()}
+    (home / "feeds.yaml").write_text(
+        f"folder:\n{same}  - {{id: moved, {T}, folder: c}}\n  - {{id: fresh, {T}, folder: d}}\n"
+    )
+    assert runner.reload().every_fault == ()
+    wait_for(lambda: runner.state("moved").last_success and runner.state("fresh").last_success)
+    after = {t.name: t for t in threading.enumerate() if t.name.startswith("feed-")}
+    assert set(after) == {"feed-same", "feed-moved", "feed-fresh"}
+    assert after["feed-same"] is before["feed-same"]
+    assert (home / "c" / "done").is_dir()
+    (home / "feeds.yaml").write_text("folder: [")  # a slip of the pen is told, and ends none
+    assert runner.reload().every_fault[0].code == "YAML"
+    assert after["feed-same"].is_alive()
+    assert runner.state("fresh").next_run is not None
+
+
 def test_every_thread_ends_with_the_runner(start: Callable[[str], run.Runner]) -> None:
     runner = start(
         "".join(["folder:\n", *(f"  - {{id: f{n}, {T}, folder: in{n}, every_s: 0.1}}\n" for n in range(20))])
