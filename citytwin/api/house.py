@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from citytwin.api.flight import Flight
 from citytwin.engine import track
+from citytwin.engine.feeds.run import Runner
 from citytwin.engine.health import Examiner, Health
 from citytwin.engine.hub import Hub
 from citytwin.engine.ingest import Intake
@@ -42,6 +43,8 @@ class House:
     intake: Intake
     simulator: Simulator
     demo: bool = False
+    feeds: Runner | None = None
+    """What asks sources for readings, if anything does."""
     static: Path = Path(__file__).parent / "static"
     largest_batch: int = 256 * MIB
     """Bytes of one body of readings."""

@@ -30,6 +30,7 @@ STATUS: dict[type[CityTwinError], tuple[int, str]] = {
     errors.Unsupported: (415, "The media type is not one this place takes"),
     Unserved: (501, "This place does not offer that"),
     ReaderError: (422, "The document cannot be read"),
+    errors.SourceFailed: (502, "The source of readings did not answer as it should"),
     errors.StoreBusy: (503, "The store is in use"),
     errors.StoreFailed: (503, "The store did not answer"),
     CityTwinError: (500, "The request could not be carried out"),

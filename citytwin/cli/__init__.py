@@ -20,6 +20,7 @@ PARTS = {
     "export": "readings",
     "backup": "backup",
     "restore": "backup",
+    "feeds": "feeds",
     "read": "text",
     "plan": "plan",
     "pack": "pack",
@@ -35,6 +36,7 @@ a first look:
   citytwin pack new lighting                   a pack of your own
   citytwin ingest readings.csv --home .home    bring readings in
   citytwin export level.parquet --home .home   and out
+  citytwin feeds check --home .home            who is asked for readings, and whether all is said right
 """
 
 

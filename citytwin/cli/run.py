@@ -16,6 +16,8 @@ from citytwin.api.serve import serve as serve_house
 from citytwin.cli import status
 from citytwin.cli.home import Home, live, open_home, say_serving, stop_serving
 from citytwin.engine import handle, keep, measure, track, watch
+from citytwin.engine.feeds.declare import FILE
+from citytwin.engine.feeds.run import Runner
 from citytwin.engine.ingest import Intake
 from citytwin.engine.schedule import Schedule
 from citytwin.engine.simulate import Simulator
@@ -180,6 +182,9 @@ def serve(given: argparse.Namespace) -> int:
     keep.check(twin)
     intake = Intake(twin)
     simulator = Simulator(twin)
+    feeds = Runner(twin, intake, chosen.home)
+    for fault in feeds.declared.every_fault:
+        say(f"{FILE}: {fault}")
     schedule = Schedule(twin.clock)
     _keep_up(schedule, home, simulator)
     screen = status.screen(twin, twin.clock.now())
@@ -193,6 +198,7 @@ def serve(given: argparse.Namespace) -> int:
         say_serving(chosen.home, url)
         print(f"{screen}\n\n  → {url}\n", flush=True)
         schedule.start()
+        feeds.start()
 
     try:
         house = House(
@@ -200,12 +206,14 @@ def serve(given: argparse.Namespace) -> int:
             intake,
             simulator,
             demo=home.player is not None,
+            feeds=feeds,
             callback_networks=chosen.callback_networks,
         )
         schedule.add("health", timedelta(seconds=HEALTH_S), lambda _: house.health(), timedelta(seconds=10))
         serve_house(house, chosen.host, chosen.port, ready)
     finally:
         stop_serving(chosen.home)
+        feeds.close()
         for door in doors:
             door.close()
         schedule.close()

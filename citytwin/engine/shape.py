@@ -14,6 +14,7 @@ from citytwin.kernel.asset import AssetType
 from citytwin.kernel.case import CaseType
 from citytwin.kernel.city import CityFile
 from citytwin.kernel.errors import Fault
+from citytwin.kernel.feed import FeedsFile
 from citytwin.kernel.pack import Manifest
 from citytwin.kernel.panel import Panel
 from citytwin.kernel.plan import Plan
@@ -71,6 +72,7 @@ FILES: dict[str, type] = {
     "panels": PanelsFile,
     "city": CityFile,
     "plan": Plan,
+    "feeds": FeedsFile,
 }
 """Every kind of YAML file, and the class it is read into."""
 

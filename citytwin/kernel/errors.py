@@ -95,3 +95,10 @@ class Unsupported(CityTwinError):  # noqa: N818
     """The media type or method is not one this place takes."""
 
     code = "unsupported"
+
+
+class SourceFailed(CityTwinError):  # noqa: N818
+    """A source of readings could not be asked, or its answer is none; it is asked again, no sooner than after `after_s` seconds."""
+
+    code = "source_failed"
+    after_s: float = 0.0

@@ -55,6 +55,7 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/health/streams/{id}", f"/health/streams/{STREAM}", "", f"{STREAM_HEALTH} days gaps_total longest_gaps"),
     ("/health/streams/{id}", f"/health/streams/{STREAM}", "days", "time count expected completeness"),
     ("/health/streams/{id}", "/health/streams/lamp-2.trial.warmth", "longest_gaps.0", "since until"),
+    ("/feeds", "/feeds", "", PAGE),
     ("/newest", "/newest?assets=lamp-1", "", "stream time value quality"),
     ("/doors/mqtt", "/doors/mqtt", "", """open connected endpoints fault clients connections received recorded refused dropped
       pending sent waiting missed topics last_refused"""),
@@ -180,6 +181,8 @@ def some(client: Caller) -> dict[str, str]:
 
 ELSEWHERE = {
     *(f"/readings.{form}" for form in export.FORMS),  # tests/api/test_readings.py
+    "/feeds/{id}",  # tests/api/test_feed.py
+    "/feeds.faults",
     "/docs",
     "/files/{sha256}",
     "/drafts/{id}/file",

@@ -29,6 +29,7 @@ LISTS = {
     "/cases": "cases",
     "/runs": "runs",
     "/indicators": "indicators",
+    "/feeds": "feeds",
     "/packs": "packs",
     "/systems": "systems",
     "/evidence": "evidence",

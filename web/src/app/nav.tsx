@@ -37,6 +37,7 @@ const groups: [Word, [Word & IconName, string][]][] = [
   [
     "group_base",
     [
+      ["feeds", "/feeds"],
       ["packs", "/packs"],
       ["systems", "/systems"],
       ["evidence", "/evidence"],

@@ -9,6 +9,8 @@ import { Cases } from "./pages/cases";
 import { DraftPage } from "./pages/draft";
 import { Drafts } from "./pages/drafts";
 import { EvidencePage } from "./pages/evidence";
+import { FeedPage } from "./pages/feed";
+import { Feeds } from "./pages/feeds";
 import { Health } from "./pages/health";
 import { IndicatorPage } from "./pages/indicator";
 import { Indicators } from "./pages/indicators";
@@ -43,6 +45,7 @@ const lists: Record<string, PageOf> = {
   cases: Cases,
   runs: Runs,
   indicators: Indicators,
+  feeds: Feeds,
   packs: Packs,
   systems: Systems,
   evidence: EvidencePage,
@@ -58,6 +61,7 @@ const items: Record<string, PageOf> = {
   cases: CasePage,
   runs: RunPage,
   indicators: IndicatorPage,
+  feeds: FeedPage,
   packs: PackPage,
 };
 

@@ -5,6 +5,7 @@ import { segment } from "../api/client";
 export const to = {
   asset: (id: string): string => `/assets/${segment(id)}`,
   stream: (id: string): string => `/streams/${segment(id)}`,
+  feed: (id: string): string => `/feeds/${segment(id)}`,
   indicator: (id: string): string => `/indicators/${segment(id)}`,
   plan: (id: string): string => `/plans/${segment(id)}`,
   target: (id: string): string => `/targets/${segment(id)}`,

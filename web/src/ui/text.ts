@@ -2,11 +2,13 @@
 
 import { language } from "../state/language";
 import type { Title } from "../api/contract";
+import { feedWords } from "./text-feed";
 import { healthWords } from "./text-health";
 import { planWords } from "./text-plan";
 import { reviewWords } from "./text-review";
 
 const words = {
+  ...feedWords,
   ...healthWords,
   ...planWords,
   ...reviewWords,
