@@ -12,7 +12,7 @@ from citytwin.api.house import House
 from citytwin.api.serve import serve as serve_house
 from citytwin.cli import status
 from citytwin.cli.home import Home, live, open_home, say_serving, stop_serving
-from citytwin.engine import handle, measure, track, watch
+from citytwin.engine import edit, handle, measure, track, watch
 from citytwin.engine.ingest import Intake
 from citytwin.engine.schedule import Schedule
 from citytwin.engine.simulate import Simulator
@@ -153,6 +153,7 @@ def _keep_up(schedule: Schedule, home: Home, simulator: Simulator) -> None:
         if batch == seen["batch"]:
             return
         seen["batch"] = batch
+        edit.keep_up(twin)
         watch.watch(twin, now)
         handle.handle(twin, now)
 

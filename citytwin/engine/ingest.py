@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from citytwin.engine.decode import SHOWN, Row, nulls, tabled
 from citytwin.engine.twin import Twin
+from citytwin.engine.vet import Vet, limits
 from citytwin.kernel.errors import BadBatch, CityTwinError, Fault, StoreBusy, StoreFailed
 from citytwin.kernel.observation import Batch, Quality, Receipt
 from citytwin.kernel.store import Arrival
@@ -34,10 +35,14 @@ class Prepared:
     arrival: Arrival
     faults: tuple[Fault, ...]
     refused: int
+    passed: int = 0
 
 
-def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
-    """Check a table of stream, time, value against what is declared. Rows at fault are left out and named."""
+def prepare(twin: Twin, batch: Batch, unit: str = "", on_time: bool = False) -> Prepared:
+    """Check a table of stream, time, value against what is declared. Rows at fault are left out and named.
+
+    `on_time`: they are from the past and are taken as if they had come when they were read.
+    """
     table = batch.table
     n = table.num_rows
     number = table["row"].to_numpy() if "row" in table.column_names else np.arange(1, n + 1)
@@ -53,7 +58,7 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
     empty = nulls(table["value"])
     ok = np.ones(n, bool)
     faults: list[Fault] = []
-    refused = 0
+    refused = passed = 0
 
     def refuse(bad: np.ndarray, say: Any, hint: str = "") -> None:
         nonlocal refused
@@ -70,6 +75,7 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
     canonical = [""] * len(names)
     why: dict[int, str] = {}
     opened = np.zeros(len(names), bool)
+    own: dict[int, str] = {}  # streams that have a policy of their own
     for i, name in enumerate(names):
         if name in twin.registered:  # what it may be is for its owner to say
             opened[i] = True
@@ -88,6 +94,8 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
             low[i] = declared.low if declared.low is not None else q.low
             high[i] = declared.high if declared.high is not None else q.high
             floor[i], ceiling[i] = q.low, q.high
+            if kind in twin.policies:
+                own[i] = kind
     if why:
         refuse(
             np.isin(index, list(why)),
@@ -114,7 +122,10 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
     refuse(empty & (quality != Quality.MISSING), "value is empty", "a missing value has quality 9")
     # clock
     now = int(twin.clock.now().timestamp() * 1e6)
-    ahead = int(FUTURE.total_seconds() * 1e6)
+    ahead: Any = int(FUTURE.total_seconds() * 1e6)
+    if own:
+        least, age, flag_late, refuse_late = limits(twin, own, len(names))
+        ahead = least[index]
     refuse(
         (time > now + ahead) & ~opened[index],
         lambda r: f"time {_iso(time[r])} is in the future",
@@ -125,6 +136,16 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
         lambda r: f"time {_iso(time[r])} is before 1900",
         "check the time column",
     )
+    if own and not on_time:
+        late = now - time > age[index]
+        refuse(
+            late & refuse_late[index],
+            lambda r: (
+                f"time {_iso(time[r])} is older than the {age[index[r]] // 1_000_000} s in which '{own[int(index[r])]}' is taken"
+            ),
+            "send readings sooner, or as an edit of the stream",
+        )
+        quality[late & flag_late[index] & (quality <= Quality.NOT_EVALUATED) & ok] = Quality.SUSPECT
     # one reading per stream and time
     order = np.lexsort((time, index)) if n and not _ascending(index, time) else np.arange(n)
     order = order[ok[order]]
@@ -135,6 +156,12 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
             equal = (value[first] == value[second]) | (np.isnan(value[first]) & np.isnan(value[second]))
             twice = np.zeros(n, bool)
             twice[second[~equal]] = True
+            first_stands = [i for i, kind in own.items() if twin.policies[kind].duplicate == "keep_first"]
+            if first_stands:
+                over = twice & np.isin(index, first_stands)
+                passed = int(over.sum())
+                ok[over] = False
+                twice &= ~over
             refuse(
                 twice,
                 lambda r: f"the stream has another value for {_iso(time[r])} in this batch",
@@ -152,6 +179,7 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
     clean = pa.table(
         {
             **({"sender": table["sender"].take(chosen)} if "sender" in table.column_names else {}),
+            **({"row": pa.array(number).take(chosen)} if own else {}),
             "stream": pa.DictionaryArray.from_arrays(
                 pa.array(index[order].astype(np.int32)), pa.array(names, pa.string())
             ),
@@ -162,7 +190,7 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
     )
     if refused > len(faults):
         faults.append(Fault("batch", "ROW", f"and {refused - len(faults)} more rows at fault"))
-    return Prepared(Arrival(clean, batch.key, batch.source), tuple(faults), refused)
+    return Prepared(Arrival(clean, batch.key, batch.source), tuple(faults), refused, passed)
 
 
 def _convert(
@@ -222,6 +250,7 @@ class _Checked:
 
     arrival: Arrival
     senders: Sequence[tuple[Future[Receipt], Prepared]]
+    partial: bool = False
 
 
 class Intake:
@@ -230,6 +259,7 @@ class Intake:
     def __init__(self, twin: Twin, most_rows: int = 2_000_000, waiting: int = 10_000) -> None:
         self._twin = twin
         self._most = most_rows
+        self._vet = Vet(twin)
         self._queue: queue.Queue[_Few | _Checked | None] = queue.Queue(waiting)
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self._thread.start()
@@ -286,7 +316,7 @@ class Intake:
         if prepared.arrival.rows.num_rows == 0:
             future.set_result(_finished(Receipt(0, 0), prepared))
             return None
-        return _Checked(prepared.arrival, [(future, prepared)])
+        return _Checked(prepared.arrival, [(future, prepared)], partial)
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -303,7 +333,7 @@ class Intake:
                     break
                 group.append(item)
                 rows += _size(item)
-            self._write([item for item in group if isinstance(item, _Checked)] + self._joined(group))
+            self._put([item for item in group if isinstance(item, _Checked)] + self._joined(group))
             if stop:
                 return
 
@@ -339,7 +369,11 @@ class Intake:
         except Exception:  # nothing is lost: each is now checked by itself, and its sender told what is wrong
             return []
         clean = prepared.arrival.rows
-        if clean.num_rows < len(rows) or not all(few.rows for few in several):
+        if (
+            clean.num_rows < len(rows)
+            or not all(few.rows for few in several)
+            or self._vet.strict([r.stream for r in rows])
+        ):
             return []
         shares: dict[Any, list[int]] = {}
         for n, few in enumerate(several):
@@ -358,12 +392,66 @@ class Intake:
             )
         return made
 
+    def _put(self, group: Sequence[_Checked]) -> None:
+        """Write the group, vetted where any of its streams asks for that."""
+        if self._vet.idle:
+            self._write(group)
+            return
+        self._vet.begin()
+        ready: list[_Checked] = []
+        for checked in group:
+            try:
+                if ready and self._vet.looks_back(checked.arrival):  # what it is compared with must be on record
+                    self._write(ready)
+                    ready = []
+                    self._vet.begin()
+                ready += self._vetted(checked)
+            except Exception as e:  # whatever it is, its senders must hear of it
+                for future, _ in checked.senders:
+                    future.set_exception(e)
+                self._write(ready)  # what was vetted before it knows nothing of it
+                ready = []
+                self._vet.forget()
+        self._write(ready)
+
+    def _vetted(self, checked: _Checked) -> list[_Checked]:
+        """What is to be written of an arrival, and what it shows of readings on record. Raises BadBatch."""
+        vetted = self._vet(checked.arrival)
+        senders = checked.senders
+        if vetted.refused or vetted.passed:
+            ((future, prepared),) = senders
+            told = [
+                Fault(f"row {row}", "ROW", why, "readings of this stream are not corrected")
+                for row, why in vetted.refused
+            ]
+            refused = prepared.refused + len(told)
+            faults = (*prepared.faults, *told)[:SHOWN]
+            if told and not checked.partial:
+                raise BadBatch(
+                    f"{refused} of {checked.arrival.rows.num_rows} rows are at fault; nothing was recorded",
+                    "mend them, or send partial=true to record the others",
+                    "batch",
+                    faults,
+                )
+            prepared = replace(prepared, faults=faults, refused=refused, passed=prepared.passed + vetted.passed)
+            senders = [(future, prepared)]
+        made: list[_Checked] = []
+        if vetted.arrival.rows.num_rows or checked.arrival.key:
+            made.append(_Checked(vetted.arrival, senders))
+        else:
+            for future, prepared in senders:
+                future.set_result(_finished(Receipt(0, 0), prepared))
+        if vetted.after:
+            made.append(_Checked(vetted.after, [(Future(), Prepared(vetted.after, (), 0))]))
+        return made
+
     def _write(self, group: Sequence[_Checked]) -> None:
         if not group:
             return
         try:
             receipts = iter(self._twin.store.record([checked.arrival for checked in group]))
         except Exception as e:  # whatever it is, each sender must hear of it: an unanswered batch would wait for ever
+            self._vet.forget()
             if len(group) > 1:  # one of them may be the cause: the others must not suffer for it
                 for checked in group:
                     self._write([checked])
@@ -385,4 +473,6 @@ def _size(item: _Few | _Checked) -> int:
 
 def _finished(receipt: Receipt, prepared: Prepared) -> Receipt:
     """The receipt with what was refused."""
-    return replace(receipt, rejected=prepared.refused, faults=prepared.faults) if prepared.refused else receipt
+    if prepared.refused or prepared.passed:
+        return replace(receipt, rejected=prepared.refused, passed=prepared.passed, faults=prepared.faults)
+    return receipt

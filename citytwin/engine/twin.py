@@ -12,17 +12,19 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from citytwin.engine import inforce
+from citytwin.engine import inforce, script
 from citytwin.engine.inforce import InForce
 from citytwin.kernel.asset import AssetType
 from citytwin.kernel.case import CaseType
 from citytwin.kernel.city import City
 from citytwin.kernel.clock import Clock
+from citytwin.kernel.edit import Edit
 from citytwin.kernel.errors import NotFound
 from citytwin.kernel.indicator import Indicator
 from citytwin.kernel.pack import Pack
 from citytwin.kernel.panel import Panel
 from citytwin.kernel.plan import Plan, Report, Target
+from citytwin.kernel.policy import USUAL, Policy
 from citytwin.kernel.register import THING
 from citytwin.kernel.relation import RelationType
 from citytwin.kernel.rule import Rule
@@ -44,6 +46,8 @@ class Twin:
     types: Mapping[str, AssetType] = field(init=False)
     relations: Mapping[str, RelationType] = field(init=False)
     streams: Mapping[str, StreamType] = field(init=False)
+    policies: Mapping[str, Policy] = field(init=False)
+    """How readings are taken, of those stream types where it is not as `USUAL`."""
     indicators: Mapping[str, Indicator] = field(init=False)
     rules: Mapping[str, Rule] = field(init=False)
     cases: Mapping[str, CaseType] = field(init=False)
@@ -56,6 +60,8 @@ class Twin:
     """Whether any of them has results of several properties."""
     register_version: int = 0
     """Counted up by every change of what clients registered."""
+    edited: Mapping[str, Sequence[Edit]] = field(init=False)
+    """Of every stream that has edits that hold: those, in order."""
     in_force: Mapping[str, InForce] = field(init=False)
     plans: tuple[Plan, ...] = field(init=False)
     """The plans in force, bound and divided as decided; replaced as a whole by `recall`."""
@@ -66,6 +72,9 @@ class Twin:
         self.types = {**_by_id(t for p in self.packs for t in p.types), THING.id: THING}
         self.relations = _by_id(r for p in self.packs for r in p.relations)
         self.streams = _by_id(s for p in self.packs for s in p.streams)
+        usual = self.city.policy.over(USUAL) if self.city.policy else USUAL
+        policies = {id: s.policy.over(usual) if s.policy else usual for id, s in self.streams.items()}
+        self.policies = {id: p for id, p in policies.items() if p != USUAL}
         self.indicators = _by_id(i for p in self.packs for i in p.indicators)
         self.rules = _by_id(r for p in self.packs for r in p.rules)
         self.cases = _by_id(c for p in self.packs for c in p.cases)
@@ -75,6 +84,7 @@ class Twin:
         self.asset_types = dict(zip(rows["asset_id"].to_pylist(), rows["type"].to_pylist(), strict=True))
         self.registered = set(self.store.fetch("SELECT id FROM datastream WHERE NOT declared")["id"].to_pylist())
         self.multi = self.store.fetch("SELECT 1 FROM datastream WHERE multi LIMIT 1").num_rows > 0
+        self.edited = script.scripts(self.store)
         self.recall()
 
     def recall(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from citytwin.kernel.plan import Plan
+from citytwin.kernel.policy import Policy
 from citytwin.kernel.title import Title
 
 
@@ -26,7 +27,8 @@ class System:
 class CityFile:
     """`city.yaml`: id, names, zone, centre (longitude, latitude), bounds (west, south, east, north) and packs.
 
-    `demo_days` above 0 marks a reference city, whose data are played by the demos of its packs.
+    `demo_days` above 0 marks a reference city, whose data are played by the demos of its packs. `policy` says how late, early and
+    double readings are taken where a stream type does not say otherwise.
     """
 
     id: str
@@ -36,6 +38,7 @@ class CityFile:
     bounds: tuple[float, float, float, float]
     packs: tuple[str, ...]
     demo_days: int = 0
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +53,6 @@ class City:
     packs: tuple[str, ...]
     folder: str
     demo_days: int = 0
+    policy: Policy | None = None
     systems: tuple[System, ...] = ()
     plans: tuple[Plan, ...] = ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from citytwin.kernel.policy import Policy
+from citytwin.kernel.qc import Checks
 from citytwin.kernel.title import Title
 
 
@@ -12,7 +14,8 @@ class StreamType:
     """Assets of type `asset` report `quantity` every `cadence_s` seconds.
 
     `low` and `high` bound what is plausible, in the quantity's canonical unit; where absent the quantity's own
-    bounds hold.
+    bounds hold. `policy` says how late, early and double readings are taken where it is not as the city says, `qc` how each
+    is tested against its neighbours.
     """
 
     id: str
@@ -22,6 +25,8 @@ class StreamType:
     cadence_s: int
     low: float | None = None
     high: float | None = None
+    policy: Policy | None = None
+    qc: Checks | None = None
 
 
 @dataclass(frozen=True, slots=True)

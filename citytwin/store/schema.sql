@@ -88,3 +88,5 @@ CREATE TABLE IF NOT EXISTS observation_row (
   id VARCHAR NOT NULL, key INTEGER NOT NULL, slot TIMESTAMPTZ NOT NULL, time TIMESTAMPTZ NOT NULL, until TIMESTAMPTZ NOT NULL, result_time TIMESTAMPTZ, number DOUBLE,
   string VARCHAR, boolean BOOLEAN, object VARCHAR, quality VARCHAR, valid_since TIMESTAMPTZ, valid_until TIMESTAMPTZ, properties VARCHAR, feature VARCHAR,
   stands BOOLEAN NOT NULL, recorded TIMESTAMPTZ NOT NULL, ended TIMESTAMPTZ);
+-- Batches that the edits of a stream made (engine/edit.py): their rows are in force in place of the readings as they came.
+CREATE TABLE IF NOT EXISTS edit_batch (batch BIGINT PRIMARY KEY, stream VARCHAR NOT NULL, decision BIGINT NOT NULL);

@@ -78,6 +78,7 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/streams/{id}", f"/streams/{STREAM}", "", f"{STREAM_ITEM} low high quantity_title asset_type"),
     ("/streams/{id}/observations", f"/streams/{STREAM}/observations", "", """stream unit since until step_s time value low high
       quality"""),
+    ("/streams/{id}/edits", f"/streams/{STREAM}/edits", "", "stream unit decisions items"),
     ("/streams/{id}/forecast", f"/streams/{STREAM}/forecast", "", "stream run model until time value"),
     ("/latest", "/latest?type=trial.warmth", "", "type unit asset time value quality"),
     ("/quantities", "/quantities", "items.0", "id title unit low high"),

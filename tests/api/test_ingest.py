@@ -50,7 +50,7 @@ def test_json_is_recorded_sealed_and_read_back(own: Caller) -> None:
     assert answer.status_code == 201
     receipt = answer.json()
     assert set(receipt) == {
-        "batch", "accepted", "suspect", "corrected", "rejected", "repeated", "leaf", "faults",
+        "batch", "accepted", "suspect", "corrected", "rejected", "passed", "repeated", "leaf", "faults",
     }  # fmt: skip
     assert (receipt["accepted"], receipt["rejected"], receipt["repeated"], receipt["faults"]) == (2, 0, False, [])
     assert last(own) == {"time": "2026-03-10T03:30:00Z", "value": 21.5, "quality": 1}

@@ -104,6 +104,9 @@ def streams(subject: Subject, ids: Ids) -> Iterator[Fault]:
                         "readings there are flagged bad",
                     )
         yield from _bounds(s.low, s.high, subject.at("streams", *path, "low"), f"stream type '{local}'")
+        for name, declared in (("policy", s.policy), ("qc", s.qc)):
+            for key, message, hint in declared.faults() if declared else ():
+                yield Fault(subject.at("streams", *path, name, key), "NAMES", f"stream type '{local}': {message}", hint)
         if s.cadence_s <= 0:
             yield Fault(
                 subject.at("streams", *path, "cadence_s"),
