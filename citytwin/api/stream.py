@@ -40,8 +40,16 @@ class Reading(msgspec.Struct, frozen=True):
     quality: int
 
 
+class State(msgspec.Struct, frozen=True):
+    """A state that a stream may be in, and the number that its readings have then."""
+
+    code: int
+    id: str
+    title: Title
+
+
 class StreamItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream, its last reading, and whether it still reports."""
+    """A stream, its last reading, and whether it still reports. Where it has `states`, values are their codes."""
 
     id: str
     asset: str
@@ -53,6 +61,7 @@ class StreamItem(msgspec.Struct, frozen=True, kw_only=True):
     cadence_s: int
     latest: Reading | None
     alive: bool
+    states: list[State]
 
 
 class StreamDetail(StreamItem, frozen=True, kw_only=True):
@@ -65,7 +74,7 @@ class StreamDetail(StreamItem, frozen=True, kw_only=True):
 
 
 class Observations(msgspec.Struct, frozen=True):
-    """Readings in columns: as they are where `step_s` is 0, else the mean, least and greatest of equal steps.
+    """Readings in columns: as they are where `step_s` is 0, else the mean (of states: the last), least and greatest of equal steps.
 
     A step takes the readings that are fit for use, if there are any; its `quality` is the worst of all its readings.
     """
@@ -182,6 +191,7 @@ def item(house: House, row: dict[str, Any]) -> dict[str, Any]:
         "cadence_s": kind.cadence_s if kind else 0,
         "latest": Reading(row["time"], row["value"], row["quality"]) if row["time"] else None,
         "alive": row["alive"],
+        "states": [State(c.code, c.id, c.title) for c in kind.choices] if kind else [],
     }
 
 
@@ -260,6 +270,12 @@ _STEPS = f"""
   {_READINGS} GROUP BY 1 ORDER BY 1"""
 
 
+# a state is no quantity: of many in a step the last one is shown
+_LAST = _STEPS.replace(
+    _FIT.format("avg"), "coalesce(arg_max(value, time) FILTER (WHERE quality <= 2), arg_max(value, time))"
+)
+
+
 def observations(house: House, id: str, query: SpanQuery) -> Observations:
     """Readings of a stream, flagged ones included, averaged into equal steps where they are many"""
     last = last_time(house, id)
@@ -273,7 +289,7 @@ def observations(house: House, id: str, query: SpanQuery) -> Observations:
         step, time = 0, milliseconds(found["time"])
     else:
         step = max(1, math.ceil((until - since).total_seconds() / (query.points - 1)))
-        found = house.fetch(_STEPS, {**span, "step": step})
+        found = house.fetch(_LAST if house.twin.has_states(id) else _STEPS, {**span, "step": step})
         time = (found["step"].to_numpy() * (step * 1000)).tolist()
     value, low, high, quality = (found[c].to_pylist() for c in ("value", "low", "high", "quality"))
     return Observations(id, unit, since, until, step, time, value, low, high, quality)

@@ -230,6 +230,14 @@ def judged(twin: Twin, stream: str, edit: Edit) -> Edit:
     for name, message, hint in edit.faults():
         raise BadRequest(message, hint, name)
     kind = twin.streams.get(stream_parts(stream)[1])
+    if kind and kind.choices:
+        if edit.kind in ("shift", "scale", "drift", "interpolate"):
+            raise BadRequest(
+                f"'{stream}' reports states: a step '{edit.kind}' means nothing", "set, flag, delete or fill", "kind"
+            )
+        if edit.kind == "set" and edit.value not in [c.code for c in kind.choices]:
+            known_codes = ", ".join(f"{c.code} ({c.id})" for c in kind.choices)
+            raise BadRequest(f"value {edit.value:g} is no state of '{stream}'", f"one of: {known_codes}", "value")
     if edit.kind == "interpolate" and not edit.step_s and kind is None:
         raise BadRequest("the stream is declared by no pack and has no cadence", "say step_s", "step_s")
     step_s = edit.step_s or (kind.cadence_s if kind else 0)

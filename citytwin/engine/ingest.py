@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from citytwin.engine import states
 from citytwin.engine.decode import SHOWN, Row, nulls, tabled
 from citytwin.engine.twin import Twin
 from citytwin.engine.vet import Vet, limits
@@ -102,6 +103,9 @@ def prepare(twin: Twin, batch: Batch, unit: str = "", on_time: bool = False) -> 
             lambda r: why[int(index[r])],
             "a stream is <asset id>.<pack>.<stream type>; see /api/streams",
         )
+    # states: words become their codes, and other numbers are none
+    if "word" in table.column_names or twin.stated:
+        value, empty = states.coded(twin, table, names, index, value, empty, refuse)
     # units
     stated = table["unit"].to_pylist() if "unit" in table.column_names else None
     if stated is not None or unit:

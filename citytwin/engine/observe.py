@@ -116,8 +116,10 @@ class Observing:
             self._ready[stream] = None
         number = _number(seen.result)
         if not registered and number is None:
+            number = self._state(stream, seen.result)
+        if not registered and number is None:
             raise BadRequest(
-                f"'{stream}' takes numbers, not {str(seen.result)[:40]!r}",
+                f"'{stream}' takes {'one of its states' if self._twin.has_states(stream) else 'numbers'}, not {str(seen.result)[:40]!r}",
                 "register a Datastream for other results",
                 "result",
             )
@@ -125,6 +127,8 @@ class Observing:
         if registered and feature is None:
             feature = self._feature(stream)
             seen = replace(seen, feature=feature)
+        if not registered and number is not None:
+            seen = replace(seen, result=number if _number(seen.result) is None else seen.result)
         bare = number is not None and feature is None and seen == Seen(seen.time, seen.time, seen.result)
         if registered and not (bare and self._free(stream, seen.time)):
             return Sent(self._more(stream, seen))
@@ -140,6 +144,13 @@ class Observing:
             sent.done()
             self._more(stream, seen, sent.id)
         return sent
+
+    def _state(self, stream: str, result: Any) -> float | None:
+        """The code of a state that a declared stream reports by its word."""
+        kind = self._twin.streams.get(stream.partition(".")[2])
+        word = str(result).lower() if isinstance(result, bool) else result
+        code = kind.code(word) if kind and isinstance(word, str) else None
+        return None if code is None else float(code)
 
     def _declared(self, stream: str) -> None:
         """Raises NotFound where a stream is neither on record nor declared."""
@@ -248,6 +259,8 @@ class Observing:
             return
         number = _number(after.result)
         declared = stream not in self._twin.registered
+        if declared and number is None and (number := self._state(stream, after.result)) is not None:
+            after = replace(after, result=number)
         if declared and (number is None or after.time != seen.time or to):
             raise BadRequest(
                 f"'{stream}' is declared by a pack: its readings keep their time and stay numbers",

@@ -29,7 +29,7 @@ from citytwin.kernel.register import THING
 from citytwin.kernel.relation import RelationType
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.store import Store
-from citytwin.kernel.stream import StreamType
+from citytwin.kernel.stream import StreamType, stream_parts
 
 T = TypeVar("T")
 
@@ -46,6 +46,8 @@ class Twin:
     types: Mapping[str, AssetType] = field(init=False)
     relations: Mapping[str, RelationType] = field(init=False)
     streams: Mapping[str, StreamType] = field(init=False)
+    stated: bool = field(init=False)
+    """Whether any stream type has states (`choices`)."""
     policies: Mapping[str, Policy] = field(init=False)
     """How readings are taken, of those stream types where it is not as `USUAL`."""
     indicators: Mapping[str, Indicator] = field(init=False)
@@ -72,6 +74,7 @@ class Twin:
         self.types = {**_by_id(t for p in self.packs for t in p.types), THING.id: THING}
         self.relations = _by_id(r for p in self.packs for r in p.relations)
         self.streams = _by_id(s for p in self.packs for s in p.streams)
+        self.stated = any(s.choices for s in self.streams.values())
         usual = self.city.policy.over(USUAL) if self.city.policy else USUAL
         policies = {id: s.policy.over(usual) if s.policy else usual for id, s in self.streams.items()}
         self.policies = {id: p for id, p in policies.items() if p != USUAL}
@@ -86,6 +89,11 @@ class Twin:
         self.multi = self.store.fetch("SELECT 1 FROM datastream WHERE multi LIMIT 1").num_rows > 0
         self.edited = script.scripts(self.store)
         self.recall()
+
+    def has_states(self, stream: str) -> bool:
+        """Whether what a stream reports are states."""
+        kind = self.streams.get(stream_parts(stream)[1])
+        return kind is not None and bool(kind.choices)
 
     def recall(self) -> None:
         """Look up which plans are in force: after every decision about one."""

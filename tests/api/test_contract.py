@@ -24,7 +24,7 @@ from tests.api.conftest import DRAFT, Caller, done
 DOCUMENT = openapi.document(ROUTES)
 STREAM = "lamp-1.trial.warmth"
 PAGE = "items total next"
-STREAM_ITEM = "id asset asset_title type title quantity unit cadence_s latest alive"
+STREAM_ITEM = "id asset asset_title type title quantity unit cadence_s latest alive states"
 TARGET = """id plan plan_title subject kind comparator value value_max unit qualifier scope baseline deadline lead participants systems
   place measured_by not_measured progress"""
 PROGRESS = "as_of status value period goal baseline expected forecast low high probability unit reason"

@@ -26,6 +26,7 @@ SWAP: list[tuple[str, str, str, str, str]] = [
     ("streams.yaml", "cadence_s: 3600", "cadence_s: 3600\n    policy: {late: never}", "SCHEMA", "streams.yaml:7"),
     ("streams.yaml", "cadence_s: 3600", "cadence_s: 3600\n    qc: {spike: {}}", "NAMES", "streams.yaml:7"),
     ("streams.yaml", "cadence_s: 3600", "cadence_s: 3600\n    qc: {spyke: {bad: 1}}", "SCHEMA", "streams.yaml:7"),
+    ("streams.yaml", "cadence_s: 3600", "cadence_s: 3600\n    choices: [{code: 1, id: on, title: {zh: 开, en: On}}]", "NAMES", "streams.yaml:7"),
     ("rules.yaml", "above: alarm_level", "above: owner", "NAMES", ""),
     ("rules.yaml", "above: alarm_level", "above: height", "NAMES", ""),
     ("rules.yaml", "above: alarm_level", "above: 9", "IDLE", "rules.yaml:2"),
