@@ -20,7 +20,7 @@ from citytwin.engine.vet import Vet, limits
 from citytwin.kernel.errors import BadBatch, CityTwinError, Fault, StoreBusy, StoreFailed
 from citytwin.kernel.observation import Batch, Quality, Receipt
 from citytwin.kernel.store import Arrival
-from citytwin.kernel.stream import stream_parts
+from citytwin.kernel.stream import StreamType, stream_parts
 from citytwin.kernel.units import conversion, known_unit, quantity
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -77,6 +77,7 @@ def prepare(twin: Twin, batch: Batch, unit: str = "", on_time: bool = False) -> 
     why: dict[int, str] = {}
     opened = np.zeros(len(names), bool)
     own: dict[int, str] = {}  # streams that have a policy of their own
+    state_of: dict[int, StreamType] = {}  # streams that report states
     for i, name in enumerate(names):
         if name in twin.registered:  # what it may be is for its owner to say
             opened[i] = True
@@ -97,6 +98,8 @@ def prepare(twin: Twin, batch: Batch, unit: str = "", on_time: bool = False) -> 
             floor[i], ceiling[i] = q.low, q.high
             if kind in twin.policies:
                 own[i] = kind
+            if declared.choices:
+                state_of[i] = declared
     if why:
         refuse(
             np.isin(index, list(why)),
@@ -104,8 +107,8 @@ def prepare(twin: Twin, batch: Batch, unit: str = "", on_time: bool = False) -> 
             "a stream is <asset id>.<pack>.<stream type>; see /api/streams",
         )
     # states: words become their codes, and other numbers are none
-    if "word" in table.column_names or twin.stated:
-        value, empty = states.coded(twin, table, names, index, value, empty, refuse)
+    if state_of or "word" in table.column_names:
+        value, empty = states.coded(table, state_of, index, value, empty, refuse)
     # units
     stated = table["unit"].to_pylist() if "unit" in table.column_names else None
     if stated is not None or unit:

@@ -55,9 +55,12 @@ class Vet:
         """Whether any of these may have its rows refused for what is on record."""
         return bool(self._strict) and any(stream_parts(s or "")[1] in self._strict for s in streams)
 
-    def asks(self, name: str) -> bool:
-        kind = stream_parts(name)[1]
-        return kind in self._strict or kind in self._tested or name in self._twin.edited
+    def _asked(self, names: Sequence[str]) -> list[int]:
+        """Which of these streams ask for anything."""
+        kinds, edited = self._strict.keys() | self._tested.keys(), self._twin.edited.keys()
+        if not kinds and edited.isdisjoint(names):
+            return []
+        return [i for i, name in enumerate(names) if name in edited or stream_parts(name)[1] in kinds]
 
     def begin(self) -> None:
         """All that was vetted is recorded by now, or given up: tails are compared with the store before they are used again."""
@@ -71,11 +74,11 @@ class Vet:
     def looks_back(self, arrival: Arrival) -> bool:
         """Whether any reading is to be compared with what is on record."""
         names, index, time = _columns(arrival.rows)
-        for i, name in enumerate(names):
-            if self.asks(name):
-                mine = time[index == i]
-                tail = self._tail(name)
-                if len(mine) and len(tail.time) and mine.min() <= tail.time[-1]:
+        for i in self._asked(names):
+            first, end = np.searchsorted(index, (i, i + 1))
+            if first < end:
+                tail = self._tail(names[i])
+                if len(tail.time) and time[first] <= tail.time[-1]:
                     return True
         return False
 
@@ -83,8 +86,7 @@ class Vet:
         """Flag, refuse and pass over, row by row of the streams that ask for it; the others are left as they are."""
         rows = arrival.rows
         names, index, time = _columns(rows)
-        asked = [i for i, name in enumerate(names) if self.asks(name)]
-        asked = [i for i in asked if (index == i).any()]
+        asked = self._asked(names)
         if not asked:
             return Vetted(arrival)
         value = rows["value"].to_numpy(zero_copy_only=False).astype(float)
@@ -96,7 +98,9 @@ class Vet:
         number = rows["row"].to_numpy() if "row" in rows.column_names else np.arange(1, len(index) + 1)
         for i in asked:
             name = names[i]
-            at = np.flatnonzero(index == i)
+            at = np.arange(*np.searchsorted(index, (i, i + 1)))  # rows are sorted by stream and time
+            if not len(at):
+                continue
             kind = stream_parts(name)[1]
             mine = Series(time[at], value[at], quality[at])
             tail = self._tail(name)

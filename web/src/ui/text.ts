@@ -2,12 +2,14 @@
 
 import { language } from "../state/language";
 import type { Title } from "../api/contract";
+import { editWords } from "./text-edit";
 import { planWords } from "./text-plan";
 import { reviewWords } from "./text-review";
 
 const words = {
   ...planWords,
   ...reviewWords,
+  ...editWords,
   // Where things are
   overview: { zh: "一张图", en: "Overview" },
   map: { zh: "地图", en: "Map" },
