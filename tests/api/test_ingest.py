@@ -96,7 +96,7 @@ def test_a_correction_supersedes_and_shows_once(own: Caller) -> None:
 def test_rows_at_fault_are_each_named_and_nothing_is_recorded(own: Caller) -> None:
     bad = [row(), row(time="soon"), row(stream="moon-1.trial.warmth"), row("warm"), row(time="2027-01-01T00:00:00Z")]
     told = check_problem(send(own, bad), 400, "bad_batch")
-    assert [f["where"] for f in told["faults"]] == ["row 2", "row 4", "row 3", "row 5"]
+    assert [f["where"] for f in told["faults"]] == ["row 2", "row 3", "row 4", "row 5"]
     assert last(own) is None
 
 

@@ -267,8 +267,22 @@ def test_a_stream_that_is_filled_follows_the_one_it_is_filled_from(tank: Twin) -
     edit.apply(tank, B, "Li", Edit("shift", at(0), at(20), 1.0), "datum")
     assert stored(tank)[15] == (4.0, 2)
     assert stored(tank)[5] == (1.5, 1)
+    bring(tank, {15: (8.0, 1)}, B)  # and what comes late there is first edited there
+    edit.keep_up(tank)
+    assert (stored(tank)[15], stored(tank, B)[15]) == ((9.0, 2), (9.0, 1))
     with pytest.raises(BadRequest, match="is itself filled from"):
         edit.apply(tank, B, "Li", Edit("fill", at(0), at(20), stream=A), "why not")
+
+
+def test_the_last_reading_is_the_last_in_force(tank: Twin) -> None:
+    def last() -> tuple[datetime, float]:
+        (row,) = tank.store.latest().to_pylist()
+        return row["time"], row["value"]
+
+    made = edit.apply(tank, A, "Li", Edit("delete", at(8), at(20)), "frozen")
+    assert last() == (at(7), 1.7)
+    edit.undo(tank, A, "Li", made.n)
+    assert last() == (at(9), 1.9)
 
 
 def test_edits_hold_after_a_restart(make_twin: Callable[..., Twin], tmp_path: Path) -> None:
