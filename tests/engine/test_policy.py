@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -177,6 +178,29 @@ def test_few_rows_of_many_senders_are_vetted_one_by_one(declare: Callable[..., T
     assert [e is None for e in ends] == [True, *[False] * 19, True]
     assert all(isinstance(e, BadBatch) and e.faults[0].where == "row 1" for e in ends[1:-1])
     assert stored(twin) == [(-5, 0.0, 1)]
+
+
+def test_who_shares_a_turn_with_a_refused_row_does_not_hear_of_it(
+    declare: Callable[..., Twin], take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin = declare("{duplicate: refuse}")
+    at = ago(minutes=5)
+    take(twin, (LEVEL, at, 1.0))
+    gate, record = threading.Event(), twin.store.record
+    monkeypatch.setattr(twin.store, "record", lambda arrivals: (gate.wait(30), record(arrivals))[1])
+    intake = ingest.Intake(twin)
+    try:
+        first = intake.send(
+            [decode.Row(FILLED, ago(minutes=9), 1.0)]
+        )  # keeps the writer busy: the others come together
+        wrong = intake.send([decode.Row(LEVEL, at, 2.0)])
+        right = intake.send([decode.Row(FILLED, at, 1.0)])
+        gate.set()
+        assert (first.result(30).accepted, right.result(30).accepted) == (1, 1)
+        assert isinstance(wrong.exception(30), BadBatch)
+    finally:
+        gate.set()
+        intake.close()
 
 
 def test_the_city_says_what_a_stream_type_leaves_out(declare: Callable[..., Twin], take: Take) -> None:
