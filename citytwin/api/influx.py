@@ -88,7 +88,7 @@ class Influx:
     def _take(self, body: bytes, precision: str) -> tuple[Future[Receipt] | None, list[Fault]]:
         twin = self._house.twin
         now = int(twin.clock.now().timestamp() * 1e6)
-        table, faults = lines.read(body, precision, now, partial(stream_of_point, twin))
+        table, faults = lines.read(body, precision, now, partial(stream_of_point, twin), twin.has_states)
         if not table.num_rows:
             return None, faults
         return self._house.intake.submit(Batch(table, source="influx"), partial=True), faults

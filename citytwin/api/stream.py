@@ -44,8 +44,16 @@ class Reading(msgspec.Struct, frozen=True):
     quality: int
 
 
+class State(msgspec.Struct, frozen=True):
+    """A state that a stream may be in, and the number that its readings have then."""
+
+    code: int
+    id: str
+    title: Title
+
+
 class StreamItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream, its last reading, and whether it still reports."""
+    """A stream, its last reading, and whether it still reports. Where it has `states`, values are their codes."""
 
     id: str
     asset: str
@@ -57,6 +65,7 @@ class StreamItem(msgspec.Struct, frozen=True, kw_only=True):
     cadence_s: int
     latest: Reading | None
     alive: bool
+    states: list[State]
 
 
 class StreamDetail(StreamItem, frozen=True, kw_only=True):
@@ -69,7 +78,7 @@ class StreamDetail(StreamItem, frozen=True, kw_only=True):
 
 
 class Observations(msgspec.Struct, frozen=True):
-    """Readings in columns: as they are where `step_s` is 0, else the mean, least and greatest of equal steps.
+    """Readings in columns: as they are where `step_s` is 0, else the mean (of states: the last), least and greatest of equal steps.
 
     A step takes the readings that are fit for use, if there are any; its `quality` is the worst of all its readings.
     """
@@ -186,6 +195,7 @@ def item(house: House, row: dict[str, Any]) -> dict[str, Any]:
         "cadence_s": kind.cadence_s if kind else 0,
         "latest": Reading(row["time"], row["value"], row["quality"]) if row["time"] else None,
         "alive": row["alive"],
+        "states": [State(c.code, c.id, c.title) for c in kind.choices] if kind else [],
     }
 
 
@@ -272,15 +282,20 @@ def observations(house: House, id: str, query: SpanQuery) -> Observations:
         return Observations(id, unit, since, until, 0, milliseconds(found["time"]), value, value, value, quality)
     step = _step(math.ceil((until - since).total_seconds() / (query.points - 1)))
     steps = store.series([id], since, until, step).sort_by("time")
-    value, low, high = (steps[c].to_pylist() for c in ("mean", "low", "high"))
+    states = house.twin.has_states(id)  # a state is no quantity: of many in a step the last one is shown
+    value, low, high = (steps[c].to_pylist() for c in ("last" if states else "mean", "low", "high"))
     if None in value:  # steps of flagged readings alone
         for n, begin in enumerate(steps["time"].to_pylist()):
             if value[n] is None:
                 flagged = store.window(id, max(begin, since), min(begin + timedelta(seconds=step), until))["value"]
-                value[n], low[n], high[n] = (f(flagged).as_py() for f in (pc.mean, pc.min, pc.max))
+                value[n], low[n], high[n] = (f(flagged).as_py() for f in (_end if states else pc.mean, pc.min, pc.max))
     return Observations(
         id, unit, since, until, step, milliseconds(steps["time"]), value, low, high, steps["quality"].to_pylist()
     )
+
+
+def _end(values: pa.ChunkedArray) -> pa.Scalar:
+    return values[-1]
 
 
 def _step(seconds: int) -> int:

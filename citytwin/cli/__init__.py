@@ -18,6 +18,7 @@ PARTS = {
     "status": "status",
     "ingest": "readings",
     "export": "readings",
+    "edit": "edit",
     "backup": "backup",
     "restore": "backup",
     "feeds": "feeds",

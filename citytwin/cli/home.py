@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from citytwin import __version__
-from citytwin.engine import handle, load, measure, play, track, watch
+from citytwin.engine import edit, handle, load, measure, play, track, watch
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.clock import Clock, SystemClock
 from citytwin.kernel.errors import BadRequest, NotFound
@@ -137,6 +137,7 @@ def live(twin: Twin, player: play.Player, now: datetime) -> int:
 
 def refresh(twin: Twin, now: datetime, say: Callable[[str], None]) -> None:
     """Bring everything that follows from the readings up to date."""
+    edit.keep_up(twin)
     measure.measure(twin, now)
     say("indicators are up to date")
     watch.watch(twin, now)

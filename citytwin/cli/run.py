@@ -15,7 +15,7 @@ from citytwin.api.mqtt.door import MqttDoor
 from citytwin.api.serve import serve as serve_house
 from citytwin.cli import status
 from citytwin.cli.home import Home, live, open_home, say_serving, stop_serving
-from citytwin.engine import handle, keep, measure, track, watch
+from citytwin.engine import edit, handle, keep, measure, track, watch
 from citytwin.engine.feeds.declare import FILE
 from citytwin.engine.feeds.run import Runner
 from citytwin.engine.ingest import Intake
@@ -236,6 +236,7 @@ def _keep_up(schedule: Schedule, home: Home, simulator: Simulator) -> None:
         if batch == seen["batch"]:
             return
         seen["batch"] = batch
+        edit.keep_up(twin)
         watch.watch(twin, now)
         handle.handle(twin, now)
 

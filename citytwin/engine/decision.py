@@ -22,7 +22,7 @@ LONGEST_NOTE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One decision to be taken about `draft:<id>` or `plan:<id>`: what it replaces by what, and the changes that go with it."""
+    """One decision to be taken about `draft:<id>`, `plan:<id>` or `stream:<id>`: what it replaces by what, and the changes that go with it."""
 
     about: str
     act: Act
@@ -34,6 +34,14 @@ class Step:
 
 def decide(twin: Twin, by: str, *steps: Step) -> list[Decision]:
     """Append and seal these decisions, all in one transaction. Raises BadRequest."""
+    with twin.turn:
+        made, changes, leaves = drawn(twin, by, *steps)
+        twin.store.commit(*changes, leaves=leaves)
+    return made
+
+
+def drawn(twin: Twin, by: str, *steps: Step) -> tuple[list[Decision], list[Change], list[tuple[str, str, str]]]:
+    """These decisions with the changes and leaves that put them on record, for a transaction that does more. Raises BadRequest."""
     by = person(by)
     made: list[Decision] = []
     changes: list[Change] = []
@@ -49,8 +57,7 @@ def decide(twin: Twin, by: str, *steps: Step) -> list[Decision]:
             changes += [*step.changes, _insert(d)]
             digest = hashlib.sha256(msgspec.json.encode(d, order="deterministic")).hexdigest()
             leaves.append(("decision", f"{d.about}#{d.n}", digest))
-        twin.store.commit(*changes, leaves=leaves)
-    return made
+    return made, changes, leaves
 
 
 def person(by: str) -> str:

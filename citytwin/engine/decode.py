@@ -39,7 +39,7 @@ class Row(msgspec.Struct):
 
     stream: str
     time: datetime
-    value: float | None
+    value: float | str | None
     quality: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None = None
     unit: str | None = None
 
@@ -133,8 +133,9 @@ def _decode_senml(body: bytes) -> tuple[pa.Table, list[Fault]]:
     rows, faults = senml.rows(body, datetime.now(UTC))
     if not rows and faults:
         raise BadBatch("no record of the pack can be read", "RFC 8428", "body", tuple(faults[:SHOWN]))
-    kinds = {"row": pa.int64(), "stream": pa.string(), "time": TIME, "value": pa.float64(), "unit": pa.string()}
-    return pa.table({k: pa.array([r[k] for r in rows], t) for k, t in kinds.items()}), faults
+    kinds = {"row": pa.int64(), "stream": pa.string(), "time": TIME, "unit": pa.string()}
+    columns = {k: pa.array([r[k] for r in rows], t) for k, t in kinds.items()}
+    return pa.table({**columns, **_values([r["value"] for r in rows])}), faults
 
 
 def _decode_csv(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
@@ -185,13 +186,23 @@ def tabled(read: Sequence[Row], zone: str) -> pa.Table:
         "row": pa.array(np.arange(1, len(read) + 1)),
         "stream": pa.array([r.stream for r in read], pa.string()),
         "time": pa.array([r.time if r.time.tzinfo else r.time.replace(tzinfo=naive) for r in read], TIME),
-        "value": pa.array([r.value for r in read], pa.float64()),
+        **_values([r.value for r in read]),
     }
     if any(r.quality is not None for r in read):
         made["quality"] = pa.array([r.quality for r in read], pa.int64())
     if any(r.unit is not None for r in read):
         made["unit"] = pa.array([r.unit for r in read], pa.string())
     return pa.table(made)
+
+
+def _values(cells: Sequence[float | str | None]) -> dict[str, pa.Array]:
+    """Numbers in `value`, and, if there are any, words in `word`: which words a stream knows is for others to say."""
+    try:
+        return {"value": pa.array(cells, pa.float64())}
+    except pa.ArrowException:
+        words = [c if isinstance(c, str) else None for c in cells]
+        numbers = [None if isinstance(c, str) else c for c in cells]
+        return {"value": pa.array(numbers, pa.float64()), "word": pa.array(words, pa.string())}
 
 
 def _decode_any_json(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
@@ -219,6 +230,8 @@ def _decode_any_json(body: bytes, zone: str) -> tuple[pa.Table, list[Fault]]:
     numbers: list[int] = []
     faults: list[Fault] = []
     for n, item in enumerate(data, 1):
+        if isinstance(item, dict) and isinstance(item.get("value"), bool):
+            item = {**item, "value": str(item["value"]).lower()}
         try:
             good.append(msgspec.convert(item, Row))
             numbers.append(n)
@@ -279,7 +292,11 @@ def _typed(table: pa.Table, zone: str) -> tuple[pa.Table, list[Fault]]:
     refuse(bad, "time", "RFC 3339, such as 2025-06-30T08:00:00+08:00")
     columns["time"] = time
     value, bad = _numbers(table["value"])
-    refuse(bad, "value", "a number")
+    if bad.any() and _is_text(table["value"].type):
+        words = table["value"].cast(pa.string())
+        columns["word"] = pc.if_else(pa.array(bad), words, pa.scalar(None, pa.string()))
+    else:
+        refuse(bad, "value", "a number")
     columns["value"] = value
     if "quality" in table.column_names:
         flags, bad = _numbers(table["quality"])

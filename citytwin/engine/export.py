@@ -13,13 +13,14 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from citytwin.engine.states import titled
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadRequest
 
 MOST = 1_000_000
 """Rows of one page."""
 _SELECT = """
-  SELECT o.stream, o.time, o.value, o.quality, s.unit FROM observation_all AS o JOIN stream AS s ON s.stream = o.stream
+  SELECT o.stream, o.time, o.value, o.quality, s.unit{word} FROM observation_all AS o JOIN stream AS s ON s.stream = o.stream{states}
   WHERE NOT o.superseded AND o.time >= $since AND o.time < $until{which}{after} ORDER BY o.time, o.stream LIMIT {limit:d}"""
 
 
@@ -33,7 +34,7 @@ def page(
     after: tuple[datetime, str] | None = None,
     limit: int = MOST,
 ) -> pa.Table:
-    """Readings as they stand now, by time and stream: stream, time, value, quality, unit. The next page comes `after` the last row of this one."""
+    """Readings as they stand now, by time and stream: stream, time, value, quality, unit, and the `word` of a state where the city has any. The next page comes `after` the last row of this one."""
     params: dict[str, object] = {"since": since, "until": until}
     which = ""
     tables = {}
@@ -48,7 +49,12 @@ def page(
     if after:
         behind = " AND (o.time > $at OR (o.time = $at AND o.stream > $last))"
         params |= {"at": after[0], "last": after[1]}
-    sql = _SELECT.format(which=which, after=behind, limit=min(limit, MOST))
+    word = states = ""
+    if twin.stated:
+        word = ", t.word"
+        states = " LEFT JOIN state AS t ON t.stream_type = o.stream_type AND t.code = o.value"
+        tables["state"] = titled(twin)
+    sql = _SELECT.format(which=which, after=behind, limit=min(limit, MOST), word=word, states=states)
     return twin.store.fetch(sql, params, tables)
 
 
@@ -68,6 +74,11 @@ def encoded(table: pa.Table, form: str) -> bytes:
 
 def _csv(table: pa.Table) -> bytes:
     out = io.BytesIO()
+    if "word" in table.column_names:
+        if table["word"].null_count < table.num_rows:
+            said = pc.coalesce(table["word"], table["value"].cast(pa.string()))
+            table = table.set_column(table.column_names.index("value"), "value", said)
+        table = table.drop_columns(["word"])
     pacsv.write_csv(table.set_column(1, "time", _iso(table["time"])), out, pacsv.WriteOptions(quoting_style="needed"))
     return out.getvalue()
 
@@ -86,28 +97,48 @@ def _parquet(table: pa.Table) -> bytes:
 
 
 def _json(table: pa.Table) -> bytes:
-    return msgspec.json.encode(table.to_pylist())
+    rows = table.to_pylist()
+    for row in rows if "word" in table.column_names else ():
+        word = row.pop("word")
+        row["value"] = row["value"] if word is None else word
+    return msgspec.json.encode(rows)
+
+
+def _words(table: pa.Table) -> list[str | None]:
+    return list(table["word"].to_pylist()) if "word" in table.column_names else [None] * table.num_rows
 
 
 def _lines(table: pa.Table) -> bytes:
-    """Points of measurement `reading` with the tag `stream`. A missing value is no point."""
+    """Points of measurement `reading` with the tag `stream`, states as the text field `state`. A missing value is no point."""
     table = table.filter(pc.is_valid(table["value"]))
     ns = np.char.add(table["time"].cast(pa.int64()).to_numpy().astype(str), "000")
-    parts = zip(table["stream"].to_pylist(), table["value"].to_pylist(), ns.tolist(), strict=True)
-    return "".join(f"reading,stream={stream} value={value!r} {at}\n" for stream, value, at in parts).encode()
+    parts = zip(table["stream"].to_pylist(), table["value"].to_pylist(), _words(table), ns.tolist(), strict=True)
+    return "".join(
+        f"reading,stream={stream} value={value!r} {at}\n"
+        if word is None
+        else f'reading,stream={stream} state="{word}" {at}\n'
+        for stream, value, word, at in parts
+    ).encode()
 
 
 def _senml(table: pa.Table) -> bytes:
-    """SenML (RFC 8428): base times are resolved already. A missing value has no record."""
+    """SenML (RFC 8428): base times are resolved already, states are texts. A missing value has no record."""
     seconds = table["time"].cast(pa.int64()).to_numpy() / 1e6
     rows = zip(
         table["stream"].to_pylist(),
         table["value"].to_pylist(),
         table["unit"].to_pylist(),
+        _words(table),
         seconds.tolist(),
         strict=True,
     )
-    return msgspec.json.encode([{"n": n, "v": v, "u": u, "t": t} for n, v, u, t in rows if v is not None])
+    return msgspec.json.encode(
+        [
+            {"n": n, "v": v, "u": u, "t": t} if word is None else {"n": n, "vs": word, "t": t}
+            for n, v, u, word, t in rows
+            if v is not None
+        ]
+    )
 
 
 def _iso(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -117,4 +148,4 @@ def _iso(column: pa.ChunkedArray) -> pa.ChunkedArray:
 FORMS: Mapping[str, Callable[[pa.Table], bytes]] = {
     "csv": _csv, "arrow": _arrow, "parquet": _parquet, "json": _json, "lp": _lines, "senml": _senml,
 }  # fmt: skip
-"""Forms by the ending of a file in that form. Flags and units come along in all but `lp` (neither) and `senml` (no flags)."""
+"""Forms by the ending of a file in that form. Flags and units come along in all but `lp` (neither) and `senml` (no flags); states as words, in `arrow` and `parquet` beside their codes."""

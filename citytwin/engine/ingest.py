@@ -13,13 +13,15 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from citytwin.engine import states
 from citytwin.engine.decode import SHOWN, Row, nulls, tabled
 from citytwin.engine.plain import LATEST, Plain, Read
 from citytwin.engine.twin import Twin
+from citytwin.engine.vet import Vet, limits
 from citytwin.kernel.errors import BadBatch, CityTwinError, Fault, StoreBusy, StoreFailed
 from citytwin.kernel.observation import Batch, Quality, Receipt
 from citytwin.kernel.store import Arrival
-from citytwin.kernel.stream import stream_parts
+from citytwin.kernel.stream import StreamType, stream_parts
 from citytwin.kernel.units import conversion, known_unit, quantity
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -35,10 +37,14 @@ class Prepared:
     arrival: Arrival
     faults: tuple[Fault, ...]
     refused: int
+    passed: int = 0
 
 
-def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
-    """Check a table of stream, time, value against what is declared. Rows at fault are left out and named."""
+def prepare(twin: Twin, batch: Batch, unit: str = "", on_time: bool = False) -> Prepared:
+    """Check a table of stream, time, value against what is declared. Rows at fault are left out and named.
+
+    `on_time`: they are from the past and are taken as if they had come when they were read.
+    """
     table = batch.table
     n = table.num_rows
     number = table["row"].to_numpy() if "row" in table.column_names else np.arange(1, n + 1)
@@ -54,7 +60,7 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
     empty = nulls(table["value"])
     ok = np.ones(n, bool)
     faults: list[Fault] = []
-    refused = 0
+    refused = passed = 0
 
     def refuse(bad: np.ndarray, say: Any, hint: str = "") -> None:
         nonlocal refused
@@ -71,6 +77,8 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
     canonical = [""] * len(names)
     why: dict[int, str] = {}
     opened = np.zeros(len(names), bool)
+    own: dict[int, str] = {}  # streams that have a policy of their own
+    state_of: dict[int, StreamType] = {}  # streams that report states
     for i, name in enumerate(names):
         if name in twin.registered:  # what it may be is for its owner to say
             opened[i] = True
@@ -89,12 +97,19 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
             low[i] = declared.low if declared.low is not None else q.low
             high[i] = declared.high if declared.high is not None else q.high
             floor[i], ceiling[i] = q.low, q.high
+            if kind in twin.policies:
+                own[i] = kind
+            if declared.choices:
+                state_of[i] = declared
     if why:
         refuse(
             np.isin(index, list(why)),
             lambda r: why[int(index[r])],
             "a stream is <asset id>.<pack>.<stream type>; see /api/streams",
         )
+    # states: words become their codes, and other numbers are none
+    if state_of or "word" in table.column_names:
+        value, empty = states.coded(table, state_of, index, value, empty, refuse)
     # units
     stated = table["unit"].to_pylist() if "unit" in table.column_names else None
     if stated is not None or unit:
@@ -115,8 +130,13 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
     refuse(empty & (quality != Quality.MISSING), "value is empty", "a missing value has quality 9")
     # clock
     earliest, latest = _span(twin)
+    ends: Any = latest
+    if own:
+        least, age, flag_late, refuse_late = limits(twin, own, len(names))
+        now = int(twin.clock.now().timestamp() * 1e6)
+        ends = now + least[index]
     refuse(
-        (time > latest) & ~opened[index],
+        (time > ends) & ~opened[index],
         lambda r: f"time {_iso(time[r])} is in the future",
         "set the clock of the source, or its time zone",
     )
@@ -130,6 +150,16 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
         lambda r: f"time {_iso(time[r])} is before 1900",
         "check the time column",
     )
+    if own and not on_time:
+        late = now - time > age[index]
+        refuse(
+            late & refuse_late[index],
+            lambda r: (
+                f"time {_iso(time[r])} is older than the {age[index[r]] // 1_000_000} s in which '{own[int(index[r])]}' is taken"
+            ),
+            "send readings sooner, or as an edit of the stream",
+        )
+        quality[late & flag_late[index] & (quality <= Quality.NOT_EVALUATED) & ok] = Quality.SUSPECT
     # one reading per stream and time
     order = np.lexsort((time, index)) if n and not _ascending(index, time) else np.arange(n)
     order = order[ok[order]]
@@ -140,6 +170,12 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
             equal = (value[first] == value[second]) | (np.isnan(value[first]) & np.isnan(value[second]))
             twice = np.zeros(n, bool)
             twice[second[~equal]] = True
+            first_stands = [i for i, kind in own.items() if twin.policies[kind].duplicate == "keep_first"]
+            if first_stands:
+                over = twice & np.isin(index, first_stands)
+                passed = int(over.sum())
+                ok[over] = False
+                twice &= ~over
             refuse(
                 twice,
                 lambda r: f"the stream has another value for {_iso(time[r])} in this batch",
@@ -157,6 +193,7 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
     clean = pa.table(
         {
             **({"sender": table["sender"].take(chosen)} if "sender" in table.column_names else {}),
+            **({"row": pa.array(number).take(chosen)} if own else {}),
             "stream": pa.DictionaryArray.from_arrays(
                 pa.array(index[order].astype(np.int32)), pa.array(names, pa.string())
             ),
@@ -167,7 +204,7 @@ def prepare(twin: Twin, batch: Batch, unit: str = "") -> Prepared:
     )
     if refused > len(faults):
         faults.append(Fault("batch", "ROW", f"and {refused - len(faults)} more rows at fault"))
-    return Prepared(Arrival(clean, batch.key, batch.source), tuple(faults), refused)
+    return Prepared(Arrival(clean, batch.key, batch.source), tuple(faults), refused, passed)
 
 
 def _span(twin: Twin) -> tuple[int, int]:
@@ -242,6 +279,7 @@ class _Checked:
 
     arrival: Arrival
     senders: Sequence[tuple[Told, Prepared | None]]
+    partial: bool = False
 
 
 class Intake:
@@ -251,6 +289,7 @@ class Intake:
         self._twin = twin
         self._plain = Plain(twin)
         self._most = most_rows
+        self._vet = Vet(twin)
         self._queue: queue.Queue[_Few | _Checked | None] = queue.Queue(waiting)
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self._thread.start()
@@ -317,7 +356,7 @@ class Intake:
         if prepared.arrival.rows.num_rows == 0:
             told.set_result(_finished(Receipt(0, 0), prepared))
             return None
-        return _Checked(prepared.arrival, [(told, prepared)])
+        return _Checked(prepared.arrival, [(told, prepared)], partial)
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -336,7 +375,7 @@ class Intake:
                 rows += _size(item)
             whole = [item for item in group if isinstance(item, _Checked)]
             quick, others = self._quick([item for item in group if isinstance(item, _Few)])
-            self._write(whole + quick + self._joined(others))
+            self._put(whole + quick + self._joined(others))
             if stop:
                 return
 
@@ -392,7 +431,11 @@ class Intake:
         except Exception:  # nothing is lost: each is now checked by itself, and its sender told what is wrong
             return []
         clean = prepared.arrival.rows
-        if clean.num_rows < len(rows) or not all(few.rows for few in several):
+        if (
+            clean.num_rows < len(rows)
+            or not all(few.rows for few in several)
+            or self._vet.strict([r.stream for r in rows])
+        ):
             return []
         shares: dict[Any, list[int]] = {}
         for n, few in enumerate(several):
@@ -411,12 +454,67 @@ class Intake:
             )
         return made
 
+    def _put(self, group: Sequence[_Checked]) -> None:
+        """Write the group, vetted where any of its streams asks for that."""
+        if self._vet.idle:
+            self._write(group)
+            return
+        self._vet.begin()
+        ready: list[_Checked] = []
+        for checked in group:
+            try:
+                if ready and self._vet.looks_back(checked.arrival):  # what it is compared with must be on record
+                    self._write(ready)
+                    ready = []
+                    self._vet.begin()
+                ready += self._vetted(checked)
+            except Exception as e:  # whatever it is, its senders must hear of it
+                for told, _ in checked.senders:
+                    told.set_exception(e)
+                self._write(ready)  # what was vetted before it knows nothing of it
+                ready = []
+                self._vet.forget()
+        self._write(ready)
+
+    def _vetted(self, checked: _Checked) -> list[_Checked]:
+        """What is to be written of an arrival, and what it shows of readings on record. Raises BadBatch."""
+        vetted = self._vet(checked.arrival)
+        senders = checked.senders
+        if vetted.refused or vetted.passed:
+            ((told, prepared),) = senders  # such rows are checked by themselves
+            prepared = prepared or Prepared(checked.arrival, (), 0)
+            faulty = [
+                Fault(f"row {row}", "ROW", why, "readings of this stream are not corrected")
+                for row, why in vetted.refused
+            ]
+            refused = prepared.refused + len(faulty)
+            faults = (*prepared.faults, *faulty)[:SHOWN]
+            if faulty and not checked.partial:
+                raise BadBatch(
+                    f"{refused} of {checked.arrival.rows.num_rows} rows are at fault; nothing was recorded",
+                    "mend them, or send partial=true to record the others",
+                    "batch",
+                    faults,
+                )
+            prepared = replace(prepared, faults=faults, refused=refused, passed=prepared.passed + vetted.passed)
+            senders = [(told, prepared)]
+        made: list[_Checked] = []
+        if vetted.arrival.rows.num_rows or checked.arrival.key:
+            made.append(_Checked(vetted.arrival, senders))
+        else:
+            for told, prepared in senders:
+                told.set_result(_finished(Receipt(0, 0), prepared) if prepared else Receipt(0, 0))
+        if vetted.after:
+            made.append(_Checked(vetted.after, [(Future(), Prepared(vetted.after, (), 0))]))
+        return made
+
     def _write(self, group: Sequence[_Checked]) -> None:
         if not group:
             return
         try:
             receipts = iter(self._twin.store.record([checked.arrival for checked in group]))
         except Exception as e:  # whatever it is, each sender must hear of it: an unanswered batch would wait for ever
+            self._vet.forget()
             if len(group) > 1:  # one of them may be the cause: the others must not suffer for it
                 for checked in group:
                     self._write([checked])
@@ -458,4 +556,6 @@ def _size(item: _Few | _Checked) -> int:
 
 def _finished(receipt: Receipt, prepared: Prepared) -> Receipt:
     """The receipt with what was refused."""
-    return replace(receipt, rejected=prepared.refused, faults=prepared.faults) if prepared.refused else receipt
+    if prepared.refused or prepared.passed:
+        return replace(receipt, rejected=prepared.refused, passed=prepared.passed, faults=prepared.faults)
+    return receipt

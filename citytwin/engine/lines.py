@@ -35,20 +35,22 @@ class Point:
     field: str
     value: float
     time: int | None
-    text: bool = False
+    text: str | None = None
 
 
-def read(body: bytes, precision: str, now: int, named: Named) -> tuple[pa.Table, list[Fault]]:
+def read(
+    body: bytes, precision: str, now: int, named: Named, stated: Callable[[str], bool] = lambda _: False
+) -> tuple[pa.Table, list[Fault]]:
     """A table of stream, time, value and row (the number of the line) with the faults of lines left out; `now` is in microseconds since 1970.
 
-    Fields that are texts are left out without a fault: they are no readings. Raises BadBatch where the body is no text, or the precision none.
+    Fields that are texts are words (column `word`) of streams that are `stated`; others are left out without a fault: they are no readings. Raises BadBatch where the body is no text, or the precision none.
     """
     if precision not in PER_US:
         raise BadBatch(
             f"the precision is '{precision[:20]}'", f"one of: {', '.join(p for p in PER_US if p)}", "precision"
         )
     found = _quick(body, precision, named)
-    return found if found is not None else _careful(body, precision, now, named)
+    return found if found is not None else _careful(body, precision, now, named, stated)
 
 
 # -- the quick reader: numbers as columns, where every line has the same plain form
@@ -160,12 +162,14 @@ _TRUTH = {
 }
 
 
-def _careful(body: bytes, precision: str, now: int, named: Named) -> tuple[pa.Table, list[Fault]]:
+def _careful(
+    body: bytes, precision: str, now: int, named: Named, stated: Callable[[str], bool] = lambda _: False
+) -> tuple[pa.Table, list[Fault]]:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as e:
         raise BadBatch(f"the body is not UTF-8: {e}", "line protocol is text", "body") from e
-    columns: dict[str, list[object]] = {"row": [], "stream": [], "time": [], "value": []}
+    columns: dict[str, list[object]] = {"row": [], "stream": [], "time": [], "value": [], "word": []}
     faults: list[Fault] = []
     known: dict[tuple[object, ...], tuple[str, str]] = {}
     factor, divisor = PER_US[precision]
@@ -174,18 +178,19 @@ def _careful(body: bytes, precision: str, now: int, named: Named) -> tuple[pa.Ta
             faults.append(_fault(line, found))
         else:
             for point in found:
-                if point.text:
-                    continue
                 kind = (point.measurement, point.tags, point.field)
                 if kind not in known:
                     known[kind] = named(point.measurement, dict(point.tags), point.field)
                 stream, reason = known[kind]
+                if point.text is not None and not (stream and stated(stream)):
+                    continue
                 time = now if point.time is None else point.time * factor // divisor
                 if not stream or abs(time) > 2**62:
                     faults.append(_fault(line, reason or "the time is out of all time"))
                     continue
-                for name, value in (("row", line), ("stream", stream), ("time", time), ("value", point.value)):
-                    columns[name].append(value)
+                value = point.value if point.text is None else None
+                for name, cell in zip(columns, (line, stream, time, value, point.text), strict=True):
+                    columns[name].append(cell)
         if len(faults) > MOST_FAULTS:
             raise BadBatch(
                 f"more than {MOST_FAULTS} lines cannot be read",
@@ -201,6 +206,8 @@ def _careful(body: bytes, precision: str, now: int, named: Named) -> tuple[pa.Ta
             "value": pa.array(columns["value"], pa.float64()),
         }
     )
+    if any(word is not None for word in columns["word"]):
+        table = table.append_column("word", pa.array(columns["word"], pa.string()))
     return table, faults
 
 
@@ -244,7 +251,7 @@ def _points(line: str, number: int) -> list[Point] | str:
     at = head.end()
     while line[at : at + 1] == " ":
         at += 1
-    made: list[tuple[str, float, bool]] = []
+    made: list[tuple[str, float, str | None]] = []
     while True:
         field = _FIELD.match(line, at)
         if not field:
@@ -253,7 +260,7 @@ def _points(line: str, number: int) -> list[Point] | str:
         value = None if quoted else _value(field[3])
         if not quoted and value is None:
             return f"the value {field[3][:40]!r} of field '{_bare(field[1])[:40]}' is none"
-        made.append((_bare(field[1]), value or 0.0, quoted))
+        made.append((_bare(field[1]), value or 0.0, re.sub(r'\\(["\\])', r"\1", field[2]) if quoted else None))
         at = field.end()
         if line[at : at + 1] != ",":
             break
@@ -264,7 +271,7 @@ def _points(line: str, number: int) -> list[Point] | str:
     if rest and line[at] != " ":
         return "a field cannot be read"
     time = int(rest) if rest else None
-    return [Point(number, _bare(head[1]), tags, name, value, time, quoted) for name, value, quoted in made]
+    return [Point(number, _bare(head[1]), tags, name, value, time, text) for name, value, text in made]
 
 
 def _value(text: str) -> float | None:

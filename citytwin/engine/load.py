@@ -319,6 +319,11 @@ def read_city(folder: Path) -> tuple[City | None, list[Fault]]:
     document = strict.parse(_text(path, faults), place(path))
     file = shape.read(document, "city", CityFile)
     faults += document.faults
+    if file is not None and file.policy:
+        faults += [
+            Fault(document.where(("policy", key)), "NAMES", message, hint)
+            for key, message, hint in file.policy.faults()
+        ]
     plans = []
     for plan_path in sorted((folder / "plans").glob("*.yaml")):
         made = read_plan(plan_path, faults)

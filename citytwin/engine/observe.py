@@ -240,8 +240,10 @@ class Observing:
             self._ready[stream] = None
         number = _number(seen.result)
         if not registered and number is None:
+            number = self._state(stream, seen.result)
+        if not registered and number is None:
             raise BadRequest(
-                f"'{stream}' takes numbers, not {str(seen.result)[:40]!r}",
+                f"'{stream}' takes {'one of its states' if self._twin.has_states(stream) else 'numbers'}, not {str(seen.result)[:40]!r}",
                 "register a Datastream for other results",
                 "result",
             )
@@ -249,6 +251,8 @@ class Observing:
         if automatic and registered and feature is None:
             feature = self._feature(stream)
             seen = replace(seen, feature=feature)
+        if not registered and number is not None:
+            seen = replace(seen, result=number if _number(seen.result) is None else seen.result)
         bare = number is not None and feature is None and seen == Seen(seen.time, seen.time, seen.result)
         if registered and not (bare and self._free(stream, seen.time)):
             return Sent(self._more(stream, seen))
@@ -268,6 +272,13 @@ class Observing:
     def _away(self, key: int, at: int) -> bool:
         """Whether the id of a reading is that of an observation which was led elsewhere."""
         return bool(self._twin.moved) and f"{key}-{at}" in self._twin.moved
+
+    def _state(self, stream: str, result: Any) -> float | None:
+        """The code of a state that a declared stream reports by its word."""
+        kind = self._twin.streams.get(stream.partition(".")[2])
+        word = str(result).lower() if isinstance(result, bool) else result
+        code = kind.code(word) if kind and isinstance(word, str) else None
+        return None if code is None else float(code)
 
     def _declared(self, stream: str) -> None:
         """Raises NotFound where a stream is neither on record nor declared."""
@@ -345,6 +356,8 @@ class Observing:
             return
         number = _number(after.result)
         declared = stream not in self._twin.registered
+        if declared and number is None and (number := self._state(stream, after.result)) is not None:
+            after = replace(after, result=number)
         if declared and (number is None or after.time != seen.time):
             raise BadRequest(
                 f"'{stream}' is declared by a pack: its readings keep their time and stay numbers",

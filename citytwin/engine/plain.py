@@ -58,7 +58,7 @@ class Plain:
         before: dict[str, int | None] = {}
         for row in rows:
             stream, value, time = row.stream, row.value, row.time
-            if value is None or row.unit is not None or row.quality is not None or time.tzinfo is None:
+            if not isinstance(value, float) or row.unit is not None or row.quality is not None or time.tzinfo is None:
                 break
             bounds = self._bounds(stream)
             if bounds is None or not math.isfinite(value):
@@ -98,6 +98,8 @@ class Plain:
         asset, kind = stream_parts(stream)
         declared = self._twin.streams.get(kind)
         if declared is None or self._twin.asset_types.get(asset) != declared.asset:
+            return None
+        if declared.choices or kind in self._twin.policies:
             return None
         q = quantity(declared.quantity)
         low = declared.low if declared.low is not None else q.low

@@ -79,7 +79,7 @@ class Player:
         for table in tables:
             if table.num_rows == 0:
                 continue
-            prepared = ingest.prepare(self._twin, Batch(table, source=source))
+            prepared = ingest.prepare(self._twin, Batch(table, source=source), on_time=True)
             if prepared.refused:
                 raise BadDeclaration(
                     f"the demo of '{source}' gives readings at fault",

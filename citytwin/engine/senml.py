@@ -56,16 +56,21 @@ def _row(base: dict[str, Any], record: dict[str, Any], now: datetime) -> dict[st
         if "bv" in record or not record.keys() <= {"bn", "bt", "bu", "bver", "ut"}:
             raise ValueError("the record has no value")
         return None  # base fields alone
-    if "vs" in record or "vd" in record:
-        raise ValueError("texts and data are no readings; send v or vb")
+    if "vd" in record:
+        raise ValueError("data are no readings; send v, vb or vs")
     name = f"{base['bn']}{record.get('n', '')}"
     time = record.get("t", 0.0)
     if not _number(time) or not isinstance(record.get("u", ""), str) or not isinstance(record.get("n", ""), str):
         raise ValueError("n, u or t is not of its type")
+    value: float | str
     if "vb" in record:
         if not isinstance(record["vb"], bool):
             raise ValueError("vb is neither true nor false")
         value = float(record["vb"])
+    elif "vs" in record:
+        if not isinstance(record["vs"], str):
+            raise ValueError("vs is no text")
+        value = record["vs"]
     elif not _number(record["v"]):
         raise ValueError(f"v is {str(record['v'])[:40]!r}")
     else:

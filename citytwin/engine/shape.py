@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from citytwin.engine.strict import Document
 from citytwin.kernel.asset import AssetType
 from citytwin.kernel.case import CaseType
 from citytwin.kernel.city import CityFile
+from citytwin.kernel.edit import Script
 from citytwin.kernel.errors import Fault
 from citytwin.kernel.feed import FeedsFile
 from citytwin.kernel.pack import Manifest
@@ -73,6 +75,7 @@ FILES: dict[str, type] = {
     "city": CityFile,
     "plan": Plan,
     "feeds": FeedsFile,
+    "edits": Script,
 }
 """Every kind of YAML file, and the class it is read into."""
 
@@ -105,16 +108,29 @@ def _validator(kind: str) -> jsonschema.Draft202012Validator:
 def faults(document: Document, kind: str) -> list[Fault]:
     """Everything in which the document is not a file of this kind."""
     found = []
-    for error in sorted(_validator(kind).iter_errors(document.data), key=lambda e: [str(p) for p in e.absolute_path]):
+    every = (e for top in _validator(kind).iter_errors(document.data) for e in _inner(top))
+    for error in sorted(every, key=lambda e: [str(p) for p in e.absolute_path]):
         path = tuple(error.absolute_path)
         message, hint = _say(error)
         if error.validator == "additionalProperties":
             schema_here: Any = error.schema
-            unknown = [k for k in error.instance if k not in schema_here.get("properties", {})]
+            instance: Any = error.instance
+            unknown = [k for k in instance if k not in schema_here.get("properties", {})]
             found += [Fault(document.where((*path, k)), "SCHEMA", f"'{k}' is not a key here", hint) for k in unknown]
         else:
             found.append(Fault(document.where(path), "SCHEMA", message, hint))
     return found
+
+
+def _inner(error: jsonschema.ValidationError) -> Iterator[jsonschema.ValidationError]:
+    """What is wrong within an object that might have been left out; anything else is told as it is."""
+    context: Any = error.context or ()
+    within = [e for e in context if e.validator_value != "null"]
+    if error.validator == "anyOf" and isinstance(error.instance, dict) and within:
+        for e in within:
+            yield from _inner(e)
+    else:
+        yield error
 
 
 def _say(error: jsonschema.ValidationError) -> tuple[str, str]:

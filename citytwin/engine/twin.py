@@ -12,22 +12,24 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from citytwin.engine import inforce
+from citytwin.engine import inforce, script
 from citytwin.engine.inforce import InForce
 from citytwin.kernel.asset import AssetType
 from citytwin.kernel.case import CaseType
 from citytwin.kernel.city import City
 from citytwin.kernel.clock import Clock
+from citytwin.kernel.edit import Edit
 from citytwin.kernel.errors import NotFound
 from citytwin.kernel.indicator import Indicator
 from citytwin.kernel.pack import Pack
 from citytwin.kernel.panel import Panel
 from citytwin.kernel.plan import Plan, Report, Target
+from citytwin.kernel.policy import USUAL, Policy
 from citytwin.kernel.register import THING
 from citytwin.kernel.relation import RelationType
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.store import Store
-from citytwin.kernel.stream import StreamType
+from citytwin.kernel.stream import StreamType, stream_parts
 
 T = TypeVar("T")
 
@@ -44,6 +46,10 @@ class Twin:
     types: Mapping[str, AssetType] = field(init=False)
     relations: Mapping[str, RelationType] = field(init=False)
     streams: Mapping[str, StreamType] = field(init=False)
+    stated: bool = field(init=False)
+    """Whether any stream type has states (`choices`)."""
+    policies: Mapping[str, Policy] = field(init=False)
+    """How readings are taken, of those stream types where it is not as `USUAL`."""
     indicators: Mapping[str, Indicator] = field(init=False)
     rules: Mapping[str, Rule] = field(init=False)
     cases: Mapping[str, CaseType] = field(init=False)
@@ -60,6 +66,8 @@ class Twin:
     """Counted up by every change of what clients registered."""
     heard: list[Callable[[Sequence[tuple[str, str]]], None]] = field(default_factory=list)
     """Whoever wants to know which things, datastreams and so on (kind, id) are new or changed, once that is on record."""
+    edited: Mapping[str, Sequence[Edit]] = field(init=False)
+    """Of every stream that has edits that hold: those, in order."""
     in_force: Mapping[str, InForce] = field(init=False)
     plans: tuple[Plan, ...] = field(init=False)
     """The plans in force, bound and divided as decided; replaced as a whole by `recall`."""
@@ -70,6 +78,10 @@ class Twin:
         self.types = {**_by_id(t for p in self.packs for t in p.types), THING.id: THING}
         self.relations = _by_id(r for p in self.packs for r in p.relations)
         self.streams = _by_id(s for p in self.packs for s in p.streams)
+        self.stated = any(s.choices for s in self.streams.values())
+        usual = self.city.policy.over(USUAL) if self.city.policy else USUAL
+        policies = {id: s.policy.over(usual) if s.policy else usual for id, s in self.streams.items()}
+        self.policies = {id: p for id, p in policies.items() if p != USUAL}
         self.indicators = _by_id(i for p in self.packs for i in p.indicators)
         self.rules = _by_id(r for p in self.packs for r in p.rules)
         self.cases = _by_id(c for p in self.packs for c in p.cases)
@@ -83,7 +95,13 @@ class Twin:
         )
         self.moved = dict(zip(away["id"].to_pylist(), away["key"].to_pylist(), strict=True))
         self.multi = self.store.fetch("SELECT 1 FROM datastream WHERE multi LIMIT 1").num_rows > 0
+        self.edited = script.scripts(self.store)
         self.recall()
+
+    def has_states(self, stream: str) -> bool:
+        """Whether what a stream reports are states."""
+        kind = self.streams.get(stream_parts(stream)[1])
+        return kind is not None and bool(kind.choices)
 
     def recall(self) -> None:
         """Look up which plans are in force: after every decision about one."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from citytwin.kernel.keep import DEFAULT, Keep
 from citytwin.kernel.plan import Plan
+from citytwin.kernel.policy import Policy
 from citytwin.kernel.title import Title
 
 
@@ -27,7 +28,8 @@ class System:
 class CityFile:
     """`city.yaml`: id, names, zone, centre (longitude, latitude), bounds (west, south, east, north) and packs.
 
-    `demo_days` above 0 marks a reference city, whose data are played by the demos of its packs. `keep` says how long readings are kept, and where.
+    `demo_days` above 0 marks a reference city, whose data are played by the demos of its packs. `keep` says how long readings are kept, and where,
+    `policy` how late, early and double readings are taken where a stream type does not say otherwise.
     """
 
     id: str
@@ -38,6 +40,7 @@ class CityFile:
     packs: tuple[str, ...]
     demo_days: int = 0
     keep: Keep = DEFAULT
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +56,6 @@ class City:
     folder: str
     demo_days: int = 0
     keep: Keep = DEFAULT
+    policy: Policy | None = None
     systems: tuple[System, ...] = ()
     plans: tuple[Plan, ...] = ()

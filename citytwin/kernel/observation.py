@@ -39,13 +39,17 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a batch: its number in the log, rows accepted, flagged and rejected, and each fault."""
+    """What became of a batch: its number in the log, rows accepted, flagged and rejected, and each fault.
+
+    `passed` are rows passed over because the reading that came first stands (the stream type's policy says so).
+    """
 
     batch: int
     accepted: int
     suspect: int = 0
     corrected: int = 0
     rejected: int = 0
+    passed: int = 0
     repeated: bool = False
     leaf: str = ""
     faults: tuple[Fault, ...] = ()

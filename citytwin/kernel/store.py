@@ -84,6 +84,18 @@ class Store(Protocol):
     def retract(self, readings: pa.Table) -> int:
         """Withdraw the readings named by stream (id) and time, durably; the history stays. Returns how many there were."""
 
+    def revise(
+        self,
+        stream: str,
+        rows: pa.Table,
+        gone: pa.Table,
+        edit: int,
+        *changes: Change,
+        leaves: Sequence[tuple[str, str, str]] = (),
+    ) -> int:
+        """Put `rows` (time, value, quality) of a stream in force in place of what is, and nothing at the times of `gone`, with the changes and
+        leaves, durably, all or nothing; the history stays. The batch is known as that of decision number `edit`. Returns its number, 0 if nothing differed."""
+
     def backup(self, folder: Path) -> dict[str, Any]:
         """Copy all that is on record into a new folder, with a paper: format, root, leaves, bytes, sha256, files. Raises CityTwinError."""
 

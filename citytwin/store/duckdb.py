@@ -455,6 +455,65 @@ class DuckStore:
                 self._recall(f"stream IN ({', '.join(map(str, touched.tolist()))})")
             return len(keys)
 
+    def revise(
+        self,
+        stream: str,
+        rows: pa.Table,
+        gone: pa.Table,
+        edit: int,
+        *changes: Change,
+        leaves: Sequence[tuple[str, str, str]] = (),
+    ) -> int:
+        with self._write:
+            self._settle()
+            key = self._keys.get(stream)
+            if key is None:
+                raise BadRequest(f"'{stream}' has no readings", "see /api/streams", stream)
+            if gone.num_rows:
+                self._changed.add(key)
+            number, tree, books = self._batch + 1, self._tree.copy(), _Books()
+            named = rows.append_column("stream", pa.array([stream] * rows.num_rows, pa.string()))
+            part = self._part(Arrival(named), number, [])
+            with _Transaction(self._writer):
+                for change in changes:
+                    self._run(change.sql, change.params, change.tables)
+                books.leaves += [self._seal(tree, *leaf) for leaf in leaves]
+                if len(part.key):
+                    part, _ = self._correct(part, np.ones(len(part.key), bool))
+                if len(part.key) or gone.num_rows:
+                    self._seal_batch(books, tree, part, "", "edit", len(part.key) + gone.num_rows)
+                    self._append(books.parts, [])
+                    self._insert("batch", books.batches, _BATCH)
+                    self._run(
+                        "INSERT INTO edit_batch VALUES ($batch, $stream, $edit)",
+                        {"batch": number, "stream": stream, "edit": edit},
+                    )
+                if gone.num_rows:
+                    time = np.sort(_microseconds(gone["time"]))
+                    self._run(
+                        """INSERT INTO superseded SELECT r.stream, r.time, r.batch, $number FROM held AS r JOIN gone AS g ON g.time = r.time
+                           WHERE r.stream = $key AND NOT EXISTS (
+                             SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch)""",
+                        {"number": number, "key": key},
+                        {"gone": gone},
+                    )
+                    digest = sha256("\n".join(f"{stream} {t}" for t in time.tolist()).encode()).hexdigest()
+                    books.leaves.append(self._seal(tree, "retraction", f"batch:{number}", digest))
+                    kind = stream_parts(stream)[1]
+                    self._insert(
+                        "batch_span",
+                        [{"batch": number, "stream_type": kind, "since": int(time[0]), "until": int(time[-1])}],
+                        _SPAN,
+                    )
+                if books.leaves:
+                    self._insert("leaf", books.leaves, _LEAF)
+            self._remember(books.parts, tree)
+            with self._newest:
+                self._first_time[key], self._last_time[key] = _FAR_AHEAD, _LONG_AGO
+                self._recall(f"stream = {key}")
+        self._tell([part] if len(part.key) else [])
+        return number if books.parts else 0
+
     def _run(
         self, sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, pa.Table] | None = None
     ) -> None:
@@ -508,13 +567,16 @@ class DuckStore:
                     del self._keys[name]
                 del self._names[before:]
                 raise
-        wanting = [listener for listener, wanted in self._listeners if wanted()]
-        if wanting:
-            for part in written:
-                table = part.table(self._names)
-                for listener in wanting:
-                    listener(table)
+        self._tell(written)
         return receipts
+
+    def _tell(self, parts: Sequence[_Part]) -> None:
+        """Hand what was recorded to those who want it."""
+        wanting = [listener for listener, wanted in self._listeners if wanted()]
+        for part in parts if wanting else ():
+            table = part.table(self._names)
+            for listener in wanting:
+                listener(table)
 
     def _record(self, arrivals: Sequence[Arrival]) -> tuple[list[Receipt], list[_Part]]:
         if self._closed:

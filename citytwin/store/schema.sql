@@ -115,3 +115,5 @@ CREATE TABLE IF NOT EXISTS observation_row (
 CREATE TABLE IF NOT EXISTS websub_row (
   callback VARCHAR NOT NULL, topic VARCHAR NOT NULL, hub VARCHAR NOT NULL, secret VARCHAR NOT NULL, expires TIMESTAMPTZ NOT NULL, batch BIGINT NOT NULL,
   stream VARCHAR NOT NULL, time TIMESTAMPTZ NOT NULL, PRIMARY KEY (callback, topic));
+-- Batches that the edits of a stream made (engine/edit.py): their rows are in force in place of the readings as they came.
+CREATE TABLE IF NOT EXISTS edit_batch (batch BIGINT PRIMARY KEY, stream VARCHAR NOT NULL, decision BIGINT NOT NULL);

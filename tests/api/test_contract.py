@@ -24,7 +24,7 @@ PAGE = "items total next"
 STANDING = "streams states completeness trend flagged delay_s delay_p95_s days"
 STREAM_HEALTH = """id asset asset_title type title state cadence_s estimated last age_s completeness readings flagged delay_s delay_p95_s gaps
   longest_gap_s jitter_s unchanged source asset_streams asset_silent advice"""
-STREAM_ITEM = "id asset asset_title type title quantity unit cadence_s latest alive"
+STREAM_ITEM = "id asset asset_title type title quantity unit cadence_s latest alive states"
 TARGET = """id plan plan_title subject kind comparator value value_max unit qualifier scope baseline deadline lead participants systems
   place measured_by not_measured progress"""
 PROGRESS = "as_of status value period goal baseline expected forecast low high probability unit reason"
@@ -93,6 +93,7 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/streams/{id}", f"/streams/{STREAM}", "", f"{STREAM_ITEM} low high quantity_title asset_type"),
     ("/streams/{id}/observations", f"/streams/{STREAM}/observations", "", """stream unit since until step_s time value low high
       quality"""),
+    ("/streams/{id}/edits", f"/streams/{STREAM}/edits", "", "stream unit decisions items"),
     ("/streams/{id}/forecast", f"/streams/{STREAM}/forecast", "", "stream run model until time value"),
     ("/latest", "/latest?type=trial.warmth", "", "type unit asset time value quality"),
     ("/quantities", "/quantities", "items.0", "id title unit low high"),

@@ -50,7 +50,7 @@ def test_json_is_recorded_sealed_and_read_back(own: Caller) -> None:
     assert answer.status_code == 201
     receipt = answer.json()
     assert set(receipt) == {
-        "batch", "accepted", "suspect", "corrected", "rejected", "repeated", "leaf", "faults",
+        "batch", "accepted", "suspect", "corrected", "rejected", "passed", "repeated", "leaf", "faults",
     }  # fmt: skip
     assert (receipt["accepted"], receipt["rejected"], receipt["repeated"], receipt["faults"]) == (2, 0, False, [])
     assert last(own) == {"time": "2026-03-10T03:30:00Z", "value": 21.5, "quality": 1}
@@ -96,7 +96,7 @@ def test_a_correction_supersedes_and_shows_once(own: Caller) -> None:
 def test_rows_at_fault_are_each_named_and_nothing_is_recorded(own: Caller) -> None:
     bad = [row(), row(time="soon"), row(stream="moon-1.trial.warmth"), row("warm"), row(time="2027-01-01T00:00:00Z")]
     told = check_problem(send(own, bad), 400, "bad_batch")
-    assert [f["where"] for f in told["faults"]] == ["row 2", "row 4", "row 3", "row 5"]
+    assert [f["where"] for f in told["faults"]] == ["row 2", "row 3", "row 4", "row 5"]
     assert last(own) is None
 
 

@@ -32,6 +32,7 @@ KNOWN = {
     "/drafts/{id}/decisions": f"/drafts/{DRAFT}/decisions",
     "/targets/{id}/proposals": "/targets/light_2026.opened/proposals",
 }
+EDIT = {"kind": "delete", "since": "2026-03-10T03:00:00Z", "until": "2026-03-10T04:00:00Z"}
 BODIES_OF: dict[str, dict[str, Any]] = {
     "advance": {"by": "me", "to": "x"},
     "acknowledge": {"by": "me"},
@@ -42,6 +43,9 @@ BODIES_OF: dict[str, dict[str, Any]] = {
     "report": {"by": "me", "state": "done"},
     "decide": {"by": "me", "seen": 1, "act": "accept", "records": ["r001"]},
     "put_in_force": {"by": "me"},
+    "apply_edit": {"by": "me", "note": "why", "edit": EDIT},
+    "preview_edit": {"edits": [EDIT]},
+    "undo_edit": {"by": "me"},
 }
 """A body that each route takes, by its name."""
 
@@ -197,7 +201,8 @@ def test_a_body_too_large_is_413(build: Any, portal: Any, route: Route) -> None:
 
 @pytest.mark.parametrize("route", **named([r for r in WRITES if r.slots]))
 def test_acting_on_nothing_is_404(client: Caller, route: Route) -> None:
-    check_problem(client.post(url(route, "nothing"), json=BODIES_OF[route.name]), 404, "not_found")
+    place = url(route, "nothing").replace("/edits/nothing/", "/edits/1/")
+    check_problem(client.post(place, json=BODIES_OF[route.name]), 404, "not_found")
 
 
 def test_a_model_that_is_not_there_is_404(client: Caller) -> None:

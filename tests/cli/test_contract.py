@@ -36,7 +36,7 @@ def test_version(command: Command) -> None:
 
 def test_help_teaches(command: Command) -> None:
     told = command("--help").stdout
-    for word in ("run", "serve", "status", "ingest", "export", "backup", "restore", "read", "pack"):
+    for word in ("run", "serve", "status", "ingest", "export", "edit", "backup", "restore", "read", "pack"):
         assert f"citytwin {word}" in told or f"\n    {word} " in told
 
 

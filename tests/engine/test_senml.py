@@ -62,7 +62,7 @@ def test_a_base_value_is_added_and_truth_is_a_number() -> None:
 
 @pytest.mark.parametrize(
     "record",
-    [{"n": "a"}, {"n": "a", "vs": "x"}, {"n": "a", "vd": "aa"}, {"n": "a", "v": "1"}, {"n": "a", "v": True}, {"n": "a", "s": 1, "v": 1}, {"n": "a", "v": 1, "x_": 1}, {"n": 1, "v": 1}, {"n": "a", "t": 1e300, "v": 1}, {"n": "a", "bver": 11, "v": 1}],
+    [{"n": "a"}, {"n": "a", "vs": 1}, {"n": "a", "vd": "aa"}, {"n": "a", "v": "1"}, {"n": "a", "v": True}, {"n": "a", "s": 1, "v": 1}, {"n": "a", "v": 1, "x_": 1}, {"n": 1, "v": 1}, {"n": "a", "t": 1e300, "v": 1}, {"n": "a", "bver": 11, "v": 1}],
 )  # fmt: skip
 def test_a_record_at_fault_is_left_out_and_named(record: Any) -> None:
     rows, faults = senml.rows(json.dumps([{"n": "b", "v": 1}, record]).encode(), NOW)

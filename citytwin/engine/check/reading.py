@@ -108,7 +108,7 @@ def prepared(p: Play, given: list[tuple[str, pa.Table]]) -> list[tuple[str, pa.T
     """Readings as they would be recorded; those refused or bad are faults of the demo."""
     ready = []
     for source, table in given:
-        made = ingest.prepare(p.twin, Batch(table, source=source))
+        made = ingest.prepare(p.twin, Batch(table, source=source), on_time=True)
         if made.refused:
             where = p.subject.defined("demo.py", "readings")
             f = made.faults[0]

@@ -9,6 +9,7 @@ from functools import partial
 from citytwin.engine.check.ids import NOUNS, Ids
 from citytwin.engine.check.subject import Subject
 from citytwin.kernel.errors import Fault
+from citytwin.kernel.stream import StreamType
 from citytwin.kernel.units import known_unit, quantities
 
 COLUMNS = ("asset_id", "title_zh", "title_en", "longitude", "latitude")
@@ -27,6 +28,7 @@ OF = {
 """What a panel of each kind may draw."""
 WHOLE = ("scorecard", "alarm-list", "case-board", "proof")
 """Panels that draw everything of their kind when `of` is left out."""
+_WORD = re.compile(r"[^\W\d_][\w-]{0,39}")
 _COLOR = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})|[a-z]+")
 
 
@@ -104,6 +106,10 @@ def streams(subject: Subject, ids: Ids) -> Iterator[Fault]:
                         "readings there are flagged bad",
                     )
         yield from _bounds(s.low, s.high, subject.at("streams", *path, "low"), f"stream type '{local}'")
+        for name, declared in (("policy", s.policy), ("qc", s.qc)):
+            for key, message, hint in declared.faults() if declared else ():
+                yield Fault(subject.at("streams", *path, name, key), "NAMES", f"stream type '{local}': {message}", hint)
+        yield from _choices(subject, s, i, local)
         if s.cadence_s <= 0:
             yield Fault(
                 subject.at("streams", *path, "cadence_s"),
@@ -111,6 +117,35 @@ def streams(subject: Subject, ids: Ids) -> Iterator[Fault]:
                 f"cadence_s is {s.cadence_s}",
                 "seconds between two readings",
             )
+
+
+def _choices(subject: Subject, s: StreamType, i: int, local: str) -> Iterator[Fault]:
+    what = f"stream type '{local}'"
+    q = quantities().get(s.quantity)
+    codes: set[int] = set()
+    words: set[str] = set()
+    for k, c in enumerate(s.choices):
+        at = partial(subject.at, "streams", "streams", i, "choices", k)
+        if not _WORD.fullmatch(c.id):
+            yield Fault(
+                at("id"), "NAMES", f"{what}: '{c.id}' is no word for a state", "a letter, then letters, digits, _ or -"
+            )
+        if c.id in words or c.code in codes:
+            yield Fault(at(), "NAMES", f"{what}: state '{c.id}' ({c.code}) stands twice", "one word and one code each")
+        words.add(c.id)
+        codes.add(c.code)
+        if q and not q.low <= c.code <= q.high:
+            hint = f"from {q.low:g} to {q.high:g}; or quantity: category"
+            yield Fault(at("code"), "NAMES", f"{what}: code {c.code} is none that '{q.id}' can have", hint)
+    if not s.choices:
+        return
+    where = subject.at("streams", "streams", i, "choices")
+    if q and q.unit != "1":
+        yield Fault(where, "NAMES", f"{what}: states of '{q.id}' would be in {q.unit}", "quantity: state or category")
+    if s.low is not None or s.high is not None or (s.qc and (s.qc.spike or s.qc.rate)):
+        yield Fault(
+            where, "NAMES", f"{what}: states have no range, no spike and no rate", "drop low, high, spike, rate"
+        )
 
 
 def indicators(subject: Subject, ids: Ids) -> Iterator[Fault]:

@@ -153,6 +153,7 @@ export interface StreamItem {
   cadence_s: number;
   latest: { time: string; value: number | null; quality: number } | null;
   alive: boolean;
+  states: { code: number; id: string; title: Title }[];
 }
 
 export interface Stream extends StreamItem {

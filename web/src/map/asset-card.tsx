@@ -8,7 +8,7 @@ import { to } from "../ui/address";
 import { Age } from "../ui/age";
 import { LevelChip } from "../ui/chip";
 import { Facts } from "../ui/facts";
-import { quantity, scalar } from "../ui/format";
+import { quantity, reading, scalar } from "../ui/format";
 import { Icon } from "../ui/icon";
 import { Show } from "../ui/show";
 import { say } from "../ui/text";
@@ -42,7 +42,7 @@ function Inside({ asset }: { asset: Asset }) {
             of={asset.streams.slice(0, most).map((stream) => [
               inWords(stream.title),
               <a href={to.stream(stream.id)}>
-                <b class="num">{quantity(stream.latest?.value, stream.unit)}</b> <Age at={stream.latest?.time} stale={!stream.alive} />
+                <b class="num">{reading(stream, stream.latest?.value)}</b> <Age at={stream.latest?.time} stale={!stream.alive} />
               </a>,
             ])}
           />

@@ -28,7 +28,7 @@ function StreamChart({ streams, label }: { streams: StreamItem[]; label: string 
       const stream = shown[i];
       return data && stream ? [{ name: inWords(stream.asset_title), time: data.time, value: data.value, points: false }] : [];
     });
-    return lineOption({ lines, unit: shown[0]?.unit ?? "", legend: true });
+    return lineOption({ lines, unit: shown[0]?.unit ?? "", legend: true, states: (shown[0]?.states ?? []).map((s) => ({ code: s.code, title: inWords(s.title) })) });
   }, [a, b, c, d, theme.value, language.value]);
   return <Chart option={option} height={240} label={label} testid="series-chart" />;
 }

@@ -1,6 +1,6 @@
 /** Numbers and units as people write them. */
 
-import type { Attribute, Scalar, Title } from "../api/contract";
+import type { Attribute, Scalar, StreamItem, Title } from "../api/contract";
 import { inWords, language } from "../state/language";
 import { say } from "./text";
 
@@ -55,6 +55,12 @@ export function quantity(value: number | null | undefined, id: string | null | u
   const suffix = unit(id);
   if (!suffix || text === say("dash")) return text;
   return suffix === "%" || suffix.startsWith("°") ? `${text}${suffix === "%" ? "%" : ` ${suffix}`}` : `${text} ${suffix}`;
+}
+
+/** A reading of a stream: a value and its unit, or the title of a state. */
+export function reading(stream: Pick<StreamItem, "states" | "unit">, value: number | null | undefined): string {
+  const state = stream.states.find((one) => one.code === value);
+  return state ? inWords(state.title) : quantity(value, stream.unit);
 }
 
 /** An attribute's value, whatever it is; one chosen from a list has a title. */

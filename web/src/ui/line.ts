@@ -17,6 +17,7 @@ export interface Line {
   dashed?: boolean;
   points?: boolean;
   quiet?: boolean;
+  steps?: boolean;
 }
 
 export interface Mark {
@@ -33,6 +34,10 @@ interface Wanted {
   legend?: boolean;
   byDay?: boolean;
   zoom?: boolean;
+  /** What the values are called, where they are states and no quantities. */
+  states?: { code: number; title: string }[];
+  /** A span can be dragged over. */
+  pick?: boolean;
 }
 
 export const chartColour = (i: number): string => colour(`chart-${(i % 8) + 1}`);
@@ -83,7 +88,7 @@ function curve(line: Line, i: number): SeriesOption[] {
       showSymbol: line.points ?? (few && !line.dashed),
       symbol: "circle",
       symbolSize: 5,
-      sampling: "lttb",
+      ...(line.steps ? { step: "end" as const } : { sampling: "lttb" as const }),
       silent: line.quiet ?? false,
       itemStyle: { color },
       lineStyle: { color, width: line.dashed ? 1.6 : 1.8, type: line.dashed ? [5, 4] : "solid" },
@@ -133,22 +138,23 @@ interface Point {
   axisValue?: unknown;
 }
 
-function tip(params: unknown, unit: string, hidden: Set<string>, byDay: boolean): string {
+function tip(params: unknown, written: (value: number) => string, hidden: Set<string>, byDay: boolean): string {
   const points = (Array.isArray(params) ? params : [params]) as Point[];
   const wall = Number(points[0]?.axisValue ?? 0);
   const rows = points.flatMap((point) => {
     const value: unknown = Array.isArray(point.value) ? point.value[1] : null;
     if (typeof value !== "number" || !point.seriesName || hidden.has(point.seriesName) || point.seriesName.startsWith("band-")) return [];
     const dot = `<span style="display:inline-block;width:8px;height:8px;border-radius:50%;background:${plain(String(point.color))};margin-right:6px"></span>`;
-    return [`<div style="display:flex;gap:16px;justify-content:space-between"><span>${dot}${plain(point.seriesName)}</span><b>${plain(number(value))} ${plain(unit)}</b></div>`];
+    return [`<div style="display:flex;gap:16px;justify-content:space-between"><span>${dot}${plain(point.seriesName)}</span><b>${plain(written(value))}</b></div>`];
   });
   const at = back(wall);
   return rows.length === 0 ? "" : `<div style="margin-bottom:2px">${plain(byDay ? dayOf(at) : moment(at))}</div>${rows.join("")}`;
 }
 
-export function lineOption({ lines, unit, marks = [], legend = lines.length > 1, byDay = false, zoom = true }: Wanted): EChartsOption {
+export function lineOption({ lines, unit, marks = [], legend = lines.length > 1, byDay = false, zoom = true, states = [], pick = false }: Wanted): EChartsOption {
   const axis = colour("chart-axis");
   const suffix = unitText(unit);
+  const stated = (value: number): string => states.find((state) => state.code === value)?.title ?? (states.length > 0 ? "" : number(value));
   const ends = marks.flatMap((mark) => (mark.at === undefined ? [] : [mark.at + offset(mark.at)]));
   const reach = (extreme: (...n: number[]) => number, values: number[]) => (shown: number): number => (values.length > 0 ? extreme(shown, ...values) : shown);
   const font = { fontFamily: getComputedStyle(document.body).fontFamily, color: axis, fontSize: 11 };
@@ -167,7 +173,7 @@ export function lineOption({ lines, unit, marks = [], legend = lines.length > 1,
       borderColor: colour("line-strong"),
       textStyle: { color: colour("text"), fontSize: 12 },
       axisPointer: { lineStyle: { color: colour("line-strong") } },
-      formatter: (params: unknown) => tip(params, suffix, new Set(["marks"]), byDay),
+      formatter: (params: unknown) => tip(params, (value) => `${stated(value)} ${suffix}`, new Set(["marks"]), byDay),
     },
     xAxis: {
       type: "time",
@@ -183,10 +189,12 @@ export function lineOption({ lines, unit, marks = [], legend = lines.length > 1,
       scale: true,
       name: suffix,
       nameTextStyle: { ...font, align: "left", padding: [0, 0, 0, -20] },
-      axisLabel: { ...font, formatter: (value: number) => number(value) },
+      axisLabel: { ...font, formatter: stated },
+      ...(states.length > 0 ? { minInterval: 1, min: Math.min(...states.map((s) => s.code)), max: Math.max(...states.map((s) => s.code)) } : {}),
       splitLine: { lineStyle: { color: colour("chart-grid") } },
     },
     ...(zoom ? { dataZoom: [{ type: "inside" as const, zoomOnMouseWheel: "ctrl" as const, moveOnMouseMove: true, moveOnMouseWheel: false }] } : {}),
-    series: [...lines.flatMap(curve), ...marked(marks, lines[0]?.time[0])],
+    ...(pick ? { brush: { xAxisIndex: 0, toolbox: [], brushStyle: { color: "rgba(128, 128, 128, 0.2)", borderWidth: 0 } } } : {}),
+    series: [...lines.flatMap((line, i) => curve({ ...line, steps: states.length > 0 }, i)), ...marked(marks, lines[0]?.time[0])],
   };
 }

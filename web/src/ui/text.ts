@@ -2,6 +2,7 @@
 
 import { language } from "../state/language";
 import type { Title } from "../api/contract";
+import { editWords } from "./text-edit";
 import { feedWords } from "./text-feed";
 import { healthWords } from "./text-health";
 import { planWords } from "./text-plan";
@@ -12,6 +13,7 @@ const words = {
   ...healthWords,
   ...planWords,
   ...reviewWords,
+  ...editWords,
   // Where things are
   overview: { zh: "一张图", en: "Overview" },
   map: { zh: "地图", en: "Map" },

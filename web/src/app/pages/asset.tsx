@@ -13,7 +13,7 @@ import { Age } from "../../ui/age";
 import { Card } from "../../ui/card";
 import { Tag } from "../../ui/chip";
 import { Facts } from "../../ui/facts";
-import { quantity, scalar } from "../../ui/format";
+import { quantity, reading, scalar } from "../../ui/format";
 import { Page } from "../../ui/page";
 import { Empty, Show } from "../../ui/show";
 import { Sparkline } from "../../ui/sparkline";
@@ -42,7 +42,7 @@ function Streams({ streams }: { streams: StreamItem[] }) {
             </div>
             {i < sparks && <Spark stream={stream} />}
             <b class={stream.alive ? "num" : "num aged"} style={{ minWidth: "96px", textAlign: "right" }}>
-              {quantity(stream.latest?.value, stream.unit)}
+              {reading(stream, stream.latest?.value)}
             </b>
           </a>
         </li>

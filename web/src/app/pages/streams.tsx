@@ -10,7 +10,7 @@ import { to } from "../../ui/address";
 import { Age } from "../../ui/age";
 import { Card } from "../../ui/card";
 import { Search, Segments } from "../../ui/field";
-import { quantity } from "../../ui/format";
+import { reading } from "../../ui/format";
 import { Page } from "../../ui/page";
 import { Quality } from "../../ui/quality";
 import { Show } from "../../ui/show";
@@ -47,7 +47,7 @@ export function streamColumns(withAsset = true): Column<StreamItem>[] {
       title: say("latest"),
       end: true,
       sort: (s) => s.latest?.value,
-      cell: (s) => <b class={s.alive ? undefined : "aged"}>{quantity(s.latest?.value, s.unit)}</b>,
+      cell: (s) => <b class={s.alive ? undefined : "aged"}>{reading(s, s.latest?.value)}</b>,
     },
     { key: "time", title: say("time"), end: true, sort: (s) => ms(s.latest?.time), cell: (s) => <Age at={s.latest?.time} stale={!s.alive} /> },
     { key: "quality", title: say("quality"), sort: (s) => s.latest?.quality, cell: (s) => (s.latest ? <Quality flag={s.latest.quality} /> : <span class="faint">{say("dash")}</span>) },
