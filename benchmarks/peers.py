@@ -186,3 +186,5 @@ class Django(Peer):
             )["@iot.id"]
             for _ in range(100)
         ]  # fmt: skip
+        # its FeatureOfInterest comes with the first Observation; several first ones at once make it several times, and then none goes in
+        make("Observations", phenomenonTime="2014-12-31T00:00:00Z", result=0.1, Datastream={"@iot.id": self.streams[0]})
