@@ -10,6 +10,7 @@ written through to the disk. Times are new in each request, and every connection
 * `arrow_*`: Arrow streams of 100,000 rows to `/api/observations`.
 
 `_1` and `_2` are connections. `cpu_us` is what a row costs the server in processor time, which others on the machine change least. The first run of each warms up and is left out.
+After the measured runs another is watched by py-spy, where that is installed (`pip install py-spy`; MIT), for `limits`.
 
 Peers in the same run, on the same disk: InfluxDB 1.6 (Debian's `influxdb`, WAL synced before each answer) with the same bodies of lines; PostgreSQL 15 (Debian's, fsync on) with COPY of
 10,000 rows a transaction, binary and made before the clock runs, into a table with an index on (stream, time), through asyncpg (`pip install asyncpg`; Apache-2.0, used by this benchmark
@@ -25,12 +26,18 @@ import contextlib
 import io
 import itertools
 import json
+import os
+import shutil
+import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +50,12 @@ from machine import spread, write
 from citytwin.engine import decode
 
 EPOCH_2000_S = 946_684_800
-LIMITS = ""
+LIMITS = """Single posts wait for the disk: on one connection each waits for a sync of the journal of its own; on 32 many share one, and what Python does for each request (HTTP, the door,
+the check of the row) takes as long again. Bodies of lines and of data arrays are read in threads beside the one that writes; that one is about as busy as all the others together, two thirds
+of it with merging the journal into the database. Arrow streams cost little to read: their rows go into the database at once, and its append and commit, with the sync, take most of the time.
+The client runs on the same cores as the server, so that a second connection adds little, and no figure is that of a server that has them to itself.
+"""
+"""As profiles showed it; the shares of the run itself are put below."""
 Figures = dict[str, dict[str, float]]
 Maker = Callable[[int, int], bytes]
 """The request of a connection, of so many."""
@@ -216,14 +228,44 @@ def single(
     }
 
 
+@contextlib.contextmanager
+def profiled(pid: int, name: str, shares: list[str]) -> Iterator[None]:
+    """Add a line to `shares`: in which of the server's own functions its threads were while they were not waiting for work. None where py-spy is absent."""
+    program = shutil.which("py-spy", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if program is None:
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "stacks"
+        command = [program, "record", "-p", str(pid), "-d", "600", "-r", "200", "-f", "raw", "--nonblocking"]
+        with (Path(folder) / "log").open("w+b") as log:
+            spy = subprocess.Popen([*command, "-o", str(out)], stdout=log, stderr=log)
+            try:
+                yield
+            finally:
+                spy.send_signal(signal.SIGINT)
+                spy.wait()
+        seen: Counter[str] = Counter()
+        for line in out.read_text("utf-8").splitlines() if out.is_file() else ():
+            stack, _, count = line.rpartition(" ")
+            frames = stack.split(";")
+            mine = [f.rpartition(":")[0].partition(" (")[0] for f in frames if "citytwin/" in f]
+            if mine and "(threading.py" not in frames[-1]:  # there it waits
+                seen["HTTP" if mine[-1] == "serve" else mine[-1]] += int(count)
+    if total := seen.total():
+        most = ", ".join(f"`{step}` {count / total:.0%}" for step, count in seen.most_common(6))
+        shares.append(f"* `{name}`: {most} of {total:,} samples")
+
+
 def moment() -> str:
     """Now, to the microsecond."""
     seconds, rest = divmod(time.time_ns() // 1000, 1_000_000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:06}Z"
 
 
-def ours(folder: Path, given: argparse.Namespace) -> Figures:
-    """Every door, each time with a fresh city."""
+def ours(folder: Path, given: argparse.Namespace) -> tuple[Figures, list[str]]:
+    """Every door, each time with a fresh city, and where the server's time went in a further run."""
+    shares: list[str] = []
 
     def observation(n: int) -> bytes:
         body = f'{{"phenomenonTime":"{moment()}","result":1.5}}'.encode()
@@ -235,9 +277,10 @@ def ours(folder: Path, given: argparse.Namespace) -> Figures:
     told: Figures = {}
     for connections in (1, 32):
         with city(folder) as server:
-            told |= single(
-                "single", server.port, server.pid, observation, STREAMS, connections, given.seconds, given.runs
-            )
+            send = partial(single, "single", server.port, server.pid, observation, STREAMS, connections, given.seconds)
+            told |= send(given.runs)
+            with profiled(server.pid, f"single_{connections}", shares):
+                send(1)
     times = Times()
     doors: list[tuple[str, Maker, posts.Check, int]] = [
         ("create_100x100", arrays(times, "/sta/v1.1", hundred, 100), all_created(10_000), 10_000),
@@ -254,8 +297,11 @@ def ours(folder: Path, given: argparse.Namespace) -> Figures:
         for connections in (1, 2):
             bodies = max(2, given.rows // rows)
             with city(folder) as server:
-                told |= bulk(name, server.port, server.pid, make, check, connections, bodies, rows, given.runs)
-    return told
+                send = partial(bulk, name, server.port, server.pid, make, check, connections, bodies, rows)
+                told |= send(given.runs)
+                with profiled(server.pid, f"{name}_{connections}", shares):
+                    send(1)
+    return told, shares
 
 
 @contextlib.contextmanager
@@ -420,11 +466,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--django", default=sys.executable, help="a Python with django-ogc-sensorthings")
     given = parser.parse_args()
-    told: Figures = {}
     absent: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        told |= ours(folder, given)
+        told, shares = ours(folder, given)
         try:
             told |= influx(folder, given)
         except peers.MissingError as e:
@@ -446,7 +491,11 @@ def main() -> None:
                 postgres.stop()
     ratios = {name: round(told[a]["median"] / told[b]["median"], 2) for name, (a, b) in RATIOS.items() if b in told}
     question = (__doc__ or "").splitlines()[0]
-    write("observations", question, __doc__ or "", {**told, **ratios, "absent": absent}, LIMITS)
+    limits = LIMITS
+    if shares:
+        intro = "Where the server's threads were in a further run of each, by the innermost of its own functions (`HTTP` is uvicorn and what is beneath):"
+        limits += "\n".join(["", intro, "", *shares])
+    write("observations", question, __doc__ or "", {**told, **ratios, "absent": absent}, limits)
 
 
 if __name__ == "__main__":
