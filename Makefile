@@ -54,8 +54,9 @@ fix: $(V)/.dev  ## format, and regenerate what is generated
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 	@$(BIN)/python -m citytwin.cli.generate
 
-bench: setup $(V)/.dev  ## run the benchmarks, writing benchmarks/results
+bench: setup $(V)/.dev  ## run the benchmarks, writing benchmarks/results and their page
 	@for b in benchmarks/bench_*.py; do echo "── $$b"; $(BIN)/python $$b || exit 1; done
+	@$(BIN)/python -m citytwin.cli.generate
 
 docs: setup  ## regenerate reference and coverage pages
 	@$(BIN)/python -m citytwin.cli.generate

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+_LOAD = os.getloadavg()[0]
+"""What others did on the machine as we began."""
 
 
 def machine() -> dict[str, Any]:
@@ -35,7 +37,7 @@ def machine() -> dict[str, Any]:
         "memory_gib": round(memory, 1),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
-        "load_before": os.getloadavg()[0],
+        "load_before": round(_LOAD, 2),
         "commit": commit,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }
@@ -58,9 +60,11 @@ def repeat(action: Callable[[], float], runs: int, warm_up: int = 1) -> list[flo
     return [action() for _ in range(runs)]
 
 
-def write(name: str, question: str, method: str, results: dict[str, Any]) -> None:
-    """Put a result file beside the others, and print it."""
+def write(name: str, question: str, method: str, results: dict[str, Any], limits: str = "") -> None:
+    """Put a result file beside the others, and print it; `limits` says in sentences what keeps the figures from being better."""
     RESULTS.mkdir(exist_ok=True)
     told = {"question": question, "method": method, "machine": machine(), "results": results}
+    if limits:
+        told["limits"] = limits
     (RESULTS / f"{name}.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
     print(json.dumps(results, indent=1, ensure_ascii=False))

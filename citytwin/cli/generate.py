@@ -7,17 +7,22 @@ import sys
 from collections.abc import Sequence
 
 from citytwin.engine.check import generated
+from citytwin.kernel.errors import CityTwinError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write what is generated, or with `--check` only say what is stale. Returns 0, or 1 when something is stale."""
     parser = argparse.ArgumentParser(
         prog="python -m citytwin.cli.generate",
-        description="Write citytwin/schemas and the generated pages of docs from packs, cities and the kernel.",
+        description="Write citytwin/schemas and the generated pages of docs from packs, cities, the kernel and the results of benchmarks.",
     )
     parser.add_argument("--check", action="store_true", help="write nothing; name what is stale and exit with 1")
     given = parser.parse_args(argv)
-    stale = list(generated.check())
+    try:
+        stale = list(generated.check())
+    except CityTwinError as e:
+        print(e)
+        return 1
     if given.check:
         for fault in stale:
             print(fault)
