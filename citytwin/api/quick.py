@@ -101,16 +101,19 @@ class Quick:
         if len(length) > 4 or not length.isdigit() or int(length) > self._largest:
             await self._app(scope, receive, send)
             return
-        first = await receive()
-        body = first.get("body", b"") if not first.get("more_body", False) else b""
-        if not 0 < len(body) <= self._largest:
-            await self._app(scope, _again(first, receive), send)
+        came = [await receive()]
+        body: bytes = came[0].get("body", b"")
+        while came[-1].get("more_body", False) and len(body) <= self._largest:
+            came.append(await receive())
+            body += came[-1].get("body", b"")
+        if not 0 < len(body) <= self._largest or came[-1]["type"] != "http.request":
+            await self._app(scope, _again(came, receive), send)
             return
         told = Told(self._waiter())
         try:
             taken = door.quick(scope, body, told) if door else self._reading(scope, body, told)
             if taken is None:
-                await self._app(scope, _again(first, receive), send)
+                await self._app(scope, _again(came, receive), send)
                 return
             receipt = await told.future
         except Exception as e:
@@ -149,9 +152,9 @@ class Quick:
         return self._waiting
 
 
-def _again(first: Message, receive: Receive) -> Receive:
-    """What gives the message that was taken, and then what follows it."""
-    waiting = [first]
+def _again(came: list[Message], receive: Receive) -> Receive:
+    """What gives the messages that were taken, and then what follows them."""
+    waiting = came[::-1]
 
     async def given() -> Message:
         return waiting.pop() if waiting else await receive()

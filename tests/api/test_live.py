@@ -145,7 +145,7 @@ def test_a_slow_client_holds_nobody_up_and_is_told_what_it_missed(
 
 def test_a_listener_keeps_the_newest_of_each_stream_and_counts_the_rest() -> None:
     listeners: list[Callable[[pa.Table], None]] = []
-    hub = Hub(listeners.append)
+    hub = Hub(lambda listener, wanted: listeners.append(listener))
     woken: list[int] = []
     listener = hub.listen(Choice(types=frozenset({"p.a"})), lambda: woken.append(1))
     for n in range(5):
@@ -220,7 +220,7 @@ def rows(stream: str, *values: float) -> pa.Table:
 
 def test_who_follows_hears_every_reading_while_they_are_few_and_then_the_newest() -> None:
     watching: list[Any] = []
-    hub = Hub(watching.append)
+    hub = Hub(lambda listener, wanted: watching.append(listener))
     woken: list[bool] = []
     follower = hub.follow(lambda: woken.append(True))
     follower.room = 5

@@ -35,6 +35,9 @@ KNOWN = {
 EDIT = {"kind": "delete", "since": "2026-03-10T03:00:00Z", "until": "2026-03-10T04:00:00Z"}
 BODIES_OF: dict[str, dict[str, Any]] = {
     "advance": {"by": "me", "to": "x"},
+    "run_feed": {},
+    "try_feed": {},
+    "lift": {"by": "me"},
     "acknowledge": {"by": "me"},
     "withdraw": {"by": "me"},
     "bind": {"by": "me", "indicator": "", "asset": ""},
@@ -201,7 +204,7 @@ def test_a_body_too_large_is_413(build: Any, portal: Any, route: Route) -> None:
 
 @pytest.mark.parametrize("route", **named([r for r in WRITES if r.slots]))
 def test_acting_on_nothing_is_404(client: Caller, route: Route) -> None:
-    place = url(route, "nothing").replace("/edits/nothing/", "/edits/1/")
+    place = url(route, "nothing").replace("/edits/nothing/", "/edits/1/").replace("/holds/nothing/", "/holds/1/")
     check_problem(client.post(place, json=BODIES_OF[route.name]), 404, "not_found")
 
 

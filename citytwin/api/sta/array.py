@@ -103,7 +103,7 @@ def _pairs(raw: bytes) -> list[tuple[str, float]] | None:
     """Rows of a time and a number; None where they are more."""
     try:
         return _numbers.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
