@@ -5,6 +5,8 @@ BIN := $(V)/bin
 HOME_DIR ?= .home
 PORT ?= 8460
 DAYS ?= 30
+# tests that run side by side; those that draw pages come after them, one by one: they need the machine for themselves
+WORKERS ?= 3
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check fix bench docs pack web clean
 
@@ -39,7 +41,8 @@ run: setup  ## create the reference city Lingang and serve it
 	@exec $(BIN)/citytwin run --home $(HOME_DIR) --city lingang --port $(PORT) --demo-days $(DAYS)
 
 test: setup $(V)/.dev  ## everything that must hold
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore tests/web
+	@$(BIN)/python -m pytest tests/web
 
 check: setup $(V)/.dev  ## everything a reviewer would run
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -48,7 +51,7 @@ check: setup $(V)/.dev  ## everything a reviewer would run
 	@$(BIN)/python web/build.py --check
 	@$(BIN)/citytwin pack check
 	@$(BIN)/python -m citytwin.cli.generate --check
-	@$(BIN)/python -m pytest -q
+	@$(MAKE) --no-print-directory test
 
 fix: $(V)/.dev  ## format, and regenerate what is generated
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

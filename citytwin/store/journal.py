@@ -23,12 +23,15 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            # what is written is on the disk when it returns: one call for a write and its sync, so one wait for the interpreter's turn
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_DSYNC, 0o644)
         except OSError as e:
             raise self._failed("cannot be opened for writing", e) from e
         try:
             _sync_folder(path.parent)
             self.entries, self._end = self._read()
+            self._torn = True
+            """Whether there may be more in the file than whole entries."""
             self._cut()
         except BaseException:
             os.close(self._file)
@@ -65,12 +68,14 @@ class Journal:
         """Write an entry through to the disk. Raises StoreFailed, and then nothing of it stays."""
         check = _FIELDS.pack(_MARK, len(entry), zlib.crc32(entry))
         record = memoryview(check + struct.pack("<I", zlib.crc32(check)) + entry)
-        self._cut()  # an earlier failure may have left part of an entry
+        if self._torn:  # an earlier failure may have left part of an entry
+            self._cut()
         try:
+            self._torn = True
             written = 0
             while written < len(record):
                 written += os.write(self._file, record[written:])
-            os.fdatasync(self._file)
+            self._torn = False
         except OSError as e:
             self._cut()
             raise self._failed("cannot be written", e) from e
@@ -91,6 +96,7 @@ class Journal:
             if os.fstat(self._file).st_size != self._end:
                 os.ftruncate(self._file, self._end)
                 os.fdatasync(self._file)
+            self._torn = False
         except OSError as e:
             raise self._failed("cannot be cut", e) from e
 

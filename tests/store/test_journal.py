@@ -243,8 +243,15 @@ def test_what_cannot_be_taken_back_is_taken_back_before_the_next(
     def fails(*_: object) -> None:
         raise OSError(errno.EIO, "input/output error")
 
+    write = os.write
+
+    def half(file: int, data: memoryview) -> int:
+        if len(data) < 10:
+            fails()
+        return write(file, data[: len(data) // 2])
+
     with monkeypatch.context() as m:
-        m.setattr(os, "fdatasync", fails)
+        m.setattr(os, "write", half)
         m.setattr(os, "ftruncate", fails)
         with pytest.raises(StoreFailed, match="input/output error"):
             log.append(b"two")
