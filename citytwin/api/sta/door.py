@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 import anyio.to_thread
 import msgspec
@@ -112,11 +112,17 @@ class Door:
 
 def origin(scope: Scope) -> str:
     """How the client called us."""
-    host = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"host"), "")
-    if not re.fullmatch(r"[A-Za-z0-9._~\-\[\]:]{1,255}", host):
-        server = scope.get("server") or ("127.0.0.1", 80)
-        host = f"{server[0]}:{server[1]}"
-    return f"{scope.get('scheme', 'http')}://{host}"
+    host = next((v for k, v in scope["headers"] if k == b"host"), b"")
+    return _address(scope.get("scheme", "http"), host, scope.get("server"))
+
+
+@lru_cache(1024)
+def _address(scheme: str, host: bytes, server: tuple[str, int | None] | None) -> str:
+    named = host.decode("latin-1")
+    if not re.fullmatch(r"[A-Za-z0-9._~\-\[\]:]{1,255}", named):
+        name, port = server or ("127.0.0.1", 80)
+        named = f"{name}:{port}"
+    return f"{scheme}://{named}"
 
 
 def refusal(error: Exception, where: str) -> Reply:

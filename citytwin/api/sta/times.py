@@ -14,7 +14,8 @@ def moment(value: Any) -> datetime:
     if not isinstance(value, str) or len(value) > 64:
         raise ValueError("is no time")
     try:
-        made = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", value.strip()))
+        text = value.strip()
+        made = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text) if len(text) > 26 else text)
     except ValueError:
         raise ValueError("is no time after ISO 8601") from None
     if made.tzinfo is None:
