@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -91,6 +92,22 @@ def test_what_a_step_becomes_is_chosen(client: Caller, aggregate: str, value: fl
     target = {"target": "readings", "payload": {"type": "trial.warmth", "asset": ["lamp-1"], "aggregate": aggregate}}
     (made,) = asked(client, target, interval=3_600_000)
     assert made["datapoints"][-1][0] == value
+
+
+@pytest.mark.parametrize("aggregate", ["mean", "min", "max", "sum", "count", "first", "last"])
+def test_steps_of_hours_against_the_readings(client: Caller, aggregate: str) -> None:
+    step = 2 * 3_600_000
+    (raw,) = asked(client, {"target": "lamp-1.trial.warmth"}, points=50_000)
+    groups: dict[int, list[float]] = {}
+    for value, at in raw["datapoints"]:
+        groups.setdefault(at // step * step, []).append(value)
+    assert sum(map(len, groups.values())) == 36 * 60
+    become: dict[str, Callable[[list[float]], float]] = {
+        "mean": lambda v: sum(v) / len(v), "min": min, "max": max, "sum": sum, "count": len, "first": lambda v: v[0], "last": lambda v: v[-1],
+    }  # fmt: skip
+    (made,) = asked(client, {"target": "lamp-1.trial.warmth", "payload": {"aggregate": aggregate}}, interval=step)
+    assert [t for _, t in made["datapoints"]] == list(groups)
+    assert [v for v, _ in made["datapoints"]] == pytest.approx([become[aggregate](v) for v in groups.values()])
 
 
 def test_readings_that_are_not_fit_for_use_are_left_out(client: Caller) -> None:
