@@ -49,8 +49,10 @@ def _section(name: str, told: Mapping[str, Any]) -> Iterator[str]:
         f"{machine.get('load_before', 0):.2f}; commit `{machine.get('commit', '?')}`; {machine.get('date', '?')}. [All of it](../../benchmarks/results/{name}.json)."
     )
     yield ""
-    results: Mapping[str, Any] = told["results"]
-    spread = {k: v for k, v in results.items() if isinstance(v, Mapping) and "median" in v}
+    results = dict(told["results"])
+    if any(_is_spread(v) for group in results.values() if isinstance(group, Mapping) for v in group.values()):
+        results = dict(_flat(results))
+    spread = {k: v for k, v in results.items() if _is_spread(v)}
     if spread:
         parts = [part for part in PARTS if any(part in v for v in spread.values())]
         yield f"| Figure 指标 | {' | '.join(PARTS[part] for part in parts)} |"
@@ -67,7 +69,7 @@ def _section(name: str, told: Mapping[str, Any]) -> Iterator[str]:
             yield "|---|---:|"
             yield from (f"| `{key}` | {_number(v)} |" for key, v in chosen.items())
             yield ""
-    absent: Mapping[str, str] = results.get("absent") or {}
+    absent: Mapping[str, str] = told["results"].get("absent") or {}
     if absent:
         yield f"Not on the machine, and so not measured: {', '.join(f'{k} ({v})' for k, v in absent.items())}."
         yield ""
@@ -76,6 +78,19 @@ def _section(name: str, told: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield str(told["limits"]).strip()
         yield ""
+
+
+def _flat(results: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Figures by name; those of a group (a size, a peer) have its name before theirs."""
+    for key, value in results.items():
+        if isinstance(value, Mapping) and not _is_spread(value) and key != "absent":
+            yield from _flat(value, f"{above}{key}: ")
+        else:
+            yield f"{above}{key}", value
+
+
+def _is_spread(value: object) -> bool:
+    return isinstance(value, Mapping) and "median" in value
 
 
 def _is_number(value: object) -> bool:
