@@ -77,7 +77,7 @@ class Sender(asyncio.Protocol):
             assert len(self.answer) == self.size, "the answer is longer than it says"
             self.check(status, bytes(self.answer[self.answer.index(b"\r\n\r\n") + 4 :]))
             self.send()
-        except Exception as e:
+        except Exception as e:  # the run must end, and say so
             self.connection_lost(e)
             self.transport.close()
 

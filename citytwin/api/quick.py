@@ -116,7 +116,7 @@ class Quick:
                 await self._app(scope, _again(came, receive), send)
                 return
             receipt = await told.future
-        except Exception as e:
+        except Exception as e:  # told as every app of the house tells it
             await self._shell(_failed(e))(scope, receive, send)
             return
         head, answer = taken if door else (_HEAD, _encode(receipt))

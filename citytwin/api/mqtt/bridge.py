@@ -168,7 +168,7 @@ class Bridge:
         found = [f"{SENSING}Observations", f"{SENSING}+/Observations", *self._post.topics.filters]
         return [f for f in found if not any(_covers(other, f) for other in found if other != f)]
 
-    def _on_connect(self, client: Any, _: Any, flags: Any, reason: Any, properties: Any) -> None:  # noqa: ARG002
+    def _on_connect(self, client: Any, _: Any, flags: Any, reason: Any, properties: Any) -> None:  # noqa: ARG002 - paho's callback
         if reason.is_failure:
             self._note(f"the broker refuses us: {reason}")
             return
@@ -184,7 +184,7 @@ class Bridge:
     def _on_connect_fail(self, *_: Any) -> None:
         self._note("the broker does not answer")
 
-    def _on_disconnect(self, client: Any, _: Any, flags: Any, reason: Any, properties: Any) -> None:  # noqa: ARG002
+    def _on_disconnect(self, client: Any, _: Any, flags: Any, reason: Any, properties: Any) -> None:  # noqa: ARG002 - paho's callback
         with self._turn:
             self._line += 1
             self._taken.clear()
@@ -192,7 +192,7 @@ class Bridge:
         if stood and not self._closing:
             self._note(f"the line to the broker is lost: {reason}")
 
-    def _on_subscribe(self, client: Any, _: Any, mid: int, reasons: Any, properties: Any) -> None:  # noqa: ARG002
+    def _on_subscribe(self, client: Any, _: Any, mid: int, reasons: Any, properties: Any) -> None:  # noqa: ARG002 - paho's callback
         for filter, reason in zip(self._filters(), reasons, strict=False):
             if reason.is_failure:
                 self._note(f"the broker does not let us listen to '{filter}': {reason}")
@@ -202,7 +202,7 @@ class Bridge:
             log.warning("%s (%s)", fault, self.address.shown)
         self.fault = fault
 
-    def _on_message(self, client: Any, _: Any, message: Any) -> None:  # noqa: ARG002
+    def _on_message(self, client: Any, _: Any, message: Any) -> None:  # noqa: ARG002 - paho's callback
         try:
             topic = message.topic
         except UnicodeDecodeError:
@@ -238,7 +238,7 @@ class Bridge:
 
     # -- out
 
-    def _on_publish(self, client: Any, _: Any, mid: int, reason: Any, properties: Any) -> None:  # noqa: ARG002
+    def _on_publish(self, client: Any, _: Any, mid: int, reason: Any, properties: Any) -> None:  # noqa: ARG002 - paho's callback
         self._window.release()
 
     def _send(self) -> None:

@@ -110,7 +110,7 @@ class Post:
         def record(batch: Batch) -> None:
             try:
                 sent(self._house.intake.submit(batch, partial=True))
-            except Exception as e:
+            except Exception as e:  # whatever it is, it is kept with its message and the door stays open
                 settle(e)
 
         def work() -> None:
@@ -149,7 +149,7 @@ class Post:
                 self._pool.submit(work)
             else:
                 work()
-        except Exception as e:
+        except Exception as e:  # whatever it is, it is kept with its message and the door stays open
             settle(e)
         return done
 
