@@ -91,7 +91,10 @@ def _tab(browser: Any, base: str) -> Iterator[Visit]:
     """A fresh tab, Chinese as it opens; what it logs as an error, and whatever it asks of elsewhere, is a fault."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     visit = Visit(base, context.new_page())
-    visit.page.on("console", lambda m: visit.faults.append(m.text) if m.type in ("error", "warning") else None)
+    visit.page.on(
+        "console",
+        lambda m: visit.faults.append(f"{m.text} at {m.location['url']}") if m.type in ("error", "warning") else None,
+    )
     visit.page.on("pageerror", lambda e: visit.faults.append(str(e)))
     visit.page.on(
         "request",

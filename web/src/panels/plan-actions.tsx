@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { path, post, segment } from "../api/client";
 import type { List, Plan, PlanItem } from "../api/contract";
 import { inWords, language } from "../state/language";
-import { invalidate } from "../state/resource";
+import { forget, invalidate } from "../state/resource";
 import { go, queried } from "../state/route";
 import { to } from "../ui/address";
 import { Confirm } from "../ui/confirm";
@@ -17,9 +17,14 @@ import { useVersions } from "./versions";
 function Withdraw({ plan }: { plan: Plan }) {
   const [asked, setAsked] = useState(false);
   const withdraw = async (by: string, note: string) => {
-    const left = await post<List<PlanItem>>(`/plans/${segment(plan.id)}/withdraw`, { by, note });
-    if (!left.items.some((one) => one.id === plan.id)) go("/plans"); // nothing of that name is left to look at
-    setTimeout(() => invalidate("/plans", "/targets", "/summary", "/drafts", "/indicators"), 0);
+    const here = `/plans/${segment(plan.id)}`;
+    const left = await post<List<PlanItem>>(`${here}/withdraw`, { by, note });
+    if (left.items.some((one) => one.id === plan.id)) invalidate(here);
+    else {
+      forget(here); // nothing of that name is left to look at
+      go("/plans");
+    }
+    invalidate("/plans?", "/targets", "/summary", "/drafts", "/indicators");
   };
   return (
     <>

@@ -105,6 +105,15 @@ export function invalidate(...prefixes: string[]): void {
   }
 }
 
+/** What begins so is no more: whoever still shows it, while the page is being left, asks for it no longer. */
+export function forget(prefix: string): void {
+  for (const [path, entry] of entries) {
+    if (!path.startsWith(prefix)) continue;
+    entry.users.clear();
+    entry.at = 0;
+  }
+}
+
 export interface Resource<T> {
   data: T | undefined;
   failure: Failure | undefined;
