@@ -92,27 +92,37 @@ HEADERS = {
 _RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
-def app(house: House) -> ASGIApp:
-    """The ASGI app of a city."""
-    places: dict[str, dict[str, Route]] = {}
-    for route in ROUTES:
-        places.setdefault(openapi.PREFIX + route.path, {})[route.method] = route
-    paths = [Path(path, Place(house, routes)) for path, routes in places.items()]
-    doors = []
-    sensing = [Door(house, "/sta/v1.1", Desk(house)), Door(house, "/sta/v2.0", Desk2(house))]
-    for door in sensing:
-        doors += [Path(door.prefix, door), Path(f"{door.prefix}/{{path:path}}", door)]
-    doors.append(Path("/api/live", Live(house)))
-    features = Features(house)
-    doors += [Path("/ogc", features), Path("/ogc/{path:path}", features)]
-    boards = Grafana(house)
-    doors += [Path("/grafana", boards), Path("/grafana/{path:path}", boards)]
-    doors.append(Path("/websub", WebSub(house)))
-    points = Influx(house)
-    doors += [Path(path, points) for path in influx.PATHS]
-    first, *others = paths  # the door that is knocked at most often
-    router = Router([first, *doors, *others, Path("/{path:path}", Site(house))], redirect_slashes=False)
-    return Quick(house, sensing, lambda inner: Guarded(Bounded(Announced(Problems(inner)), house.flight)), router)
+class App:
+    """The ASGI app of a city; a server that can asks `quick` first."""
+
+    def __init__(self, house: House) -> None:
+        places: dict[str, dict[str, Route]] = {}
+        for route in ROUTES:
+            places.setdefault(openapi.PREFIX + route.path, {})[route.method] = route
+        paths = [Path(path, Place(house, routes)) for path, routes in places.items()]
+        doors = []
+        sensing = [Door(house, "/sta/v1.1", Desk(house)), Door(house, "/sta/v2.0", Desk2(house))]
+        for door in sensing:
+            doors += [Path(door.prefix, door), Path(f"{door.prefix}/{{path:path}}", door)]
+        doors.append(Path("/api/live", Live(house)))
+        features = Features(house)
+        doors += [Path("/ogc", features), Path("/ogc/{path:path}", features)]
+        boards = Grafana(house)
+        doors += [Path("/grafana", boards), Path("/grafana/{path:path}", boards)]
+        doors.append(Path("/websub", WebSub(house)))
+        points = Influx(house)
+        doors += [Path(path, points) for path in influx.PATHS]
+        first, *others = paths  # the door that is knocked at most often
+        router = Router([first, *doors, *others, Path("/{path:path}", Site(house))], redirect_slashes=False)
+
+        def shell(inner: ASGIApp) -> ASGIApp:
+            return Guarded(Bounded(Announced(Problems(inner)), house.flight))
+
+        self.quick = Quick(house, sensing, shell)
+        self._app = shell(router)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
 
 class Guarded:

@@ -5,165 +5,112 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from citytwin.api.house import House
-from citytwin.api.sta.door import Door, Head
+from citytwin.api.sta.door import Door
 from citytwin.engine import decode
+from citytwin.engine.ingest import Told
 from citytwin.kernel.observation import Receipt
 
-PATH = "/api/observations"
-LARGEST = decode.SMALL
-_KEY = re.compile(rb"key=([A-Za-z0-9._-]{1,200})")
+PATH = b"/api/observations"
+_QUERY = re.compile(rb"(?:\?key=([A-Za-z0-9._-]{1,200}))?")
 _JSON = (b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8")
-_HEAD = [
-    (b"content-type", b"application/json"),
-    (b"cache-control", b"no-cache"),
-    (b"x-content-type-options", b"nosniff"),
-]
-"""An answer of data to a program; what a page needs beside that is not for it."""
+_MORE = {
+    b"connection", b"content-encoding", b"expect", b"forwarded", b"transfer-encoding", b"upgrade",
+    b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto",
+}  # fmt: skip
+"""Headers that ask for more than is done here."""
 _encode = msgspec.json.Encoder().encode
 
 
+class Waits(Protocol):
+    """Whoever waits in a loop to be told what became of a reading."""
+
+    def tell(self, outcome: Receipt | BaseException, /) -> None:
+        """It is durable, or why it is not on record; called in the loop."""
+
+
 class Waiting:
-    """Requests that wait to be told what became of their readings. However many are told at once, the loop is woken once."""
+    """Those who wait in a loop. However many are told at once, it is woken once."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self._told: deque[tuple[asyncio.Future[Receipt], Receipt | BaseException]] = deque()
+        self._loop = loop
+        self._told: deque[tuple[Waits, Receipt | BaseException]] = deque()
         self._woken = False
 
-    def put(self, future: asyncio.Future[Receipt], outcome: Receipt | BaseException) -> None:
+    def put(self, who: Waits, outcome: Receipt | BaseException) -> None:
         """From any thread."""
-        self._told.append((future, outcome))
+        self._told.append((who, outcome))
         if not self._woken:
             self._woken = True
-            if not self.loop.is_closed():
-                self.loop.call_soon_threadsafe(self._tell)
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._tell)
 
     def _tell(self) -> None:
         self._woken = False  # what is put from here on wakes the loop again
         while self._told:
-            future, outcome = self._told.popleft()
-            if future.done():  # the client has gone; what it sent is recorded all the same
-                continue
-            if isinstance(outcome, BaseException):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
-
-
-class Told:
-    """One request, told by the intake."""
-
-    __slots__ = ("future", "waiting")
-
-    def __init__(self, waiting: Waiting) -> None:
-        self.waiting = waiting
-        self.future: asyncio.Future[Receipt] = waiting.loop.create_future()
-
-    def set_result(self, receipt: Receipt, /) -> None:
-        """It is durable."""
-        self.waiting.put(self.future, receipt)
-
-    def set_exception(self, error: BaseException, /) -> None:
-        """It is not on record."""
-        self.waiting.put(self.future, error)
+            who, outcome = self._told.popleft()
+            who.tell(outcome)
 
 
 class Quick:
-    """ASGI app: answers what is plain; everything else, and whatever goes wrong, is for the apps behind it.
+    """Takes what is plain; everything else is for the app of the city.
 
     `shell` puts around an app what every app of the house has around it.
     """
 
-    def __init__(self, house: House, doors: Sequence[Door], shell: Callable[[ASGIApp], ASGIApp], app: ASGIApp) -> None:
-        self._house, self._shell, self._app = house, shell, shell(app)
-        self._doors = {door.prefix + "/Datastreams(": door for door in doors}
-        self._waiting: Waiting | None = None
-        self._largest = min(LARGEST, house.largest_batch)
+    def __init__(self, house: House, doors: Sequence[Door], shell: Callable[[ASGIApp], ASGIApp]) -> None:
+        self._house, self._shell = house, shell
+        self._doors = {f"{door.prefix}/Datastreams(".encode(): door for door in doors}
+        self._largest = min(decode.SMALL, house.largest_batch)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST":
-            await self._app(scope, receive, send)
-            return
-        path: str = scope["path"]
-        door = None
-        if path != PATH:
-            door = self._doors.get(path[: path.find("(") + 1])
-            if door is None:
-                await self._app(scope, receive, send)
-                return
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-        if len(length) > 4 or not length.isdigit() or int(length) > self._largest:
-            await self._app(scope, receive, send)
-            return
-        came = [await receive()]
-        body: bytes = came[0].get("body", b"")
-        while came[-1].get("more_body", False) and len(body) <= self._largest:
-            came.append(await receive())
-            body += came[-1].get("body", b"")
-        if not 0 < len(body) <= self._largest or came[-1]["type"] != "http.request":
-            await self._app(scope, _again(came, receive), send)
-            return
-        told = Told(self._waiter())
-        try:
-            taken = door.quick(scope, body, told) if door else self._reading(scope, body, told)
-            if taken is None:
-                await self._app(scope, _again(came, receive), send)
-                return
-            receipt = await told.future
-        except Exception as e:  # told as every app of the house tells it
-            await self._shell(_failed(e))(scope, receive, send)
-            return
-        head, answer = taken if door else (_HEAD, _encode(receipt))
-        await send(
-            {"type": "http.response.start", "status": 201, "headers": [*head, (b"content-length", b"%d" % len(answer))]}
-        )
-        await send({"type": "http.response.body", "body": answer})
+    def wants(self, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Mapping[bytes, bytes] | None:
+        """The headers (names in lower case), if a POST that begins so may be one to `take`."""
+        if not url.startswith(PATH) and url[: url.find(b"(") + 1] not in self._doors:
+            return None
+        fields = dict(headers)
+        length = fields.get(b"content-length", b"")
+        if len(fields) < len(headers) or len(length) > 4 or not length.isdigit() or not fields.keys().isdisjoint(_MORE):
+            return None
+        if url.startswith(PATH) and fields.get(b"content-type") not in _JSON:
+            return None
+        return fields if 0 < int(length) <= self._largest else None
 
-    def _reading(self, scope: Scope, body: bytes, told: Told) -> tuple[Head, bytes] | None:
-        """Send on readings in plain JSON, with a key or without; None where there is more to be asked."""
-        key = ""
-        if scope["query_string"]:
-            found = _KEY.fullmatch(scope["query_string"])
-            if found is None:
-                return None
-            key = found[1].decode("ascii")
-        plain = False
-        for name, value in scope["headers"]:
-            if name == b"content-type":
-                plain = value in _JSON
-            elif name == b"content-encoding":
-                return None
-        rows = decode.few(body, decode.JSON) if plain else None
+    def take(
+        self, url: bytes, headers: Mapping[bytes, bytes], body: bytes, told: Told, server: tuple[str, int | None] | None
+    ) -> bytes | None:
+        """Send on what needs no second look; `told` hears once it is durable.
+
+        Returns what to answer then, after the status: headers and body; b"" where the receipt is the answer. None where there is more
+        to be asked, and then nothing was sent. Raises CityTwinError.
+        """
+        door = self._doors.get(url[: url.find(b"(") + 1])
+        if door:
+            return door.quick(url, body, headers, told, server)
+        query = _QUERY.fullmatch(url, len(PATH))
+        if query is None:
+            return None
+        rows = decode.few(body, decode.JSON)
         if rows is None:
             return None
-        self._house.intake.post(told, rows, key=key)
-        return _HEAD, b""
+        self._house.intake.post(told, rows, key=(query[1] or b"").decode("ascii"))
+        return b""
 
-    def _waiter(self) -> Waiting:
-        loop = asyncio.get_running_loop()
-        if self._waiting is None or self._waiting.loop is not loop:
-            self._waiting = Waiting(loop)
-        return self._waiting
+    @staticmethod
+    def receipt(told: Receipt) -> bytes:
+        """The answer that is a receipt: of data to a program, and what a page needs beside that is not for it."""
+        body = _encode(told)
+        return b"content-type: application/json\r\ncache-control: no-cache\r\nx-content-type-options: nosniff\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)  # fmt: skip
 
+    def failed(self, error: BaseException) -> ASGIApp:
+        """What tells of it as every app of the house does."""
 
-def _again(came: list[Message], receive: Receive) -> Receive:
-    """What gives the messages that were taken, and then what follows them."""
-    waiting = came[::-1]
+        async def fail(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - an ASGI app takes them
+            raise error
 
-    async def given() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return given
-
-
-def _failed(error: Exception) -> ASGIApp:
-    async def fail(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - an ASGI app takes them
-        raise error
-
-    return fail
+        return self._shell(fail)

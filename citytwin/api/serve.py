@@ -9,12 +9,14 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import uvicorn
 
-from citytwin.api.app import app
+from citytwin.api.app import App
 from citytwin.api.house import House
 from citytwin.api.listen import bound
+from citytwin.api.wire import Wire
 
 GRACE_S = 10
 """How long requests under way may go on once we are told to stop."""
@@ -37,10 +39,11 @@ def serve(
     listener = bound(host, port)
     taken = listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
+    app = App(house)
     config = uvicorn.Config(
-        app(house),
+        app,
         loop="auto",
-        http="httptools",
+        http=partial(Wire, app.quick),  # type: ignore[arg-type]  # it is called as the class is
         ws="none",
         lifespan="off",
         log_config=None,

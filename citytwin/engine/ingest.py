@@ -20,7 +20,7 @@ from citytwin.engine.twin import Twin
 from citytwin.engine.vet import Vet, limits
 from citytwin.kernel.errors import BadBatch, CityTwinError, Fault, StoreBusy, StoreFailed
 from citytwin.kernel.observation import Batch, Quality, Receipt
-from citytwin.kernel.store import Arrival
+from citytwin.kernel.store import Arrival, Point
 from citytwin.kernel.stream import StreamType, stream_parts
 from citytwin.kernel.units import conversion, known_unit, quantity
 
@@ -463,6 +463,11 @@ class Intake:
         ready: list[_Checked] = []
         for checked in group:
             try:
+                if checked.arrival.points:
+                    if not self._vet.asks({point[0] for point in checked.arrival.points}):
+                        ready.append(checked)
+                        continue
+                    checked.arrival = replace(checked.arrival, rows=_table(checked.arrival.points), points=())
                 if ready and self._vet.looks_back(checked.arrival):  # what it is compared with must be on record
                     self._write(ready)
                     ready = []
@@ -533,25 +538,29 @@ class Intake:
 
 def _shared(members: Sequence[tuple[_Few, Sequence[Read]]]) -> _Checked:
     """Checked rows of several senders as one arrival."""
-    rows = sorted((*row, n) for n, (_, read) in enumerate(members) for row in read)
-    names, at, value, quality, sender = zip(*rows, strict=True)
-    place = {name: n for n, name in enumerate(dict.fromkeys(names))}
-    stream = pa.DictionaryArray.from_arrays(pa.array([place[name] for name in names], pa.int32()), list(place))
-    columns = {
-        "stream": stream,
-        "time": pa.array(at, TIME),
-        "value": pa.array(value, pa.float64()),
-        "quality": pa.array(quality, pa.int8()),
-        "sender": pa.array(sender, pa.int64()),
-    }
     first = members[0][0]
-    return _Checked(
-        Arrival(pa.table(columns), first.key, first.source, len(members)), [(few.told, None) for few, _ in members]
+    points = [(*row, n) for n, (_, read) in enumerate(members) for row in read]
+    arrival = Arrival(key=first.key, source=first.source, senders=len(members), points=points)
+    return _Checked(arrival, [(few.told, None) for few, _ in members])
+
+
+def _table(points: Sequence[Point]) -> pa.Table:
+    """The same as the rows of an arrival."""
+    names, at, value, quality, sender = zip(*sorted(points), strict=True)
+    place = {name: n for n, name in enumerate(dict.fromkeys(names))}
+    return pa.table(
+        {
+            "stream": pa.DictionaryArray.from_arrays(pa.array([place[n] for n in names], pa.int32()), list(place)),
+            "time": pa.array(at, TIME),
+            "value": pa.array(value, pa.float64()),
+            "quality": pa.array(quality, pa.int8()),
+            "sender": pa.array(sender, pa.int64()),
+        }
     )
 
 
 def _size(item: _Few | _Checked) -> int:
-    return len(item.rows) if isinstance(item, _Few) else item.arrival.rows.num_rows
+    return len(item.rows) if isinstance(item, _Few) else int(item.arrival.rows.num_rows)
 
 
 def _finished(receipt: Receipt, prepared: Prepared) -> Receipt:

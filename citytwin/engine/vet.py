@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -55,7 +55,11 @@ class Vet:
         """Whether any of these may have its rows refused for what is on record."""
         return bool(self._strict) and any(stream_parts(s or "")[1] in self._strict for s in streams)
 
-    def _asked(self, names: Sequence[str]) -> list[int]:
+    def asks(self, streams: Collection[str]) -> bool:
+        """Whether there is anything to ask of these."""
+        return bool(self._asked(streams))
+
+    def _asked(self, names: Collection[str]) -> list[int]:
         """Which of these streams ask for anything."""
         kinds, edited = self._strict.keys() | self._tested.keys(), self._twin.edited.keys()
         if not kinds and edited.isdisjoint(names):

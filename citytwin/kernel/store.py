@@ -24,18 +24,24 @@ class Change:
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
 
 
+Point = tuple[str, int, float, int, int]
+"""A reading in plain Python: stream, microseconds since 1970, value, quality flag, and which of the senders it is of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """Readings ready to be recorded: sorted by stream and time, one per stream and time, in canonical units.
 
     `rows` has stream (string or dictionary), time (timestamp[us, UTC]), value (float64) and quality (int8). Where the rows of
-    several `senders` make up one batch, a column `sender` (int32, from 0) says whose each row is.
+    several `senders` make up one batch, a column `sender` (int32, from 0) says whose each row is. A few readings may come as
+    `points` in place of rows, in any order: a table of them would cost more than all the rest.
     """
 
-    rows: pa.Table
+    rows: pa.Table = None
     key: str = ""
     source: str = ""
     senders: int = 1
+    points: Sequence[Point] = ()
 
 
 class Store(Protocol):

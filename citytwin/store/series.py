@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from citytwin.kernel.errors import BadRequest
 from citytwin.store.rollup import COLUMNS, FAST, ROLLED, STANDS, UNIT_S, merged, period, summed, whole_hours
+from citytwin.store.union import union_all
 
 Ask = Callable[[str, Mapping[str, Any], Mapping[str, pa.Table]], pa.Table]
 FEW = 200
@@ -108,13 +109,19 @@ def _rolled(
     # What came in since the roll-ups were brought up, and what they cannot tell: periods of flagged readings alone. A roll-up that is brought
     # up after this question was asked only makes more of it be read from the readings themselves.
     stale = ask(
-        f"""SELECT DISTINCT stream, {period(by, zone, "time")} AS period FROM (
-              SELECT r.stream, r.time FROM reading AS r WHERE r.batch > $rolled AND {which} AND r.time >= $low AND r.time < $high
-              UNION ALL SELECT r.stream, r.time FROM superseded AS r WHERE r.by_batch > $rolled AND {which} AND r.time >= $low AND r.time < $high)
-            UNION SELECT r.stream, r.period FROM rollup_{by} AS r WHERE r.n = 0 AND {which} AND r.period >= $low AND r.period < $high""",
+        union_all(
+            [
+                f"SELECT DISTINCT r.stream, {period(by, zone, 'r.time')} AS period FROM {table} AS r WHERE r.{batch} > $rolled AND {which} AND r.time >= $low AND r.time < $high"
+                for table, batch in (("reading", "batch"), ("superseded", "by_batch"))
+            ]
+            + [
+                f"SELECT r.stream, r.period FROM rollup_{by} AS r WHERE r.n = 0 AND {which} AND r.period >= $low AND r.period < $high"
+            ]
+        ),
         {**bound, "rolled": _mark(ask)},
         tables,
     )
+    stale = stale.group_by(["stream", "period"]).aggregate([])
     time = (
         "r.period"
         if step in (UNIT_S[by], "day") and (by == "day") == (step == "day")
@@ -159,9 +166,9 @@ def _rolled(
             )
     few = [*([again] if again else []), *edges]
     if wide:  # the edges are parts of other steps than the whole ones, and of each other's
-        return ask(" UNION ALL ".join([*parts, *few]), bound, tables)
+        return ask(union_all([*parts, *few]), bound, tables)
     return ask(
-        f"SELECT stream, time, {merged(cols)} FROM ({' UNION ALL '.join([*parts, *few])}) GROUP BY stream, time",
+        f"SELECT stream, time, {merged(cols)} FROM ({union_all([*parts, *few])}) GROUP BY stream, time",
         bound,
         tables,
     )

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from citytwin import reader
-from citytwin.api.app import app
+from citytwin.api.app import App
 from citytwin.api.house import House
 from citytwin.engine import catalog, files, follow, handle, ingest, load, measure, watch
 from citytwin.engine.drafts import read as drafting
@@ -317,7 +317,7 @@ class Caller:
 
     def __init__(self, house: House, portal: anyio.from_thread.BlockingPortal) -> None:
         self._portal = portal
-        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app(house)), base_url="http://testville")
+        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(App(house)), base_url="http://testville")
 
     def request(self, method: str, url: str, **given: Any) -> httpx.Response:
         return self._portal.call(lambda: self._client.request(method, url, **given))

@@ -12,7 +12,7 @@ from starlette.routing import Route as Path
 from starlette.routing import Router
 
 from citytwin.api import openapi
-from citytwin.api.app import ROUTES, app
+from citytwin.api.app import ROUTES, App
 from citytwin.api.house import House
 from citytwin.api.route import Place
 from citytwin.engine import export
@@ -226,7 +226,7 @@ def test_every_route_that_reads_has_an_example() -> None:
 
 
 def test_every_path_of_the_app_is_in_the_document_and_the_other_way_round(house: House) -> None:
-    router: Any = app(house)
+    router: Any = App(house)
     while not isinstance(router, Router):
         router = router._app
     served = {

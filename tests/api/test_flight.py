@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from citytwin.api.app import app
+from citytwin.api.app import App
 from citytwin.api.house import MIB, House
 from tests.api.conftest import check_problem
 
@@ -50,7 +50,7 @@ def test_who_finds_no_room_is_told_to_come_again(
             await rest.wait()
             yield b"\n"
 
-        transport = httpx.ASGITransport(app(narrow))
+        transport = httpx.ASGITransport(App(narrow))
         async with httpx.AsyncClient(transport=transport, base_url="http://testville") as client:
             head = {"Content-Type": "text/csv"}
             first = asyncio.create_task(client.post("/api/observations", content=slowly(), headers=head))
@@ -75,7 +75,7 @@ def test_who_finds_no_room_is_told_to_come_again(
 
 def test_what_is_packed_counts_as_what_it_becomes(narrow: House, portal: anyio.from_thread.BlockingPortal) -> None:
     async def scene() -> httpx.Response:
-        transport = httpx.ASGITransport(app(narrow))
+        transport = httpx.ASGITransport(App(narrow))
         async with httpx.AsyncClient(transport=transport, base_url="http://testville") as client:
             bomb = gzip.compress(b"#" * (8 * MIB))
             assert len(bomb) < 10_000
@@ -88,7 +88,7 @@ def test_what_is_packed_counts_as_what_it_becomes(narrow: House, portal: anyio.f
 
 def test_a_refusal_is_a_problem_like_any_other(narrow: House, portal: anyio.from_thread.BlockingPortal) -> None:
     async def scene() -> httpx.Response:
-        transport = httpx.ASGITransport(app(narrow))
+        transport = httpx.ASGITransport(App(narrow))
         async with httpx.AsyncClient(transport=transport, base_url="http://testville") as client:
             return await client.post(
                 "/api/observations", content=b"#" * (5 * MIB), headers={"Content-Type": "text/csv"}
@@ -108,7 +108,7 @@ def test_a_packed_table_counts_as_what_it_becomes(narrow: House, portal: anyio.f
         writer.write_table(table)
 
     async def scene() -> httpx.Response:
-        transport = httpx.ASGITransport(app(narrow))
+        transport = httpx.ASGITransport(App(narrow))
         async with httpx.AsyncClient(transport=transport, base_url="http://testville") as client:
             head = {"Content-Type": "application/vnd.apache.arrow.stream"}
             return await client.post("/api/observations", content=sink.getvalue(), headers=head)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from citytwin.api.app import app
+from citytwin.api.app import App
 from citytwin.api.house import House
 from tests.api.conftest import NOW, Caller, check_problem
 
@@ -198,7 +198,7 @@ def exchange(house: House, parts: list[bytes], announced: int | None) -> tuple[i
         "type": "http", "method": "POST", "path": URL, "raw_path": URL.encode(), "query_string": b"", "root_path": "",
         "headers": headers, "http_version": "1.1", "scheme": "http", "server": ("testville", 80), "client": None,
     }  # fmt: skip
-    anyio.run(app(house), scope, receive, send)
+    anyio.run(App(house), scope, receive, send)
     assert sent[0]["status"] == 413
     return asked, json.loads(sent[1]["body"])
 
@@ -217,7 +217,7 @@ def test_a_sender_that_goes_away_is_no_failure(own_house: House, caplog: pytest.
         "headers": [(b"content-type", b"text/csv")], "http_version": "1.1", "scheme": "http",
         "server": ("testville", 80), "client": None,
     }  # fmt: skip
-    anyio.run(app(own_house), scope, receive, send)
+    anyio.run(App(own_house), scope, receive, send)
     assert sent == []
     assert not caplog.records
 

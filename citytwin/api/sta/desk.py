@@ -63,6 +63,8 @@ class Reply:
     media: str = JSON
 
 
+SENT = "cache-control: no-cache\r\nx-content-type-options: nosniff\r\n"
+"""What every answer to what took the quick way has."""
 _ONE = re.compile(rb"/Datastreams\('([^'()/%]+)'\)/Observations")
 
 
@@ -118,7 +120,7 @@ class Desk:
             return self._create_observations(request)
         return None
 
-    def quick(self, path: bytes, body: bytes, headers: Mapping[str, str], told: Told) -> str | None:
+    def quick(self, path: bytes, body: bytes, headers: Mapping[bytes, bytes], told: Told) -> str | None:
         """Send on a number at a time, newer than all of its stream: what sensors send all day goes on without a thread.
 
         Returns its id, to be told once it is durable; None where there is more to be asked, and then nothing was sent.
@@ -136,11 +138,13 @@ class Desk:
             return None
         return self.observing.plain(found[1].decode("latin-1"), at, float(said.result), told)
 
-    def sent(self, id: str, base: str) -> Reply:
-        """The answer to what took the quick way."""
+    def sent(self, id: str, base: str) -> bytes:
+        """The headers and the body of the answer to what took the quick way."""
         link = f"{base}/Observations('{id}')"
-        told = {"@iot.id": id, "@iot.selfLink": link}
-        return Reply(201, msgspec.json.encode(told), {"Location": link})
+        body = f'{{"@iot.id":"{id}","@iot.selfLink":"{link}"}}'
+        return f"{SENT}location: {link}\r\ncontent-type: {JSON}\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode(
+            "ascii"
+        )
 
     def bodies(self) -> Bodies:
         """What reads the bodies of a request that comes now."""

@@ -13,7 +13,7 @@ import msgspec
 
 from citytwin.api.sta import conformance2, csdl, path, query
 from citytwin.api.sta.body import Bodies, decoded
-from citytwin.api.sta.desk import Desk, Reply, Request, at_entity, json_reply
+from citytwin.api.sta.desk import SENT, Desk, Reply, Request, at_entity, json_reply
 from citytwin.api.sta.error import Absent, Malformed, Unserved
 from citytwin.api.sta.path import Resource
 from citytwin.api.sta.read import Answer, read
@@ -99,10 +99,10 @@ class Desk2(Desk):
 
     # -- creating
 
-    def quick(self, path: bytes, body: bytes, headers: Mapping[str, str], told: Told) -> str | None:
+    def quick(self, path: bytes, body: bytes, headers: Mapping[bytes, bytes], told: Told) -> str | None:
         """A number at a time, newer than all of a stream that takes any number: it goes on without a thread."""
         found = _ONE.fullmatch(path)
-        if found is None or len(body) > 512 or "prefer" in headers:
+        if found is None or len(body) > 512 or b"prefer" in headers:
             return None
         stream = found[1].decode("latin-1")
         if self._version != self.house.twin.register_version or not swe.plain_number(
@@ -118,9 +118,9 @@ class Desk2(Desk):
             return None
         return self.observing.plain(stream, time, float(said.result), told, automatic=False)
 
-    def sent(self, id: str, base: str) -> Reply:
-        """The answer to what took the quick way."""
-        return Reply(201, b"", {"Location": f"{base}/Observations('{id}')"})
+    def sent(self, id: str, base: str) -> bytes:
+        """The headers of the answer to what took the quick way."""
+        return f"{SENT}location: {base}/Observations('{id}')\r\ncontent-length: 0\r\n\r\n".encode("ascii")
 
     def _post(self, request: Request, resource: Resource) -> Reply:
         if resource.target == "refs":

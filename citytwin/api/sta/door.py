@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 
 import anyio.to_thread
 import msgspec
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -22,8 +22,6 @@ from citytwin.api.sta.v1 import V1
 from citytwin.engine.ingest import Told
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-Head = list[tuple[bytes, bytes]]
-"""Headers of an answer, as ASGI takes them."""
 LARGEST = 64 * 1024 * 1024
 """Bytes of one body."""
 BATCH = 3
@@ -91,23 +89,23 @@ class Door:
 
         return batch.answer(request, one)
 
-    def quick(self, scope: Scope, body: bytes, told: Told) -> tuple[Head, bytes] | None:
+    def quick(
+        self,
+        url: bytes,
+        body: bytes,
+        headers: Mapping[bytes, bytes],
+        told: Told,
+        server: tuple[str, int | None] | None,
+    ) -> bytes | None:
         """Send on what needs no second look.
 
-        Returns what to answer once it is durable; None where there is more to be asked, and then nothing was sent.
+        Returns the headers and the body to answer with once it is durable; None where there is more to be asked, and then nothing was sent.
         """
-        if scope["query_string"]:
-            return None
-        raw = scope["raw_path"].partition(b"?")[0][len(self.prefix) :]
-        id = self._desk.quick(raw, body, Headers(scope=scope), told)
+        id = self._desk.quick(url[len(self.prefix) :], body, headers, told)
         if id is None:
             return None
-        reply = self._desk.sent(id, origin(scope) + self.prefix)
-        head = [(b"cache-control", b"no-cache"), (b"x-content-type-options", b"nosniff")]
-        head += [(name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()]
-        if reply.body:
-            head.append((b"content-type", reply.media.encode()))
-        return head, reply.body
+        base = _address("http", headers.get(b"host", b""), server) + self.prefix
+        return self._desk.sent(id, base)
 
 
 def origin(scope: Scope) -> str:

@@ -190,31 +190,6 @@ def test_a_thing_without_a_place_observes_in_2_0_and_is_asked_for_one_in_1_1(bot
     old.ask("POST", f"Datastreams{_key(made)}/Observations", 400, json={"result": 2})
 
 
-def test_numbers_at_a_time_take_the_quick_way_in_both(
-    both: tuple[Old, Client], own_house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old, new = both
-    made = new.create("Datastreams", streaming("level", Thing={"name": "t", "Locations": [place()]}))
-    quick, plain = list[Any](), own_house.observing.plain
-
-    def counted(*given: Any, **more: Any) -> Any:
-        sent = plain(*given, **more)
-        quick.append(sent is not None)
-        return sent
-
-    monkeypatch.setattr(own_house.observing, "plain", counted)
-    for hour in range(3):
-        answer = new.ask("POST", f"{made}/Observations", 201, json={"phenomenonTime": at(hour), "result": hour})
-        assert answer.content == b""
-        assert new.get(answer.headers["location"])["result"] == hour
-    assert quick == [True, True]  # the first one finds out what the stream takes
-    new.ask("POST", f"{made}/Observations", 400, json={"phenomenonTime": at(4), "result": "high"})
-    new.ask("POST", f"{made}/Observations", 201, json={"phenomenonTime": at(4), "result": 1}, headers={"prefer": "return=representation"})  # fmt: skip
-    assert quick == [True, True]
-    assert new.get(f"{made}/Observations", orderby="phenomenonTime", select="result")["value"] == [{"result": r} for r in (0, 1, 2, 1)]  # fmt: skip
-    del old
-
-
 def test_a_deleted_stream_leaves_no_feature_behind(both: tuple[Old, Client]) -> None:
     old, new = both
     made = new.create("Datastreams", streaming("level", Thing={"name": "t", "Locations": [place()]}))

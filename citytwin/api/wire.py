@@ -1,0 +1,170 @@
+"""How does a request come off the wire? As uvicorn has it, but for single readings: for those a task, two messages and a dozen objects cost more than all the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any, cast
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from citytwin.api.quick import Quick, Waiting
+from citytwin.kernel.observation import Receipt
+
+
+class _Nobody:
+    """Waits for nothing."""
+
+    def set(self) -> None: ...
+
+
+class Exchange:
+    """A request that was taken, until it is answered; for the connection it is one of its cycles."""
+
+    __slots__ = ("answer", "body", "disconnected", "keep_alive", "response_complete", "scope", "url", "waiting", "wire")
+    message_event = _Nobody()
+
+    def __init__(self, wire: Wire, body: bytes) -> None:
+        self.wire, self.scope, self.url, self.body = wire, wire.scope, wire.url, body
+        self.waiting = wire.waiting
+        self.answer = b""
+        self.keep_alive = True
+        self.response_complete = self.disconnected = False
+
+    def set_result(self, receipt: Receipt, /) -> None:
+        """It is durable; from any thread."""
+        self.waiting.put(self, receipt)
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """It is not on record; from any thread."""
+        self.waiting.put(self, error)
+
+    def tell(self, outcome: Receipt | BaseException, /) -> None:
+        """Answer, in the loop."""
+        if self.disconnected or self.wire.transport.is_closing():  # what was sent is recorded all the same
+            return
+        if isinstance(outcome, BaseException):
+            self.wire.fail(self, outcome)
+        else:
+            self.wire.answer(self, self.answer or Quick.receipt(outcome))
+
+
+class Wire(HttpToolsProtocol):
+    """A connection. `quick` is asked first; what it does not take goes the way of all requests."""
+
+    def __init__(self, quick: Quick, **given: Any) -> None:
+        super().__init__(**given)
+        self._quick = quick
+        self._held: bytearray | None = None
+        """The body, so far, of a request that may be taken."""
+        self._fields: Mapping[bytes, bytes] = {}
+        self._last = False
+        """Whether the server ends, and the connection after what it is at."""
+        self.waiting = _waiting(self.loop)
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        if (
+            self.parser.get_method() == b"POST"
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and self.parser.get_http_version() == "1.1"
+            and (fields := self._quick.wants(self.url, self.headers))
+        ):
+            self._held, self._fields = bytearray(), fields
+            return
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Some of the body is there."""
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._held += body
+
+    def on_message_complete(self) -> None:
+        """All of it is there."""
+        if self._held is None:
+            super().on_message_complete()
+            return
+        body, self._held = bytes(self._held), None
+        exchange = Exchange(self, body)
+        exchange.keep_alive = not self._last
+        try:
+            answer = self._quick.take(self.url, self._fields, body, exchange, self.server)
+        except Exception as e:
+            self.cycle = cast("RequestResponseCycle", exchange)
+            self.fail(exchange, e)
+            return
+        if answer is None:
+            super().on_headers_complete()
+            super().on_body(body)
+            super().on_message_complete()
+            self.cycle.keep_alive &= not self._last
+        else:
+            exchange.answer = answer
+            self.cycle = cast("RequestResponseCycle", exchange)
+
+    def shutdown(self) -> None:
+        """The server ends: what is under way is finished."""
+        if self._held is None:
+            super().shutdown()
+        else:
+            self._last = True
+
+    def answer(self, exchange: Exchange, rest: bytes) -> None:
+        """Say that it is on record; `rest` is what follows the headers that all answers have."""
+        head = [b"HTTP/1.1 201 Created\r\n"]
+        for name, value in self.server_state.default_headers:
+            head += (name, b": ", value, b"\r\n")
+        if not exchange.keep_alive:
+            head.append(b"connection: close\r\n")
+        head.append(rest)
+        self.transport.write(b"".join(head))
+        exchange.response_complete = True
+        if not exchange.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def fail(self, exchange: Exchange, error: BaseException) -> None:
+        """Tell of the error in the way of all requests."""
+        url = httptools.parse_url(exchange.url)
+        path = url.path.decode("ascii")
+        exchange.scope |= {
+            "method": "POST",
+            "path": self.root_path + urllib.parse.unquote(path),
+            "raw_path": self.root_path.encode("ascii") + url.path,
+            "query_string": url.query or b"",
+        }
+        cycle = RequestResponseCycle(
+            scope=exchange.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=exchange.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        cycle.body += exchange.body
+        cycle.more_body = False
+        cycle.message_event.set()
+        if self.cycle is cast("RequestResponseCycle", exchange):
+            self.cycle = cycle
+        self._start_asgi_task(cycle, cast(Any, self._quick.failed(error)))
+
+
+_loops: dict[asyncio.AbstractEventLoop, Waiting] = {}
+
+
+def _waiting(loop: asyncio.AbstractEventLoop) -> Waiting:
+    """Those who wait in this loop, whichever connection they are of."""
+    if loop not in _loops:
+        _loops.clear()  # a server has one
+        _loops[loop] = Waiting(loop)
+    return _loops[loop]
