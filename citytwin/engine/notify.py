@@ -328,7 +328,7 @@ class Notifier:
         where = f"o.batch >= $batch AND o.batch <= $last AND NOT o.superseded AND ({topic.where})"
         if topic.newest:
             rows = self.store.fetch(
-                f"""SELECT o.stream, max(o.time) AS time, arg_max(o.value, o.time) AS value, arg_max(o.quality, o.time) AS quality, count(*) - 1 AS missed
+                f"""SELECT o.stream, max(o.time) AS time, arg_max_null(o.value, o.time) AS value, arg_max(o.quality, o.time) AS quality, count(*) - 1 AS missed
                     FROM observation_all AS o WHERE {where} GROUP BY o.stream ORDER BY o.stream""",
                 params,
             )

@@ -73,6 +73,8 @@ BATCHES = 4000
 """Batches that wait at most: each costs as much as a dozen rows."""
 GRACE_S = 600
 """Seconds for which a partition that was replaced stays on disk: a question that was asked before may still read it."""
+ENDS = 1_000_000
+"""Readings after which the ends of streams are written down anew: more need not be read at a start."""
 SORT = 1_000_000
 """Readings that are sorted at once: a run of them takes half a second, in which nobody else writes."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -142,9 +144,10 @@ class DuckStore:
             ) from e
         try:
             self._db.execute("SET GLOBAL TimeZone = ?", [zone])
-            self._db.execute(
-                "SET enable_progress_bar = false"
-            )  # it would go to standard output where statements take long
+            # it would go to standard output where statements take long
+            self._db.execute("SET enable_progress_bar = false")
+            # partitions do not change: what their footers say need be read once
+            self._db.execute("SET GLOBAL parquet_metadata_cache = true")
             migrate.bring_up(self._db, path)
         except duckdb.Error as e:
             self._db.close()
@@ -203,6 +206,8 @@ class DuckStore:
         self._last_time = np.full(len(self._names), _LONG_AGO, np.int64)
         self._last_value = np.full(len(self._names), np.nan)
         self._last_quality = np.zeros(len(self._names), np.int8)
+        self._since_ends = 0
+        """Readings that came in since the ends of streams were written down."""
         self._retired: set[int] = set(self._rows("SELECT key FROM stream_gone")["key"].to_pylist())
         self._tiered = bool(tier.files(self._db))
         self._changed: set[int] = set(self._rows("SELECT DISTINCT stream FROM superseded")["stream"].to_pylist())
@@ -214,30 +219,65 @@ class DuckStore:
         self._seen = Keys(self._rows(f"SELECT {HASH} AS hash FROM batch WHERE key IS NOT NULL")["hash"].to_numpy())
 
     def _recall_all(self) -> None:
-        """Look up the first and the last reading of every stream; of the partitions only those where one of the two does not stand any more."""
+        """Look up the first and the last reading of every stream: as they were written down, and what came in since."""
+        ended = self._rows("SELECT value FROM meta WHERE name = 'ended'")["value"].to_pylist()
+        if not ended:
+            self._recall("TRUE")
+            self._since_ends = ENDS
+            return
+        since = int(ended[0])
+        came = self._rows(f"SELECT coalesce(sum(rows), 0)::BIGINT AS n FROM batch WHERE batch > {since}")
+        self._since_ends = came["n"][0].as_py()
+        self._take_ends(self._rows("SELECT stream, first, time, value, quality FROM stream_end"))
+        self._recall("TRUE", f"(SELECT * FROM reading WHERE batch > {since})")
         touched = self._rows(
-            """SELECT DISTINCT t.stream FROM tier_span AS t JOIN superseded AS x
-               ON x.stream = t.stream AND (x.time = t.first OR (x.time = t.time AND x.batch = t.batch))"""
+            f"""SELECT DISTINCT e.stream FROM stream_end AS e JOIN superseded AS x
+                ON x.stream = e.stream AND (x.time = e.first OR x.time = e.time) WHERE x.by_batch > {since}"""
         )["stream"].to_pylist()
-        moved = """SELECT stream, first, time, batch, value, quality FROM tier_span UNION ALL
-                   SELECT stream, time, time, batch, value, quality FROM reading"""
-        self._recall("TRUE", f"({moved})" if self._tiered else "(SELECT *, time AS first FROM reading)")
         if touched:
-            self._recall(f"stream IN ({', '.join(map(str, touched))})")
+            self._recall_anew(touched)
 
-    def _recall(self, which: str, source: str = "(SELECT *, time AS first FROM held)") -> None:
-        """Look up the first and the last reading of streams."""
-        rows = self._rows(
-            f"""SELECT stream, min(first) AS first, max(time) AS time, arg_max(value, (time, batch)) AS value,
+    def _recall_anew(self, keys: Sequence[int]) -> None:
+        """Look up the ends of streams that may have lost one."""
+        self._first_time[keys], self._last_time[keys] = _FAR_AHEAD, _LONG_AGO
+        self._recall(f"stream IN ({', '.join(map(str, keys))})")
+
+    def _recall(self, which: str, source: str = "held") -> None:
+        """Look up the first and the last standing reading of streams, beside what is known of them."""
+        found = self._rows(
+            f"""SELECT stream, min(time) AS first, max(time) AS time, arg_max_null(value, (time, batch)) AS value,
                        arg_max(quality, (time, batch)) AS quality
                 FROM {source} AS r WHERE {which}
                   AND NOT EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch)
                 GROUP BY stream"""
         )
-        if rows.num_rows:
-            at = rows["stream"].to_numpy()
-            self._first_time[at], self._last_time[at] = _microseconds(rows["first"]), _microseconds(rows["time"])
-            self._last_value[at], self._last_quality[at] = rows["value"].to_numpy(), rows["quality"].to_numpy()
+        self._take_ends(found)
+
+    def _take_ends(self, found: pa.Table) -> None:
+        """Note first and last readings where they are further out than those known."""
+        at, time = found["stream"].to_numpy(), _microseconds(found["time"])
+        self._first_time[at] = np.minimum(self._first_time[at], _microseconds(found["first"]))
+        later = time >= self._last_time[at]
+        value, quality = found["value"].to_numpy(), found["quality"].to_numpy()
+        to = at[later]
+        self._last_time[to], self._last_value[to], self._last_quality[to] = time[later], value[later], quality[later]
+
+    def _write_ends(self) -> None:
+        """Write down the ends of all streams, so that what came in until now need not be read again; within a transaction, with nothing waiting."""
+        seen = np.flatnonzero(self._last_time != _LONG_AGO)
+        ends = pa.table(
+            {
+                "stream": pa.array(seen.astype(np.int32)),
+                "first": pa.array(self._first_time[seen]).cast(UTC_US),
+                "time": pa.array(self._last_time[seen]).cast(UTC_US),
+                "value": pa.array(self._last_value[seen], from_pandas=True),  # NaN: no value
+                "quality": pa.array(self._last_quality[seen]),
+            }
+        )
+        self._writer.execute("DELETE FROM stream_end")
+        self._run("INSERT INTO stream_end SELECT stream, first, time, value, quality FROM ends", tables={"ends": ends})
+        self._writer.execute("INSERT OR REPLACE INTO meta VALUES ('ended', ?)", [str(self._batch)])
+        self._since_ends = 0
 
     def _replay(self, journal: Journal) -> None:
         """Take up what an earlier process acknowledged and did not merge. Raises StoreFailed if it is not what was written."""
@@ -452,8 +492,7 @@ class DuckStore:
             self._tree, self._batch = tree, number
             touched = np.unique(keys)
             with self._newest:
-                self._first_time[touched], self._last_time[touched] = _FAR_AHEAD, _LONG_AGO
-                self._recall(f"stream IN ({', '.join(map(str, touched.tolist()))})")
+                self._recall_anew(touched.tolist())
             return len(keys)
 
     def revise(
@@ -510,8 +549,7 @@ class DuckStore:
                     self._insert("leaf", books.leaves, _LEAF)
             self._remember(books.parts, tree)
             with self._newest:
-                self._first_time[key], self._last_time[key] = _FAR_AHEAD, _LONG_AGO
-                self._recall(f"stream = {key}")
+                self._recall_anew([key])
         self._tell([part] if len(part.key) else [])
         return number if books.parts else 0
 
@@ -674,6 +712,7 @@ class DuckStore:
         """Note in memory what is durable."""
         self._tree = tree
         self._batch += len(parts)
+        self._since_ends += sum(len(part.key) for part in parts)
         with self._newest:
             grown = len(self._names) - len(self._last_time)
             if grown:
@@ -930,6 +969,9 @@ class DuckStore:
                 self._settle()
                 since, upto = rollup.due(self._writer, self._batch)
                 if since == upto:
+                    if self._since_ends >= ENDS:
+                        with _Transaction(self._writer):
+                            self._write_ends()
                     return changed
                 with _Transaction(self._writer):
                     changed += rollup.roll(
@@ -1081,9 +1123,10 @@ class DuckStore:
         if file is None:
             return 0
         with self._write:
+            self._settle()
             self._tiered = True  # before it is so: who asks meanwhile looks for partitions, and finds none yet
             with _Transaction(self._writer):
-                tier.remember(self._writer, f"(SELECT * FROM reading AS r WHERE {piece.where})")
+                self._write_ends()  # at the next start partitions are not read for them
                 row = self._writer.execute(f"DELETE FROM reading AS r WHERE {piece.where}").fetchone()
                 if row is None or row[0] != file.rows:
                     raise StoreFailed(
@@ -1186,15 +1229,16 @@ class DuckStore:
                 self._writer.execute(
                     "INSERT INTO erasure VALUES (?, ?, ?, ?, ?, ?)", [number, kind, before, rows, now, sealed["leaf"]]
                 )
-                listed = f"stream IN ({', '.join(map(str, piece.keys or ()))})"
-                self._writer.execute(f"DELETE FROM tier_span WHERE {listed} AND time < ?", [before])
-                self._writer.execute(f"UPDATE tier_span SET first = greatest(first, ?) WHERE {listed}", [before])
+                self._writer.execute("DELETE FROM meta WHERE name = 'ended'")  # until they are written down again
             self._tree = tree
             keys, edge = np.array(piece.keys), (before - EPOCH) // timedelta(microseconds=1)
             with self._newest:
                 lost = keys[self._last_time[keys] < edge]
                 self._first_time[keys] = np.maximum(self._first_time[keys], edge)
                 self._first_time[lost], self._last_time[lost] = _FAR_AHEAD, _LONG_AGO
+            self._settle()
+            with _Transaction(self._writer):
+                self._write_ends()
         return int(rows)
 
     # -- the SQL surface of packs
@@ -1248,6 +1292,9 @@ class DuckStore:
             self._closed = True
             try:
                 self._settle()
+                if self._since_ends:
+                    with _Transaction(self._writer):
+                        self._write_ends()
             except StoreFailed as e:
                 log.warning("the store is closed with readings in its journal: %s", e)
             if self._journal:

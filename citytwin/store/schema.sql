@@ -22,9 +22,9 @@ CREATE TABLE IF NOT EXISTS tier_file (
   bytes BIGINT NOT NULL, sha256 VARCHAR NOT NULL, recorded TIMESTAMPTZ NOT NULL);
 -- Files that a step began to write or that were replaced: whoever opens the store removes them.
 CREATE TABLE IF NOT EXISTS tier_gone (file VARCHAR PRIMARY KEY);
--- The first and the last reading of each stream that moved, so that opening the store reads no partition.
-CREATE TABLE IF NOT EXISTS tier_span (
-  stream INTEGER NOT NULL, first TIMESTAMPTZ NOT NULL, time TIMESTAMPTZ NOT NULL, batch BIGINT NOT NULL, value DOUBLE, quality TINYINT NOT NULL);
+-- The first and the last standing reading of each stream up to the batch that meta calls 'ended', so that opening the store reads the newest batches only.
+CREATE TABLE IF NOT EXISTS stream_end (
+  stream INTEGER NOT NULL, first TIMESTAMPTZ NOT NULL, time TIMESTAMPTZ NOT NULL, value DOUBLE, quality TINYINT NOT NULL);
 -- Readings deleted after their declared time: those of a stream type before `until`. Their batches, leaves and roll-ups stay.
 CREATE TABLE IF NOT EXISTS erasure (
   erasure BIGINT PRIMARY KEY, stream_type VARCHAR NOT NULL, until TIMESTAMPTZ NOT NULL, rows BIGINT NOT NULL, recorded TIMESTAMPTZ NOT NULL, leaf BIGINT NOT NULL);

@@ -289,21 +289,6 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def remember(writer: duckdb.DuckDBPyConnection, rows: str) -> None:
-    """Keep the first and the last standing reading of each stream in a relation that leaves the database."""
-    writer.execute(
-        f"""CREATE OR REPLACE TEMP TABLE span AS SELECT stream, min(first) AS first, max(time) AS time, arg_max(batch, (time, batch)) AS batch,
-              arg_max(value, (time, batch)) AS value, arg_max(quality, (time, batch)) AS quality
-            FROM (SELECT stream, first, time, batch, value, quality FROM tier_span
-                  UNION ALL SELECT r.stream, r.time, r.time, r.batch, r.value, r.quality FROM {rows} AS r
-                  WHERE NOT EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch))
-            GROUP BY stream"""
-    )
-    writer.execute("DELETE FROM tier_span")
-    writer.execute("INSERT INTO tier_span SELECT stream, first, time, batch, value, quality FROM span ORDER BY stream")
-    writer.execute("DROP TABLE span")
-
-
 def enter(writer: duckdb.DuckDBPyConnection, file: File, recorded: datetime) -> None:
     """Count a file among the partitions; it is none of those to be removed any more."""
     writer.execute(

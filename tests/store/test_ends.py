@@ -1,0 +1,135 @@
+"""First and last readings as they were written down, against those of all readings."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from citytwin.kernel.clock import FixedClock
+from citytwin.kernel.store import Arrival
+from citytwin.store import duckdb as store_of
+from citytwin.store import tier
+from citytwin.store.duckdb import DuckStore
+
+BEGIN = datetime(2026, 1, 30, tzinfo=UTC)
+LATER = BEGIN + timedelta(days=60)
+STREAMS = ("a.p.x", "b.p.x", "b.p.y", "c.p.z")
+TIME = pa.timestamp("us", tz="UTC")
+
+
+def arrival(rows: dict[tuple[str, int], float | None]) -> Arrival:
+    keys = sorted(rows)
+    return Arrival(
+        pa.table(
+            {
+                "stream": [stream for stream, _ in keys],
+                "time": pa.array([BEGIN + timedelta(hours=hour) for _, hour in keys], TIME),
+                "value": pa.array([rows[key] for key in keys], pa.float64()),
+                "quality": pa.array([9 if rows[key] is None else 1 for key in keys], pa.int8()),
+            }
+        )
+    )
+
+
+def opened(path: Path) -> DuckStore:
+    return DuckStore(path, "Asia/Shanghai", FixedClock(LATER), threads=1)
+
+
+def ends(store: DuckStore, erased: bool = False) -> list[dict[str, Any]]:
+    """What is known of the ends of every stream; where readings were erased its beginning is the moment until when, or later."""
+    first = {row["stream"]: (row["since"], row["until"]) for row in store.spans().to_pylist()}
+    return sorted(
+        (
+            {**row, "since": None if erased else first[row["stream"]][0], "until": first[row["stream"]][1]}
+            for row in store.latest().to_pylist()
+        ),
+        key=lambda row: row["stream"],
+    )
+
+
+def copied(store: DuckStore, folder: Path, forget: bool) -> DuckStore:
+    """The store as a process finds it that starts after this one was killed."""
+    with store._write:
+        store._settle()
+        store._db.execute("CHECKPOINT")
+        shutil.copytree(store._path.parent, folder)  # type: ignore[union-attr]
+    path = folder / "city.duckdb"
+    if forget:
+        with duckdb.connect(str(path)) as db:
+            db.execute("DELETE FROM meta WHERE name = 'ended'")
+    return opened(path)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_written_down_and_came_since_against_all_readings(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_of, "ENDS", 20)
+    monkeypatch.setattr(tier, "GROUP", 50)
+    chance = random.Random(seed)
+    home = tmp_path / "home"
+    home.mkdir()
+    path = home / "city.duckdb"
+    store = opened(path)
+    written, erased = 0, False
+    for step in range(16):
+        what = chance.choice(["record", "record", "record", "correct", "retract", "roll", "tier", "erase", "reopen"])
+        hours = [chance.randrange(4 * step, 4 * step + 8) for _ in range(6)]
+        if what == "record":
+            store.record(
+                [arrival({(chance.choice(STREAMS), h): chance.choice([None, chance.random()]) for h in hours})]
+            )
+        elif what == "correct":
+            store.record([arrival({(chance.choice(STREAMS), chance.randrange(4 * step + 8)): chance.random()})])
+        elif what == "retract":
+            ends_now = store.latest().to_pylist()
+            if ends_now:
+                gone = chance.choice(ends_now)
+                store.retract(pa.table({"stream": [gone["stream"]], "time": pa.array([gone["time"]], TIME)}))
+        elif what == "roll":
+            store.roll()
+        elif what == "tier":
+            store.roll()
+            store.tier({"": BEGIN + timedelta(hours=3 * step)}, 1)
+        elif what == "erase":
+            erased |= store.erase({"p.z": BEGIN + timedelta(hours=2 * step)}) > 0
+        else:
+            store.close()
+            store = opened(path)
+        marks = store.fetch("SELECT value FROM meta WHERE name = 'ended'").num_rows
+        written += marks
+        if step % 5 == 0:
+            quick, whole = (copied(store, tmp_path / f"{step}-{forget}", forget) for forget in (False, True))
+            assert ends(quick, erased) == ends(whole, erased) == ends(store, erased), what
+            for other in (quick, whole):
+                other.close()
+    assert written > 3
+    store.close()
+
+
+def test_a_start_reads_the_newest_batches_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "city.duckdb"
+    store = opened(path)
+    store.record([arrival({(s, h): 1.0 for s in STREAMS for h in range(50)})])
+    store.close()
+    asked: list[str] = []
+    rows = DuckStore._rows
+
+    def noted(self: DuckStore, sql: str, *given: Any) -> pa.Table:
+        asked.append(sql)
+        return rows(self, sql, *given)
+
+    monkeypatch.setattr(DuckStore, "_rows", noted)
+    store = opened(path)
+    read = [sql for sql in asked if "FROM held" in sql or "FROM reading" in sql or "(SELECT * FROM reading" in sql]
+    assert len(read) == 1
+    assert "batch > 1" in read[0]
+    assert ends(store)[0]["time"] == BEGIN + timedelta(hours=49)
+    store.close()
