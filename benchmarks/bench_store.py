@@ -2,23 +2,21 @@
 
 Method: a city of 20,000 streams (or `--streams`) that report every minute, two decimals, each wandering about a level of its own with noise of a tenth of a unit, one batch a minute with its leaf;
 made by SQL in a folder of its own, laid down as the store lays down what it sorted, as many readings as each of `--sizes` says, then rolled up by the store itself. Asked of each size, each question with
-other streams every time: the last 24 hours of one stream (`window`), all streams' newest readings (`latest`), one stream's hourly means over all time, all streams' hourly means of the last 24
+other streams every time: the last 24 hours of one stream (`window`) and, as many readings whatever the size, its last 90 minutes and the hourly means of all streams in them, all streams' newest readings (`latest`), one stream's hourly means over all time, all streams' hourly means of the last 24
 hours (`series`); what a roll costs after one more minute of readings; bytes per reading in the database, in partitions, and of both; the last 24 hours of a stream in partitions. And, once, a city
 with a reading of every stream in every hour of 30 days: hourly means of all streams as a table (14.4 million of them), the mean over all streams of every hour, and the mean of each stream (`monthly`):
 what this costs depends on how many hours there are, not on how many readings they hold. Peers in the same run, on the first size, of the same readings: SQLite (a table ordered by stream and time), a Parquet
-file sorted by stream and time and scanned by DuckDB, and PostgreSQL (COPY, an index by stream and time) where its programs are installed. The flatness of a cost is its median on the largest size over that
+file sorted by stream and time and scanned by DuckDB, and PostgreSQL (COPY, an index by stream and time; through asyncpg) where its programs are installed. The flatness of a cost is its median on the largest size over that
 on the smallest that holds a whole day, or else on the smallest.
 """
 
 from __future__ import annotations
 
 import argparse
-import glob
-import os
+import asyncio
 import random
 import shutil
 import sqlite3
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import peers
 import pyarrow as pa
 from machine import spread, write
 
@@ -124,6 +123,9 @@ def grown(folder: Path, readings: int, streams: int, runs: int) -> dict[str, Any
         assert rows == min(steps, 1440), rows
         told["window_rows"] = rows
         told["window_24_h_of_one_stream_ms"] = spread(timed(lambda: store.window(some(), day, until), runs * 5), 2)
+        recent = until - timedelta(minutes=90)  # as many readings whatever the size
+        told["window_90_min_of_one_stream_ms"] = spread(timed(lambda: store.window(some(), recent, until), runs * 5), 2)
+        told["hourly_of_all_90_min_ms"] = spread(timed(lambda: store.series(None, recent, until, 3600), runs), 2)
         told["latest_of_all_ms"] = spread(timed(store.latest, runs), 2)
         told["hourly_of_one_stream_ms"] = spread(timed(lambda: store.series([some()], FIRST, until, 3600), runs), 2)
         told["hourly_of_all_24_h_ms"] = spread(timed(lambda: store.series(None, day, until, 3600), runs), 2)
@@ -198,7 +200,7 @@ def monthly(folder: Path, streams: int, runs: int) -> dict[str, Any]:
         store.close()
 
 
-def peers(folder: Path, readings: int, streams: int, runs: int) -> dict[str, Any]:
+def others(folder: Path, readings: int, streams: int, runs: int) -> dict[str, Any]:
     """The last 24 hours of one stream, asked of others that have the same readings."""
     steps = max(readings // streams, 1)
     source = folder / "peer.parquet"
@@ -230,58 +232,49 @@ def peers(folder: Path, readings: int, streams: int, runs: int) -> dict[str, Any
     told["sqlite_ms"] = spread(timed(lambda: lite.execute(asked, (chance.randrange(streams),)).fetchall(), runs), 2)
     lite.close()
     told["sqlite_bytes_per_reading"] = round((folder / "peer.sqlite").stat().st_size / (steps * streams), 2)
-    return {**told, **postgres(folder, source, streams, steps, day, runs)}
+    try:
+        return {**told, **asyncio.run(postgres(folder, source, streams, steps, day, runs))}
+    except (ImportError, peers.MissingError) as e:
+        return {**told, "postgresql": f"left out: {e}"}
 
 
-def postgres(folder: Path, source: Path, streams: int, steps: int, day: int, runs: int) -> dict[str, Any]:
-    """PostgreSQL, in a cluster of its own; what is missing where it cannot be asked."""
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
+async def postgres(folder: Path, source: Path, streams: int, steps: int, day: int, runs: int) -> dict[str, Any]:
+    """PostgreSQL, in a cluster of its own."""
+    import asyncpg
+
+    server = peers.Postgres(folder / "pg")
     try:
-        import psycopg
-    except ImportError:
-        return {"postgresql": "left out: psycopg is not installed"}
-    if not found or not (Path(found[-1]) / "initdb").exists():
-        return {"postgresql": "left out: initdb is not installed"}
-    if os.getuid() == 0:
-        return {"postgresql": "left out: it does not run as root"}
-    bin, data = Path(found[-1]), folder / "pg"
-    subprocess.run([bin / "initdb", "-D", data, "-A", "trust", "-U", "bench"], check=True, capture_output=True)
-    server = subprocess.Popen(
-        [bin / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "shared_buffers=1GB"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(100):
-            try:
-                link = psycopg.connect(host=str(folder), user="bench", dbname="postgres", autocommit=True)
-                break
-            except psycopg.OperationalError:
-                time.sleep(0.1)
-        with link, duckdb.connect() as db:
-            link.execute("CREATE TABLE reading (stream integer, time bigint, value double precision, quality smallint)")
-            began = time.perf_counter()
-            with link.cursor().copy("COPY reading FROM STDIN") as out:
-                for batch in db.execute(f"FROM '{source}' ORDER BY time, stream").to_arrow_reader(100_000):
-                    for row in zip(*(c.to_pylist() for c in batch.columns), strict=True):
-                        out.write_row(row)
-            copied = steps * streams / (time.perf_counter() - began)
-            link.execute("CREATE INDEX ON reading (stream, time)")
-            link.execute("VACUUM ANALYZE reading")
-            chance = random.Random(1)
-            asked = f"SELECT time, value, quality FROM reading WHERE stream = %s AND time >= {day} ORDER BY time"
-            row = link.execute("SELECT pg_total_relation_size('reading')").fetchone()
-            assert row
-            return {
-                "postgresql_ms": spread(
-                    timed(lambda: link.execute(asked, (chance.randrange(streams),)).fetchall(), runs), 2
-                ),
-                "postgresql_bytes_per_reading": round(row[0] / (steps * streams), 2),
-                "postgresql_copy_readings_per_s": round(copied),
-            }
+        link = await asyncpg.connect(host=server.socket, user="bench", database="postgres")
+        await link.execute(
+            "CREATE TABLE reading (stream integer, time bigint, value double precision, quality smallint)"
+        )
+        began = time.perf_counter()
+        with duckdb.connect() as db:
+            for batch in db.execute(f"FROM '{source}' ORDER BY time, stream").to_arrow_reader(100_000):
+                await link.copy_records_to_table(
+                    "reading", records=zip(*(c.to_pylist() for c in batch.columns), strict=True)
+                )
+        copied = steps * streams / (time.perf_counter() - began)
+        await link.execute("CREATE INDEX ON reading (stream, time)")
+        await link.execute("VACUUM ANALYZE reading")
+        chance = random.Random(1)
+        asked = await link.prepare(
+            f"SELECT time, value, quality FROM reading WHERE stream = $1 AND time >= {day} ORDER BY time"
+        )
+        took = []
+        for _ in range(runs + 1):
+            start = time.perf_counter()
+            await asked.fetch(chance.randrange(streams))
+            took.append((time.perf_counter() - start) * 1000)
+        size = await link.fetchval("SELECT pg_total_relation_size('reading')")
+        await link.close()
+        return {
+            "postgresql_ms": spread(took[1:], 2),
+            "postgresql_bytes_per_reading": round(size / (steps * streams), 2),
+            "postgresql_copy_readings_per_s": round(copied),
+        }
     finally:
-        server.terminate()
-        server.wait()
+        server.stop()
 
 
 def main() -> None:
@@ -307,7 +300,7 @@ def main() -> None:
         if not given.no_month:
             results["month"] = monthly(folder, given.streams, given.runs)
         if not given.no_peers:
-            results["peers"] = peers(folder, sizes[0], given.streams, given.runs)
+            results["peers"] = others(folder, sizes[0], given.streams, given.runs)
     if given.dry:
         print(results)
     else:
