@@ -378,8 +378,10 @@ class DuckStore:
         try:
             self._settle()
             cursor = self._db.cursor()
-        except duckdb.Error as e:  # somebody opens the database anew just now
-            raise _given_up(e) from e
+        except duckdb.Error as e:
+            if self._closed:
+                raise StoreFailed("the store does not answer: it is closed", "open it anew", "store") from e
+            raise _given_up(e) from e  # somebody opens it anew just now
         except StoreFailed as e:
             with self._write:
                 self._revive()
