@@ -41,6 +41,7 @@ HTTP: dict[int, tuple[str, str, str]] = {
     400: ("bad_request", "The request is not one this place takes", ""),
     404: ("not_found", "There is no such thing here", "see /api/docs for what there is"),
     405: ("method_not_allowed", "The method is not one this place takes", ""),
+    408: ("too_slow", "The request did not come to its end", "send it whole, or in smaller parts"),
 }
 """Code, title and hint of what is refused before anything of ours has seen it."""
 
@@ -61,7 +62,7 @@ class Problem(msgspec.Struct, frozen=True):
 def codes() -> list[tuple[int, str, str]]:
     """Status, code and title of every problem there is."""
     known = {(status, kind.code, title) for kind, (status, title) in STATUS.items()}
-    return sorted(known | {(status, code, title) for status, (code, title, _) in HTTP.items() if status == 405})
+    return sorted(known | {(status, code, title) for status, (code, title, _) in HTTP.items() if status in (405, 408)})
 
 
 def problem(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
@@ -87,6 +88,12 @@ def problem(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
     status, title = STATUS[CityTwinError]
     detail = "something failed on our side"
     return Problem(_type("error"), title, status, "error", detail, f"see the server's log, entry {entry}", path, ()), {}
+
+
+def unheard(status: int, detail: str) -> Problem:
+    """The problem of a request that nothing of ours has seen."""
+    code, title, hint = HTTP[status]
+    return Problem(_type(code), title, status, code, detail, hint, "connection", ())
 
 
 def _type(code: str) -> str:

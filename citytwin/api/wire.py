@@ -8,10 +8,17 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import httptools
+import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from citytwin.api.problems import MEDIA, unheard
 from citytwin.api.quick import Quick, Waiting
 from citytwin.kernel.observation import Receipt
+
+PATIENCE_S = 60
+"""Seconds in which the head of a request, or a short body, must be whole; and for which nothing may come of a long one, or nothing be taken of an answer."""
+LOOK_S = 5
+"""Seconds between two looks at all connections."""
 
 
 class _Nobody:
@@ -62,7 +69,65 @@ class Wire(HttpToolsProtocol):
         self._fields: Mapping[bytes, bytes] = {}
         self._last = False
         """Whether the server ends, and the connection after what it is at."""
-        self.waiting = _waiting(self.loop)
+        self.waiting, self._rounds = _of(self.loop)
+        self._parts = 0
+        """How many pieces of data have come in."""
+        self._awaited: tuple[str, int] | None = None
+        """What was awaited of the client when somebody last looked, and since when."""
+        self._since = 0.0
+        self._asked: Any = None
+        """The scope that was looked at: as long as it is kept, no other has its id."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Somebody is there."""
+        super().connection_made(transport)
+        self._rounds.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody is there any more."""
+        self._rounds.wires.discard(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Something came."""
+        self._parts += 1
+        super().data_received(data)
+
+    def awaited(self) -> tuple[str, int] | None:
+        """What is awaited of the client, and how far it is; None while it is our turn, or it is free to be silent."""
+        if unread := self.transport.get_write_buffer_size():
+            return "answer", unread  # it takes no more of it
+        cycle = self.cycle
+        if self.scope is None:
+            return "first", 0
+        if cycle is None or cycle.scope is not self.scope:  # of a request the head is under way, or a short body
+            return ("request", id(self.scope)) if cycle is None or cycle.response_complete else None
+        if isinstance(cycle, Exchange) or not cycle.more_body or cycle.response_complete:
+            return None
+        if self.flow.read_paused or cycle.waiting_for_100_continue or self.pipeline:  # it is not asked for more
+            return None
+        return "body", self._parts
+
+    def look(self, now: float) -> None:
+        """End the connection of whoever has kept us waiting for too long."""
+        awaited = self.awaited()
+        if awaited is None or awaited != self._awaited:
+            self._awaited, self._since, self._asked = awaited, now, self.scope
+            return
+        if now - self._since < PATIENCE_S:
+            return
+        cycle = self.cycle
+        if awaited[0] == "answer":
+            self.transport.abort()
+        elif awaited[0] == "first" or (awaited[0] == "body" and cycle.response_started):
+            self.transport.close()
+        else:
+            self._held = None
+            if awaited[0] == "body":
+                cycle.disconnected = True  # whoever reads it is told that there is nobody
+                cycle.message_event.set()
+            self.transport.write(_LATE)
+            self.transport.close()
 
     def on_headers_complete(self) -> None:
         """The head is there."""
@@ -159,12 +224,45 @@ class Wire(HttpToolsProtocol):
         self._start_asgi_task(cycle, cast(Any, self._quick.failed(error)))
 
 
-_loops: dict[asyncio.AbstractEventLoop, Waiting] = {}
+class Rounds:
+    """Looks at all connections of a loop from time to time: one timer for all, where one for each request would cost more than the request."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.wires: set[Wire] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, wire: Wire) -> None:
+        """One more to look at."""
+        self.wires.add(wire)
+        if self._timer is None:
+            self._timer = self._loop.call_later(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        for wire in list(self.wires):
+            wire.look(now)
+        if self.wires:
+            self._timer = self._loop.call_later(LOOK_S, self._look)
 
 
-def _waiting(loop: asyncio.AbstractEventLoop) -> Waiting:
-    """Those who wait in this loop, whichever connection they are of."""
+def _late() -> bytes:
+    """What is told to who does not come to an end."""
+    body = msgspec.json.encode(
+        unheard(408, f"the request was not whole, or nothing more of it came in, for {PATIENCE_S} s")
+    )
+    head = f"HTTP/1.1 408 Request Timeout\r\ncontent-type: {MEDIA}\r\ncontent-length: {len(body)}\r\ncache-control: no-cache\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
+    return head.encode("ascii") + body
+
+
+_LATE = _late()
+_loops: dict[asyncio.AbstractEventLoop, tuple[Waiting, Rounds]] = {}
+
+
+def _of(loop: asyncio.AbstractEventLoop) -> tuple[Waiting, Rounds]:
+    """Those who wait in this loop, whichever connection they are of; and who looks at its connections."""
     if loop not in _loops:
         _loops.clear()  # a server has one
-        _loops[loop] = Waiting(loop)
+        _loops[loop] = Waiting(loop), Rounds(loop)
     return _loops[loop]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from citytwin.kernel.store import Arrival, Point
 from citytwin.kernel.stream import StreamType, stream_parts
 from citytwin.kernel.units import conversion, known_unit, quantity
 
+log = logging.getLogger("citytwin.engine")
 TIME = pa.timestamp("us", tz="UTC")
 FUTURE = timedelta(minutes=5)
 """A reading this far ahead of our clock is refused: its source's clock is wrong, and it would hide all that follow."""
@@ -291,6 +293,8 @@ class Intake:
         self._most = most_rows
         self._vet = Vet(twin)
         self._queue: queue.Queue[_Few | _Checked | None] = queue.Queue(waiting)
+        self._heard: set[int] = set()
+        """Who of the group that is being taken in was told what became of it."""
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self._thread.start()
 
@@ -373,11 +377,48 @@ class Intake:
                     break
                 group.append(item)
                 rows += _size(item)
-            whole = [item for item in group if isinstance(item, _Checked)]
-            quick, others = self._quick([item for item in group if isinstance(item, _Few)])
-            self._put(whole + quick + self._joined(others))
+            self._heard.clear()
+            try:
+                self._take(group)
+            except BaseException as e:  # without this thread everybody would wait for ever
+                self._fail(group, e)
             if stop:
                 return
+
+    def _take(self, group: Sequence[_Few | _Checked]) -> None:
+        """Check and write what came in together."""
+        whole = [item for item in group if isinstance(item, _Checked)]
+        quick, others = self._quick([item for item in group if isinstance(item, _Few)])
+        self._put(whole + quick + self._joined(others))
+
+    def _fail(self, group: Sequence[_Few | _Checked], error: BaseException) -> None:
+        """Tell everybody in the group who was not told yet of an error that nobody foresaw."""
+        log.error("readings were not taken in", exc_info=error)
+        self._vet.forget()
+        said = (
+            error
+            if isinstance(error, CityTwinError)
+            else StoreFailed(
+                f"it is not known whether the readings are on record: {error}",
+                "send them again: what is there is not stored twice; and see the log",
+                "store",
+            )
+        )
+        for item in group:
+            for told in [item.told] if isinstance(item, _Few) else [told for told, _ in item.senders]:
+                if id(told) not in self._heard:
+                    self._tell(told, said)
+
+    def _tell(self, told: Told, outcome: Receipt | BaseException) -> None:
+        """Tell somebody, once. One who cannot listen must not keep the others from hearing."""
+        self._heard.add(id(told))
+        try:
+            if isinstance(outcome, BaseException):
+                told.set_exception(outcome)
+            else:
+                told.set_result(outcome)
+        except Exception:
+            log.exception("somebody could not be told what became of readings")
 
     def _quick(self, several: Sequence[_Few]) -> tuple[list[_Checked], list[_Few]]:
         """The few rows of many senders that need no second look, ready to be recorded; and the others, who may speak of the same streams as each other only."""
@@ -416,8 +457,10 @@ class Intake:
                 batch = Batch(tabled(few.rows, self._twin.city.zone), few.key, few.source)
                 checked = self._check(batch, few.unit, few.partial, (), few.told)
             except Exception as e:  # whatever it is, its sender must hear of it
-                few.told.set_exception(e)
+                self._tell(few.told, e)
             else:
+                if checked is None:  # nothing was left of it, and it was told so
+                    self._heard.add(id(few.told))
                 made += [checked] if checked else []
         return made
 
@@ -475,7 +518,7 @@ class Intake:
                 ready += self._vetted(checked)
             except Exception as e:  # whatever it is, its senders must hear of it
                 for told, _ in checked.senders:
-                    told.set_exception(e)
+                    self._tell(told, e)
                 self._write(ready)  # what was vetted before it knows nothing of it
                 ready = []
                 self._vet.forget()
@@ -508,7 +551,7 @@ class Intake:
             made.append(_Checked(vetted.arrival, senders))
         else:
             for told, prepared in senders:
-                told.set_result(_finished(Receipt(0, 0), prepared) if prepared else Receipt(0, 0))
+                self._tell(told, _finished(Receipt(0, 0), prepared) if prepared else Receipt(0, 0))
         if vetted.after:
             made.append(_Checked(vetted.after, [(Future(), Prepared(vetted.after, (), 0))]))
         return made
@@ -528,12 +571,12 @@ class Intake:
                 e if isinstance(e, CityTwinError) else StoreFailed(f"nothing was recorded: {e}", "see the log", "store")
             )
             for told, _ in group[0].senders:
-                told.set_exception(said)
+                self._tell(told, said)
             return
         for checked in group:
             for told, prepared in checked.senders:
                 receipt = next(receipts)
-                told.set_result(_finished(receipt, prepared) if prepared else receipt)
+                self._tell(told, _finished(receipt, prepared) if prepared else receipt)
 
 
 def _shared(members: Sequence[tuple[_Few, Sequence[Read]]]) -> _Checked:

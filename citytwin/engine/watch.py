@@ -79,8 +79,9 @@ def _touched(twin: Twin, rule: Rule, batch: int) -> datetime | None:
     if rule.stream:
         sql = "SELECT min(since) AS since FROM batch_span WHERE batch > $batch AND stream_type = $id"
         return _since(twin.store.fetch(sql, {"batch": batch, "id": rule.stream}))
-    # figures carry no batch: those computed, or taken back, after the batch was recorded count
-    sql = """WITH seen AS (SELECT coalesce(max(recorded), TIMESTAMPTZ '1970-01-01 00:00:00+00') AS moment FROM batch WHERE batch <= $batch)
+    # figures carry no batch: those computed, or taken back, after the batch was recorded count; or after the next was, if the clock was set back between them
+    sql = """WITH seen AS (SELECT coalesce(min(recorded), TIMESTAMPTZ '1970-01-01 00:00:00+00') AS moment FROM batch
+               WHERE batch >= (SELECT max(batch) FROM batch WHERE batch <= $batch))
              SELECT min(period) AS since FROM (
                SELECT period FROM indicator_row WHERE indicator = $id AND recorded >= (SELECT moment FROM seen)
                UNION ALL SELECT period FROM indicator_revision WHERE indicator = $id AND replaced >= (SELECT moment FROM seen)) AS touched"""

@@ -77,6 +77,10 @@ ENDS = 1_000_000
 """Readings after which the ends of streams are written down anew: more need not be read at a start."""
 SORT = 1_000_000
 """Readings that are sorted at once: a run of them takes half a second, in which nobody else writes."""
+REVIVE_S = 2
+"""Seconds between attempts to open a database anew that gave up, and before it is written to again."""
+_FATAL = (duckdb.FatalException, duckdb.InternalException)
+"""After these a database answers nothing more."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG_AGO, _FAR_AHEAD = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 _LEAF = pa.schema(
@@ -120,34 +124,20 @@ class DuckStore:
         self._gone: dict[str, float] = {}
         """Partitions that wait to be removed, and since when."""
         self._listeners: list[tuple[Callable[[pa.Table], None], Callable[[], bool]]] = []
-        config: dict[str, Any] = {
+        self._config: dict[str, Any] = {
             "memory_limit": memory,
             "preserve_insertion_order": True,
             "autoinstall_known_extensions": False,
         }
-        config["autoload_known_extensions"] = False  # nothing is fetched at run time
+        self._config["autoload_known_extensions"] = False  # nothing is fetched at run time
         if threads:
-            config["threads"] = threads
+            self._config["threads"] = threads
+        self._given_up = False
+        """Whether the database takes nothing any more until it is opened anew."""
+        self._retry = self._pause = 0.0
+        """Not before then is it tried again to open it, and to write to it."""
+        self._db = self._connect()
         try:
-            self._db = duckdb.connect(str(path) if path else ":memory:", config=config)
-        except duckdb.IOException as e:
-            if "lock" in str(e).lower():
-                raise StoreBusy(
-                    f"{path} is in use by another process", "stop that process, or talk to it over HTTP", str(path)
-                ) from e
-            raise StoreFailed(
-                f"{path} cannot be opened: {_first_line(e)}", "check the path, its permissions and the disk", str(path)
-            ) from e
-        except duckdb.Error as e:
-            raise StoreFailed(
-                f"{path} is not a CityTwin store: {_first_line(e)}", "restore it from a backup", str(path)
-            ) from e
-        try:
-            self._db.execute("SET GLOBAL TimeZone = ?", [zone])
-            # it would go to standard output where statements take long
-            self._db.execute("SET enable_progress_bar = false")
-            # partitions do not change: what their footers say need be read once
-            self._db.execute("SET GLOBAL parquet_metadata_cache = true")
             migrate.bring_up(self._db, path)
         except duckdb.Error as e:
             self._db.close()
@@ -175,6 +165,89 @@ class DuckStore:
                 self._journal.close()
             self._db.close()
             raise
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        """Open the database. Raises StoreBusy, StoreFailed."""
+        path = self._path
+        try:
+            db = duckdb.connect(str(path) if path else ":memory:", config=self._config)
+        except duckdb.IOException as e:
+            if "lock" in str(e).lower():
+                raise StoreBusy(
+                    f"{path} is in use by another process", "stop that process, or talk to it over HTTP", str(path)
+                ) from e
+            raise StoreFailed(
+                f"{path} cannot be opened: {_first_line(e)}", "check the path, its permissions and the disk", str(path)
+            ) from e
+        except duckdb.Error as e:
+            raise StoreFailed(
+                f"{path} is not a CityTwin store: {_first_line(e)}", "restore it from a backup", str(path)
+            ) from e
+        try:
+            db.execute("SET GLOBAL TimeZone = ?", [self.zone])
+            db.execute("SET enable_progress_bar = false")  # it would go to standard output where statements take long
+            # partitions do not change: what their footers say need be read once
+            db.execute("SET GLOBAL parquet_metadata_cache = true")
+        except duckdb.Error as e:
+            db.close()
+            raise StoreFailed(f"{path} cannot be opened: {_first_line(e)}", "check the disk", str(path)) from e
+        return db
+
+    # -- a database that gave up
+
+    def _note(self, error: BaseException | None) -> None:
+        """Remember when the database gave up: after such an error DuckDB answers nothing more until it is opened anew."""
+        if isinstance(error, _FATAL) and self._path and not self._given_up:
+            log.error("the database gave up and is opened anew: %s", error)
+            self._given_up = True
+            self._pause = monotonic() + REVIVE_S
+
+    def _revive(self) -> None:
+        """Open the database anew if it gave up, as it does when a checkpoint meets a full disk. Raises StoreFailed while that is in vain.
+
+        Whether the transaction in which it gave up is on record, nobody was told: what is known in memory is compared with what is there.
+        """
+        if not self._given_up:
+            return
+        with self._write:
+            if not self._given_up:
+                return
+            if self._closed or monotonic() < self._retry:
+                raise _given_up()
+            self._writer.close()
+            self._db.close()
+            if self._file:
+                self._file.close()
+                self._file = None
+            try:
+                self._db = self._connect()
+                self._writer = self._db.cursor()
+                held = self._counts()
+                if self.spatial:
+                    self._load_spatial()
+            except (CityTwinError, duckdb.Error) as e:
+                self._retry = monotonic() + REVIVE_S
+                raise _given_up(e) from e
+            waiting = self._waiting
+            now = (self._batch, self._tree.size, len(self._names))
+            before = (now[0] - len(waiting.batches), now[1] - len(waiting.leaves), now[2] - len(waiting.streams))
+            if held == before:
+                pass
+            elif held == now:
+                self._settled()
+            else:  # nothing waited: what waits is merged before anything else is written
+                with self._newest:
+                    self._resume()
+            self._given_up = False
+            log.warning("the database was opened anew; nothing that was acknowledged is lost")
+
+    def _counts(self) -> tuple[int, int, int]:
+        """The last batch, how many leaves and how many streams are in the database."""
+        row = self._writer.execute(
+            "SELECT (SELECT coalesce(max(batch), 0) FROM batch), (SELECT count(*) FROM leaf), (SELECT count(*) FROM stream_row)"
+        ).fetchone()
+        assert row is not None
+        return int(row[0]), int(row[1]), int(row[2])
 
     def _load_spatial(self) -> bool:
         """Load DuckDB's extension `spatial` if its package is installed; it is never fetched."""
@@ -323,17 +396,53 @@ class DuckStore:
         tables: Mapping[str, pa.Table] | None = None,
         within: float = 0.0,
     ) -> pa.Table:
-        self._settle()
         try:
-            return self._rows(sql, params, tables, within)
+            with self._reading() as cursor:
+                return self._rows(sql, params, tables, within, cursor)
         except duckdb.InterruptException as e:
             raise BadRequest(
                 f"the question takes longer than {within:g} s", "ask for less: a shorter span, fewer conditions", "time"
             ) from e
         except duckdb.Error as e:
+            if self._given_up:
+                raise _given_up(e) from e
             raise BadRequest(
                 f"the statement cannot be answered: {_first_line(e)}", "check names against the SQL surface", "sql"
             ) from e
+
+    @contextmanager
+    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that sees all that was acknowledged. Raises StoreFailed.
+
+        Where the disk is full what waits cannot be merged: then it is laid in for the one who asks, and taken out again.
+        """
+        try:
+            self._settle()
+            cursor = self._db.cursor()
+        except duckdb.Error as e:
+            if self._closed:
+                raise StoreFailed("the store does not answer: it is closed", "open it anew", "store") from e
+            raise _given_up(e) from e  # somebody opens it anew just now
+        except StoreFailed as e:
+            with self._write:
+                self._revive()
+                try:
+                    self._writer.begin()
+                    if self._waiting.batches:
+                        self._merge_waiting()
+                except Exception as why:
+                    self._note(why)
+                    _undo(self._writer)
+                    raise e from e.__cause__
+                try:
+                    yield self._writer
+                finally:
+                    _undo(self._writer)
+            return
+        try:
+            yield cursor
+        finally:
+            cursor.close()
 
     def _rows(
         self,
@@ -341,8 +450,9 @@ class DuckStore:
         params: Mapping[str, Any] | None = None,
         tables: Mapping[str, pa.Table] | None = None,
         within: float = 0.0,
+        given: duckdb.DuckDBPyConnection | None = None,
     ) -> pa.Table:
-        cursor = self._db.cursor()
+        cursor = given or self._db.cursor()
         watch = threading.Timer(within, cursor.interrupt) if within else None
         try:
             if watch:
@@ -353,11 +463,18 @@ class DuckStore:
                 cursor.register(name, table)
             result = cursor.execute(apart(sql), dict(params) if params else None).to_arrow_table()
             return _in_utc(result)
+        except duckdb.Error as e:
+            self._note(e)
+            raise
         finally:
             if watch:
                 watch.cancel()
                 watch.join()  # it must not reach for a cursor that is closed
-            cursor.close()
+            if given:
+                for name in tables or {}:
+                    cursor.unregister(name)
+            else:
+                cursor.close()
 
     def spans(self) -> pa.Table:
         with self._newest:
@@ -418,7 +535,7 @@ class DuckStore:
             self._settle()
             tree = self._tree
             new = [(name, asset) for name, asset in enroll if name not in self._keys]
-            with _Transaction(self._writer):
+            with _Transaction(self._writer, self._note):
                 if new:
                     self._enroll(range(len(self._names), len(self._names) + len(new)), new)
                 for change in changes:
@@ -472,7 +589,7 @@ class DuckStore:
             for k, t in zip(keys.tolist(), time.tolist(), strict=True):
                 kinds.setdefault(stream_parts(self._names[k])[1], []).append(t)
             self._changed.update(np.unique(keys).tolist())
-            with _Transaction(self._writer):
+            with _Transaction(self._writer, self._note):
                 self._run(
                     "INSERT INTO superseded SELECT stream, time, batch, $number FROM found",
                     {"number": number},
@@ -514,7 +631,7 @@ class DuckStore:
             number, tree, books = self._batch + 1, self._tree.copy(), _Books()
             named = rows.append_column("stream", pa.array([stream] * rows.num_rows, pa.string()))
             part = self._part(Arrival(named), number, [])
-            with _Transaction(self._writer):
+            with _Transaction(self._writer, self._note):
                 for change in changes:
                     self._run(change.sql, change.params, change.tables)
                 books.leaves += [self._seal(tree, *leaf) for leaf in leaves]
@@ -598,6 +715,7 @@ class DuckStore:
 
     def record(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
         with self._write:
+            self._revive()  # what is acknowledged after it gave up must have a number that is not on record
             before = len(self._names)
             try:
                 receipts, written = self._record(arrivals)
@@ -646,9 +764,11 @@ class DuckStore:
         few = rows <= FEW and not any(step[1].any() for step in steps if step)
         if not few or self._waiting.rows + rows > MOST or len(self._waiting.batches) + len(arrivals) > BATCHES:
             self._settle()
+        if not few:
+            self._calm()
         tree = self._tree.copy()
         receipts: list[Receipt] = []
-        with nullcontext() if few else _Transaction(self._writer):
+        with nullcontext() if few else _Transaction(self._writer, self._note):
             appended = 0
             for arrival, step in zip(arrivals, steps, strict=True):
                 if step is None:
@@ -738,27 +858,42 @@ class DuckStore:
 
     def _settle(self) -> None:
         """Merge what waits into the database. Raises StoreFailed if it does not take it; it stays in the journal then."""
+        self._revive()
         if not self._waiting.batches:
             return
         with self._write:
-            waiting = self._waiting
-            if not waiting.batches:  # somebody else was faster
+            if not self._waiting.batches:  # somebody else was faster
                 return
+            self._calm()
             try:
-                with _Transaction(self._writer):
-                    self._append(waiting.parts, list(waiting.streams))
-                    self._insert("leaf", waiting.leaves, _LEAF)
-                    self._insert("batch", waiting.batches, _BATCH)
+                with _Transaction(self._writer, self._note):
+                    self._merge_waiting()
             except StoreFailed as e:
                 raise StoreFailed(
                     f"the newest readings are safe in the journal, but cannot be merged and read: {e.message}",
                     e.hint,
                     e.where,
                 ) from e
-            self._waiting = _Books()
-            self._keyed.clear()
-            if self._journal:
-                self._journal.clear()
+            self._settled()
+
+    def _calm(self) -> None:
+        """Raise StoreFailed where the database gave up a moment ago: to open it anew for every request would leave no time to answer."""
+        if monotonic() < self._pause:
+            raise _given_up()
+
+    def _merge_waiting(self) -> None:
+        """Put what waits into the database."""
+        waiting = self._waiting
+        self._append(waiting.parts, list(waiting.streams))
+        self._insert("leaf", waiting.leaves, _LEAF)
+        self._insert("batch", waiting.batches, _BATCH)
+
+    def _settled(self) -> None:
+        """What waited is in the database."""
+        self._waiting = _Books()
+        self._keyed.clear()
+        if self._journal:
+            self._journal.clear()
 
     def _known(self, keys: set[str]) -> dict[str, Receipt]:
         """What was answered to those of these keys that were seen before."""
@@ -970,10 +1105,10 @@ class DuckStore:
                 since, upto = rollup.due(self._writer, self._batch)
                 if since == upto:
                     if self._since_ends >= ENDS:
-                        with _Transaction(self._writer):
+                        with _Transaction(self._writer, self._note):
                             self._write_ends()
                     return changed
-                with _Transaction(self._writer):
+                with _Transaction(self._writer, self._note):
                     changed += rollup.roll(
                         self._writer, self.zone, since, upto, lambda low, high: self._held(self._writer, low, high)
                     )
@@ -982,7 +1117,7 @@ class DuckStore:
         """Put the newest readings in order on disk if there are at least so many; returns how many there were."""
         with self._write:
             self._settle()
-            with _Transaction(self._writer):
+            with _Transaction(self._writer, self._note):
                 for unit in ("minute", "hour"):
                     rollup.sort_sums(self._writer, unit, least)
                 count = rollup.sort(self._writer, self._batch, least)
@@ -999,7 +1134,7 @@ class DuckStore:
                 merged = cursor.execute(
                     f"SELECT * FROM reading WHERE {span.where} ORDER BY {rollup.ORDER}"
                 ).to_arrow_table()
-            with self._write, _Transaction(self._writer):
+            with self._write, _Transaction(self._writer, self._note):
                 row = self._writer.execute(f"DELETE FROM reading WHERE {span.where}").fetchone()
                 assert row is not None
                 assert row[0] == merged.num_rows, "readings changed while they were sorted"
@@ -1029,14 +1164,18 @@ class DuckStore:
     @contextmanager
     def _at_once(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor for which the store stands still."""
-        self._settle()
-        cursor = self._db.cursor()
-        try:
-            cursor.begin()
-            yield cursor
-            cursor.rollback()
-        finally:
-            cursor.close()
+        with self._reading() as cursor:
+            try:
+                if cursor is not self._writer:
+                    cursor.begin()
+                yield cursor
+                if cursor is not self._writer:
+                    cursor.rollback()
+            except duckdb.Error as e:
+                self._note(e)
+                if self._given_up:
+                    raise _given_up(e) from e
+                raise
 
     def window(self, stream: str, since: datetime, until: datetime, most: int = 0) -> pa.Table:
         key = self._keys.get(stream, -1)
@@ -1125,7 +1264,7 @@ class DuckStore:
         with self._write:
             self._settle()
             self._tiered = True  # before it is so: who asks meanwhile looks for partitions, and finds none yet
-            with _Transaction(self._writer):
+            with _Transaction(self._writer, self._note):
                 self._write_ends()  # at the next start partitions are not read for them
                 row = self._writer.execute(f"DELETE FROM reading AS r WHERE {piece.where}").fetchone()
                 if row is None or row[0] != file.rows:
@@ -1141,7 +1280,7 @@ class DuckStore:
     def _write_file(self, cursor: duckdb.DuckDBPyConnection, at: datetime, source: str, where: str) -> File | None:
         """Write a partition under a name that is on record as one to be removed, until it is counted among the partitions."""
         assert self._folder is not None
-        with self._write, _Transaction(self._writer):
+        with self._write, _Transaction(self._writer, self._note):
             name = tier.name(self._writer, at)
             self._writer.execute("INSERT INTO tier_gone VALUES (?)", [name])
         try:
@@ -1161,7 +1300,7 @@ class DuckStore:
         for name in old:
             tier.unlink(self._folder, name)
         if old:
-            with self._write, _Transaction(self._writer):
+            with self._write, _Transaction(self._writer, self._note):
                 self._writer.executemany("DELETE FROM tier_gone WHERE file = ?", [[name] for name in old])
 
     def erase(self, before: Mapping[str, datetime]) -> int:
@@ -1193,7 +1332,7 @@ class DuckStore:
             piece = tier.oldest(cursor, every)
         if piece:
             return self._erased(kind, before, piece)
-        with self._write, _Transaction(self._writer):
+        with self._write, _Transaction(self._writer, self._note):
             self._writer.execute(
                 f"DELETE FROM superseded WHERE stream IN ({', '.join(map(str, keys))}) AND time < ?", [before]
             )
@@ -1211,7 +1350,7 @@ class DuckStore:
         """Put on record, and seal, that readings are deleted: a slice of those in the database, or those that `rest` does not have of a partition."""
         with self._write:
             tree, now = self._tree.copy(), self._clock.now()
-            with _Transaction(self._writer):
+            with _Transaction(self._writer, self._note):
                 if file is None:
                     row = self._writer.execute(f"DELETE FROM reading AS r WHERE {piece.where}").fetchone()
                     rows = row[0] if row else 0
@@ -1237,14 +1376,14 @@ class DuckStore:
                 self._first_time[keys] = np.maximum(self._first_time[keys], edge)
                 self._first_time[lost], self._last_time[lost] = _FAR_AHEAD, _LONG_AGO
             self._settle()
-            with _Transaction(self._writer):
+            with _Transaction(self._writer, self._note):
                 self._write_ends()
         return int(rows)
 
     # -- the SQL surface of packs
 
     def define(self, packs: Sequence[Pack], tables: Mapping[str, pa.Table]) -> None:
-        with self._write, _Transaction(self._writer):
+        with self._write, _Transaction(self._writer, self._note):
             run = self._writer.execute
             for q in quantities().values():
                 run("INSERT OR REPLACE INTO quantity_kind VALUES (?, ?, ?, ?)", [q.id, q.unit, q.title.zh, q.title.en])
@@ -1293,7 +1432,7 @@ class DuckStore:
             try:
                 self._settle()
                 if self._since_ends:
-                    with _Transaction(self._writer):
+                    with _Transaction(self._writer, self._note):
                         self._write_ends()
             except StoreFailed as e:
                 log.warning("the store is closed with readings in its journal: %s", e)
@@ -1445,30 +1584,37 @@ def _together(parts: Sequence[_Part]) -> _Part:
 
 
 class _Transaction:
-    """Everything inside is committed together or not at all."""
+    """Everything inside is committed together or not at all; `note` hears of every error of the database."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        self._cursor = cursor
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, note: Callable[[BaseException | None], None]) -> None:
+        self._cursor, self._note = cursor, note
 
     def __enter__(self) -> None:
         try:
             self._cursor.begin()
         except duckdb.Error as e:
+            self._note(e)
             raise StoreFailed(
-                f"the store does not take writes: {_first_line(e)}", "restart the process", "store"
+                f"the store does not take writes: {_first_line(e)}",
+                "check the disk's free space and permissions",
+                "store",
             ) from e
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._note(error)
         if kind is None:
             try:
                 self._cursor.commit()
             except duckdb.Error as e:
-                self._undo()
+                self._note(e)
+                _undo(self._cursor)
+                if isinstance(e, _FATAL):
+                    raise _given_up(e) from e
                 raise StoreFailed(
                     f"nothing was recorded: {_first_line(e)}", "check the disk's free space and permissions", "store"
                 ) from e
             return
-        self._undo()
+        _undo(self._cursor)
         if isinstance(error, duckdb.Error):
             raise StoreFailed(
                 f"nothing was recorded: {_first_line(error)}", "check the disk's free space and permissions", "store"
@@ -1476,11 +1622,22 @@ class _Transaction:
         if error is not None and not isinstance(error, CityTwinError):
             log.error("a transaction was rolled back: %s", error)
 
-    def _undo(self) -> None:
-        try:
-            self._cursor.rollback()
-        except duckdb.Error:
-            log.debug("nothing to roll back")
+
+def _undo(cursor: duckdb.DuckDBPyConnection) -> None:
+    try:
+        cursor.rollback()
+    except duckdb.Error:
+        log.debug("nothing to roll back")
+
+
+def _given_up(why: Exception | None = None) -> StoreFailed:
+    """What to say while the database takes nothing."""
+    said = f": {why.message if isinstance(why, CityTwinError) else _first_line(why)}" if why else ""
+    return StoreFailed(
+        f"the database gave up and is being opened anew{said}",
+        "make room on the disk and see that it may be written; then ask again, and look first whether what you sent is there",
+        "store",
+    )
 
 
 def _name(id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from importlib.resources import files
 from pathlib import Path
@@ -55,14 +56,17 @@ def bring_up(db: duckdb.DuckDBPyConnection, path: Path | None) -> None:
             db.execute("INSERT OR REPLACE INTO meta VALUES ('format', ?)", [str(FORMAT)])
         db.commit()
     except BaseException as e:
-        db.rollback()
+        with contextlib.suppress(duckdb.Error):  # a commit that failed has rolled back
+            db.rollback()
         if isinstance(e, duckdb.Error):
             what = (
                 "cannot be opened" if version == FORMAT else f"could not be brought from version {version} to {FORMAT}"
             )
             raise StoreFailed(
                 f"the store {what}: {str(e).splitlines()[0]}",
-                "it is left as it was: open it with the program that wrote it, or restore it from a backup",
+                "check the disk's free space and permissions, or restore it from a backup"
+                if version == FORMAT
+                else "it is left as it was: open it with the program that wrote it, or restore it from a backup",
                 str(path),
             ) from e
         raise

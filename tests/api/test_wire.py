@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from citytwin.api import wire
 from citytwin.api.app import App
 from citytwin.api.house import House
 from citytwin.api.wire import Exchange, Wire
@@ -77,7 +78,10 @@ class Answers:
 
 
 class Line(asyncio.Transport):
-    """A connection without a network."""
+    """A connection without a network; `unread` bytes of what was written were not taken by the other side."""
+
+    unread = 0
+    aborted = False
 
     def __init__(self) -> None:
         super().__init__({"socket": None, "peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 8460)})
@@ -92,6 +96,12 @@ class Line(asyncio.Transport):
 
     def close(self) -> None:
         self.closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
 
     def pause_reading(self) -> None: ...
 
@@ -343,6 +353,131 @@ def test_a_server_that_ends_waits_for_the_rest_of_a_request(own_house: House, bo
     assert line.closed
     assert line.answers.all[0].status == (201 if body == row() else 400)
     assert line.answers.all[0].headers["connection"] == "close"
+
+
+@pytest.fixture(scope="module")
+def common(build: Callable[..., House]) -> House:
+    """A city of those tests that do not mind what others sent."""
+    return build()
+
+
+def wait(plug: Plug, begin: float, end: float) -> None:
+    """Let somebody look at the connection as often as is done, by a clock of the test's own."""
+    for second in range(int(begin), int(end) + 1, wire.LOOK_S):
+        if not plug.line.closed:
+            assert isinstance(plug.wire, Wire)
+            plug.wire.look(float(second))
+
+
+def quiet(house: House, *parts: bytes) -> Line:
+    """The connection of a client that sends the parts at once and nothing more for 70 s."""
+
+    async def scene() -> Line:
+        plug = Plug(App(house))
+        for part in parts:
+            plug.wire.data_received(part)
+            await asyncio.sleep(0.05)
+        wait(plug, 0, wire.PATIENCE_S - 1)
+        assert not plug.line.closed
+        wait(plug, wire.PATIENCE_S, wire.PATIENCE_S + 10)
+        await asyncio.sleep(0.05)
+        return plug.line
+
+    return anyio.run(scene)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"P",
+        request(row())[:40],
+        request(row())[:-5],
+        request(row(), media=LONG)[:-5],
+        request(row()) + request(row())[:-5],
+        request(row()) + request(row(), media=LONG)[:30],
+        b"GET /api/health HTTP/1.1\r\nHost: city\r\n",
+    ],
+)
+def test_a_request_that_is_not_whole_after_a_minute_is_told_so_and_ended(common: House, sent: bytes) -> None:
+    line = quiet(common, sent)
+    assert line.closed
+    told = line.answers.all[-1]
+    assert (told.status, told.headers["connection"]) == (408, "close")
+    assert told.headers["content-type"] == "application/problem+json"
+    assert told.json()["code"] == "too_slow"
+    assert [a.status for a in line.answers.all[:-1]] == [201] * (sent.count(b"POST") - 1)
+
+
+def test_who_says_nothing_at_all_is_let_go_and_who_was_answered_is_not(common: House) -> None:
+    silent = quiet(common)
+    assert (silent.closed, silent.sent) == (True, b"")
+    answered = quiet(common, request(row()))  # uvicorn ends it after 75 s
+    assert not answered.closed
+
+
+def test_a_head_that_comes_a_byte_at_a_time_is_ended_and_a_long_body_that_flows_is_not(common: House) -> None:
+    async def scene() -> tuple[Line, Line]:
+        drip, flow = Plug(App(common)), Plug(App(common))
+        rows = [row(time=f"2026-03-10T03:{m:02d}:{s:02d}Z") for m in range(20) for s in range(10)]
+        long = request(rows)
+        head = long.index(b"\r\n\r\n") + 4
+        flow.wire.data_received(long[:head])
+        for n in range(40):  # a part every 30 s for 20 minutes
+            for plug, part in ((drip, long[n : n + 1]), (flow, long[head + n * 300 : head + n * 300 + 300])):
+                if not plug.line.closed:
+                    plug.wire.data_received(part)
+            await asyncio.sleep(0.001)
+            wait(drip, 30 * n, 30 * n + 29)
+            wait(flow, 30 * n, 30 * n + 29)
+        await flow.ask(long[head + 40 * 300 :])
+        return drip.line, flow.line
+
+    drip, flow = anyio.run(scene)
+    assert [a.status for a in drip.answers.all] == [408]
+    assert [a.status for a in flow.answers.all] == [201]
+
+
+def test_who_takes_no_answer_is_cut_off_and_who_takes_it_slowly_is_not(common: House) -> None:
+    async def scene(unread: Callable[[int], int]) -> Line:
+        plug = Plug(App(common))
+        await plug.ask(b"GET /api/health HTTP/1.1\r\nHost: city\r\n\r\n")
+        for second in range(0, 200, wire.LOOK_S):
+            plug.line.unread = unread(second)
+            wait(plug, second, second)
+        return plug.line
+
+    assert anyio.run(scene, lambda _: 100_000).aborted
+    assert not anyio.run(scene, lambda second: 100_000 - second).closed
+
+
+def test_what_the_server_is_at_takes_as_long_as_it_takes(common: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common.intake, "post", lambda *_, **__: None)  # it is never told
+
+    for sent in (request(row()), request(row()) + request(row())[:-5]):
+        assert not quiet(common, sent).closed
+
+
+def test_one_timer_looks_at_all_connections_and_ends_with_them(common: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "LOOK_S", 0.001)
+    monkeypatch.setattr(wire, "PATIENCE_S", 0.001)
+
+    async def scene() -> None:
+        plugs = [Plug(App(common)) for _ in range(5)]
+        for plug in plugs:
+            plug.wire.data_received(request(row())[:-5])
+        (rounds,) = {id(r): r for r in (wire._of(asyncio.get_running_loop())[1],)}.values()
+        assert len(rounds.wires) == 5
+        with anyio.fail_after(10):
+            while not all(plug.line.closed for plug in plugs):
+                await asyncio.sleep(0.001)
+        for plug in plugs:
+            plug.wire.connection_lost(None)
+        with anyio.fail_after(10):
+            while rounds._timer:
+                await asyncio.sleep(0.001)
+        assert not rounds.wires
+
+    anyio.run(scene)
 
 
 def _row() -> Row:

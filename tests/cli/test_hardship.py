@@ -7,10 +7,12 @@ import io
 import json
 import os
 import resource
+import socket
 import subprocess
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -165,6 +167,38 @@ def test_a_flood_is_told_to_come_again_and_memory_stays_bounded(
     print(told, len(heard), (memory(served) - before) // MIB)
     assert memory(served) - before < 1600 * MIB
     assert len(there_in(served, [stream], 0)) == len(heard)
+    served.stop()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
+def test_two_thousand_who_are_idle_or_send_halves_keep_nobody_waiting(
+    serve: Callable[..., Served], town: str, tmp_path: Path
+) -> None:
+    """A third says nothing, a third sends half a head, a third half a reading; ten ask much and read no answer. A sensor is heard all the while."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 4096:
+        pytest.skip("so many connections may not be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))  # the server inherits it
+    served = serve(tmp_path / "home", "--city", town, "--demo-days", "0")
+    (stream,) = register(served, 1)
+    assert send(served, "json", [(stream, BASE, 0.0)], "")[0] == 201
+    before = memory(served)
+    path, media, body = request("json", [(stream, BASE + 1, 1.0)], "")
+    head = f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Type: {media}\r\nContent-Length: {len(body)}\r\n\r\n"
+    halves = (b"", head[:40].encode(), head.encode() + body[:-5])
+    asks = b"GET /api/streams HTTP/1.1\r\nHost: h\r\n\r\n" * 2000
+    url = urllib.parse.urlsplit(served.url)
+    with contextlib.ExitStack() as stack:
+        for n in range(2010):
+            line = stack.enter_context(socket.create_connection((url.hostname, url.port), 30))
+            line.setblocking(False)  # who does not read may not be able to send all
+            with contextlib.suppress(BlockingIOError):
+                line.send(halves[n % 3] if n < 2000 else asks)
+        heard = [send(served, "json", [(stream, BASE + 2 + n, float(n))], "")[0] for n in range(50)]
+        assert set(heard) == {201}
+        print((memory(served) - before) // MIB, "MiB for 2,010 connections")
+        assert memory(served) - before < 300 * MIB
+    assert len(there_in(served, [stream], 0)) == 51
     served.stop()
 
 

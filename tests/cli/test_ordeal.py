@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import json
@@ -19,10 +20,11 @@ import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -32,11 +34,19 @@ from citytwin.store.duckdb import DuckStore
 
 from ..served import Served
 
+try:
+    import paho.mqtt.client as paho
+    from paho.mqtt import enums as paho_enums
+except ImportError:  # then that door is left out
+    paho = None
+
 LIVES = int(os.environ.get("ORDEAL", "5"))
 BASE = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp()) * 1000
 LATE = int(datetime(2010, 1, 1, tzinfo=UTC).timestamp()) * 1000
 HOUR = 3_600_000
-DOORS = ("json", "keyed", "sta", "array", "lines", "arrow", "csv")
+DOORS = ("json", "keyed", "sta", "sta2", "array", "lines", "arrow", "csv", *(("mqtt",) if paho else ()))
+ONCE = ("sta", "sta2", "array")
+"""Doors at which a reading that is posted twice is two; all others know it again."""
 Row = tuple[str, int, float]
 """Stream, milliseconds since 1970, and a value that no one else sends."""
 
@@ -84,6 +94,9 @@ def request(door: str, rows: list[Row], tag: str) -> tuple[str, str, bytes]:
     if door == "sta":
         body = {"phenomenonTime": stamp(rows[0][1]), "result": rows[0][2]}
         return f"/sta/v1.1/Datastreams('{stream}')/Observations", "application/json", json.dumps(body).encode()
+    if door == "sta2":
+        body = {"phenomenonTime": {"start": stamp(rows[0][1])}, "result": rows[0][2]}
+        return f"/sta/v2.0/Datastreams('{stream}')/Observations", "application/json", json.dumps(body).encode()
     if door == "array":
         one = {"Datastream": {"@iot.id": stream}, "components": ["phenomenonTime", "result"]}
         body = [{**one, "dataArray": [[stamp(t), v] for _, t, v in rows]}]
@@ -94,6 +107,9 @@ def request(door: str, rows: list[Row], tag: str) -> tuple[str, str, bytes]:
             "text/plain",
             "".join(f"m,stream={s} value={v} {t}\n" for s, t, v in rows).encode(),
         )
+    if door == "mqtt":
+        body = {"phenomenonTime": stamp(rows[0][1]), "result": rows[0][2]}
+        return f"v1.1/Datastreams('{stream}')/Observations", "", json.dumps(body).encode()
     if door == "csv":
         return (
             f"/api/observations?key={tag}",
@@ -111,6 +127,63 @@ def request(door: str, rows: list[Row], tag: str) -> tuple[str, str, bytes]:
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return "/api/observations", "application/vnd.apache.arrow.stream", sink.getvalue()
+
+
+class Line(Protocol):
+    """A way to a server, as long as it lives."""
+
+    def ask(self, path: str, media: str, body: bytes) -> tuple[int, bytes]:
+        """Send, and wait for the answer: status and body. Raises OSError, HTTPException when the server was killed."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class Http:
+    """One connection of HTTP."""
+
+    def __init__(self, url: str) -> None:
+        self._line = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=30)
+
+    def ask(self, path: str, media: str, body: bytes) -> tuple[int, bytes]:
+        self._line.request("POST", path, body, {"Content-Type": media})
+        answer = self._line.getresponse()
+        return answer.status, answer.read()
+
+    def close(self) -> None:
+        self._line.close()
+
+
+class Topic:
+    """One connection of MQTT, at quality 1: an acknowledgement stands for 201."""
+
+    def __init__(self, url: str) -> None:
+        with urllib.request.urlopen(f"{url}/api/doors/mqtt", timeout=10) as answer:
+            port = urllib.parse.urlsplit(json.load(answer)["endpoints"][0]).port
+        self._change, self._codes, self._lost = threading.Condition(), dict[int, int](), False
+        self._client = paho.Client(paho_enums.CallbackAPIVersion.VERSION2, protocol=5)
+        self._client.on_publish = lambda c, u, mid, code, p: self._note(mid, code.value)
+        self._client.on_disconnect = lambda *_: self._note()
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def _note(self, mid: int = 0, code: int = 0) -> None:
+        with self._change:
+            self._codes[mid] = code
+            self._lost = self._lost or not mid
+            self._change.notify_all()
+
+    def ask(self, path: str, media: str, body: bytes) -> tuple[int, bytes]:
+        mid = self._client.publish(path, body, 1).mid
+        with self._change:
+            self._change.wait_for(lambda: mid in self._codes or self._lost, 30)
+        if mid not in self._codes:
+            raise ConnectionError("the broker is gone")
+        return (201, b"") if self._codes[mid] < 0x80 else (400, str(self._codes[mid]).encode())
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
 
 
 class Sender(threading.Thread):
@@ -131,33 +204,33 @@ class Sender(threading.Thread):
             life = -1
             while self.world.wait(life):
                 life = self.world.life
-                line = http.client.HTTPConnection(urllib.parse.urlsplit(self.world.url).netloc, timeout=30)
                 try:
-                    while self.world.life == life and not self.world.over:
-                        self.send(line, life)
+                    with self.line() as line:
+                        while self.world.life == life and not self.world.over:
+                            self.send(line, life)
                 except (OSError, http.client.HTTPException):
                     pass  # it was killed
-                finally:
-                    line.close()
         except BaseException as e:
             self.failure = e
 
+    def line(self) -> AbstractContextManager[Line]:
+        """A connection to the server of this life."""
+        if self.door == "mqtt":
+            return contextlib.closing(Topic(self.world.url))
+        return contextlib.closing(Http(self.world.url))
+
     unanswered: tuple[list[Row], str] | None = None
 
-    def send(self, line: http.client.HTTPConnection, life: int) -> None:
+    def send(self, line: Line, life: int) -> None:
         rows, tag = self.unanswered or self.rows(life)
         self.world.sent.update(rows)
-        # an observation of SensorThings that is posted twice is two; all other doors know a reading again
-        self.unanswered = None if self.door in ("sta", "array") else (rows, tag)
+        self.unanswered = None if self.door in ONCE else (rows, tag)
         if self.unanswered is None:
             self.world.doubtful += rows
-        path, media, body = request(self.door, rows, tag)
-        line.request("POST", path, body, {"Content-Type": media})
-        answer = line.getresponse()
-        told = answer.read()
-        if answer.status == 503:
+        status, told = line.ask(*request(self.door, rows, tag))
+        if status == 503:
             return
-        assert answer.status in (201, 204), (answer.status, told[:600])
+        assert status in (201, 204), (status, told[:600])
         self.unanswered = None
         links = json.loads(told) if self.door == "array" else rows
         mine = [row for row, link in zip(rows, links, strict=True) if not str(link).startswith("error")]
@@ -166,7 +239,17 @@ class Sender(threading.Thread):
         self.told = [*self.told, *mine][-200:]
 
     def rows(self, life: int) -> tuple[list[Row], str]:
-        most = {"json": 3, "keyed": 3, "sta": 1, "array": 300, "lines": 200, "arrow": 3000, "csv": 500}[self.door]
+        most = {
+            "json": 3,
+            "keyed": 3,
+            "sta": 1,
+            "sta2": 1,
+            "mqtt": 1,
+            "array": 300,
+            "lines": 200,
+            "arrow": 3000,
+            "csv": 500,
+        }[self.door]
         stream = self.chance.choice(self.streams)
         made: list[Row] = []
         late = self.chance.random() < 0.1
@@ -174,7 +257,7 @@ class Sender(threading.Thread):
             self.count += 1
             at = LATE - self.count if late else BASE + self.count
             made.append((stream, at + life * HOUR, self.number * 1e9 + self.count))
-        if self.told and self.door not in ("sta", "array") and self.chance.random() < 0.2:
+        if self.told and self.door not in (*ONCE, "mqtt") and self.chance.random() < 0.2:
             of = self.chance.choice(self.told)
             self.count += 1
             made = [*(r for r in made if r[0] == of[0]), (of[0], of[1], self.number * 1e9 + self.count)]
@@ -242,7 +325,7 @@ def test_a_city_that_is_killed_while_readings_come_in_by_every_door(
     home = tmp_path / "home"
     chance = random.Random(LIVES)
     world = World()
-    served = serve(home, "--city", town, "--demo-days", "0")
+    served = serve(home, "--city", town, "--demo-days", "0", "--mqtt-port", "0")
     streams = register(served, 2 * len(DOORS))
     senders = [Sender(world, n, streams[2 * n : 2 * n + 2]) for n in range(len(DOORS))]
     for sender in senders:
@@ -258,7 +341,7 @@ def test_a_city_that_is_killed_while_readings_come_in_by_every_door(
             served.stop(signal.SIGKILL)
             if chance.random() < 0.25:
                 cut_short(home, town, 2 * chance.random())
-            served = serve(home, "--city", town)
+            served = serve(home, "--city", town, "--mqtt-port", "0")
             assert [str(s.failure) for s in senders if s.failure] == []
             there = there_in(served, streams, life)
             unsure = {(s, t) for sender in senders if sender.unanswered for s, t, _ in sender.unanswered[0]}

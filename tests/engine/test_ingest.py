@@ -249,6 +249,47 @@ def test_when_the_store_fails_every_sender_hears_of_it(
     intake.close()
 
 
+@pytest.mark.parametrize("where", ["_quick", "_joined", "_put", "_write"])
+def test_what_nobody_foresaw_is_told_to_all_who_wait_and_the_next_are_served(
+    twin: Twin, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Whatever is raised in the intake's own thread: those of the group hear of it once, and the thread goes on."""
+    intake = ingest.Intake(twin)
+
+    def broken(*_: object) -> None:
+        raise MemoryError("no more")
+
+    with monkeypatch.context() as m:
+        m.setattr(intake, where, broken)
+        waiting = [intake.send(rows(1.0, second=n)) for n in range(3)]
+        waiting.append(intake.submit(Batch(decode.tabled(rows(2.0, second=60), ZONE))))
+        for one in waiting:
+            with pytest.raises(StoreFailed, match="not known whether the readings are on record: no more"):
+                one.result(10)
+    assert intake.send(rows(3.0, second=120)).result(10).accepted == 1
+    intake.close()
+    assert [value for _, _, value, _ in stored(twin)] == [3.0]
+
+
+def test_one_who_cannot_listen_keeps_nobody_from_hearing(twin: Twin) -> None:
+    class Deaf:
+        heard = 0
+
+        def set_result(self, receipt: Receipt, /) -> None:
+            self.heard += 1
+            raise RuntimeError("the loop is closed")
+
+        def set_exception(self, error: BaseException, /) -> None:
+            self.heard += 1
+
+    intake, deaf = ingest.Intake(twin), Deaf()
+    intake.post(deaf, rows(1.0))
+    assert intake.send(rows(2.0, second=1)).result(10).accepted == 1
+    intake.close()
+    assert deaf.heard == 1
+    assert len(stored(twin)) == 2
+
+
 def rows(*values: float, stream: str = LEVEL, second: int = 0) -> list[decode.Row]:
     return [decode.Row(stream, MOMENT + timedelta(seconds=second + n), v) for n, v in enumerate(values)]
 
