@@ -198,7 +198,8 @@ class Desk:
                 return Reply(200, text.encode(), {}, "text/plain; charset=utf-8")
             case "count":
                 levels = self.levels()
-                read(levels, Resource("set", resource.steps), Query(top=0), self.fetch)
+                if len(resource.steps) > 1:  # of what is not there nothing is counted
+                    read(levels, Resource("set", resource.steps), Query(top=0), self.fetch)
                 counted = levels.count(resource, asked)
                 return Reply(
                     200,
