@@ -6,6 +6,7 @@ written through to the disk. Times are new in each request, and every connection
 
 * `single_*`: one Observation a request to `/sta/v1.1/Datastreams('…')/Observations`, on 1 and 32 connections, each waiting for its answer; every stream was posted to once before.
 * `create_*`: `/sta/v1.1/CreateObservations` with 10,000 rows: 100 Datastreams of 100 rows, and one of 10,000.
+* `create_components_*`: the same with a resultTime and a feature in every row: of one Datastream that the client registered, and of one that a pack declares (whose numbers are readings, too).
 * `lines_*`: InfluxDB line protocol to `/write`, 10,000 lines a body.
 * `arrow_*`: Arrow streams of 100,000 rows to `/api/observations`.
 
@@ -34,11 +35,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import peers
@@ -97,6 +100,51 @@ def arrays(times: Times, path: str, streams: Callable[[int, int], Sequence[str]]
         return posts.request(f"{path}/CreateObservations", f"[{body}]".encode())
 
     return make
+
+
+def components(times: Times, streams: Sequence[str], feature: str) -> Maker:
+    """CreateObservations with a resultTime and a feature in each of 10,000 rows, of one Datastream for each connection."""
+
+    def make(connection: int, connections: int) -> bytes:  # noqa: ARG001 - as for all doors
+        moments = np.datetime_as_string(times.take(10_000).astype("datetime64[s]")).tolist()
+        rows = ",".join(f'["{m}Z",{v},"{m}.500Z","{feature}"]' for m, v in zip(moments, TEXTS, strict=False))
+        names = '["phenomenonTime","result","resultTime","FeatureOfInterest/id"]'
+        body = f'[{{"Datastream":{{"@iot.id":"{streams[connection]}"}},"components":{names},"dataArray":[{rows}]}}]'
+        return posts.request("/sta/v1.1/CreateObservations", body.encode())
+
+    return make
+
+
+def register(port: int, count: int) -> tuple[list[str], str]:
+    """Register Things with a Datastream each, and a feature; returns the ids of the Datastreams and of the feature."""
+    base = f"http://127.0.0.1:{port}/sta/v1.1"
+
+    def made(path: str, body: Any) -> Any:
+        asked = urllib.request.Request(
+            f"{base}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(asked) as answer:
+            return json.load(answer)["@iot.id"]
+
+    where = {"type": "Point", "coordinates": [121.95, 30.88]}
+    named = {"name": "n", "description": "d"}
+    place = {**named, "encodingType": "application/geo+json"}
+    stream = {
+        **named,
+        "observationType": "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement",
+        "unitOfMeasurement": {"name": "metre", "symbol": "m", "definition": "ucum:m"},
+        "Sensor": {**named, "encodingType": "text/plain", "metadata": "m"},
+        "ObservedProperty": {**named, "definition": "urn:level"},
+    }
+    things = [
+        made("Things", {**named, "Locations": [{**place, "location": where}], "Datastreams": [stream]})
+        for _ in range(count)
+    ]
+    streams = []
+    for thing in things:
+        with urllib.request.urlopen(f"{base}/Things('{thing}')/Datastreams") as answer:
+            streams.append(json.load(answer)["value"][0]["@iot.id"])
+    return streams, made("FeaturesOfInterest", {**place, "feature": where})
 
 
 def lines(times: Times, rows: int) -> Maker:
@@ -276,6 +324,8 @@ def ours(folder: Path, given: argparse.Namespace) -> tuple[Figures, list[str]]:
 
     told: Figures = {}
     for connections in (1, 32):
+        if not "single".startswith(given.only):
+            break
         with city(folder) as server:
             send = partial(single, "single", server.port, server.pid, observation, STREAMS, connections, given.seconds)
             told |= send(given.runs)
@@ -294,10 +344,25 @@ def ours(folder: Path, given: argparse.Namespace) -> tuple[Figures, list[str]]:
         ("arrow", arrow(times, 100_000), all_accepted(100_000), 100_000),
     ]
     for name, make, check, rows in doors:
+        if not name.startswith(given.only):
+            continue
         for connections in (1, 2):
             bodies = max(2, given.rows // rows)
             with city(folder) as server:
                 send = partial(bulk, name, server.port, server.pid, make, check, connections, bodies, rows)
+                told |= send(given.runs)
+                with profiled(server.pid, f"{name}_{connections}", shares):
+                    send(1)
+    for name, declared in (("create_components", False), ("create_components_declared", True)):
+        if not name.startswith(given.only):
+            continue
+        for connections in (1, 2):
+            bodies = max(2, given.rows // 100_000)
+            with city(folder) as server:
+                streams, feature = register(server.port, connections)
+                made = components(times, hundred(0, 1) if declared else streams, feature)
+                check = all_created(10_000)
+                send = partial(bulk, name, server.port, server.pid, made, check, connections, bodies, 10_000)
                 told |= send(given.runs)
                 with profiled(server.pid, f"{name}_{connections}", shares):
                     send(1)
@@ -465,11 +530,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000, help="sent in bulk, each run")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--django", default=sys.executable, help="a Python with django-ogc-sensorthings")
+    parser.add_argument("--only", default="", help="only those of our doors whose names begin so: printed, not written")
     given = parser.parse_args()
     absent: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         told, shares = ours(folder, given)
+        if given.only:
+            print(json.dumps(told, indent=1), *shares, sep="\n")
+            return
         try:
             told |= influx(folder, given)
         except peers.MissingError as e:

@@ -14,7 +14,8 @@ from citytwin.engine.twin import Twin
 from citytwin.kernel.asset import Asset, Attribute
 from citytwin.kernel.errors import BadDeclaration, Fault
 from citytwin.kernel.relation import Relation
-from citytwin.kernel.store import Change
+from citytwin.kernel.store import AWAIT, Change
+from citytwin.kernel.stream import stream_id
 
 GEOMETRIES = {
     "point": ("Point",),
@@ -52,6 +53,11 @@ def add(twin: Twin, assets: Sequence[Asset] = (), relations: Sequence[Relation] 
                 "INSERT INTO asset_row SELECT asset_id, type, title_zh, title_en, longitude, latitude, geometry, attributes FROM incoming",
                 tables={"incoming": table},
             ),
+            Change(
+                "DELETE FROM stream_awaited WHERE asset_id IN (SELECT asset_id FROM incoming)",
+                tables={"incoming": table},
+            ),
+            Change(AWAIT.format("incoming"), tables={"incoming": table, "declared": _declared(twin)}),
         ]
         # indicators that read these types hold no longer
         stale = [i.id for i in twin.indicators.values() if {a.type for a in assets} & set(i.reads)]
@@ -78,7 +84,21 @@ def add(twin: Twin, assets: Sequence[Asset] = (), relations: Sequence[Relation] 
             *changes, leaves=[("catalog", f"{len(assets)} assets, {len(relations)} relations", digest.hexdigest())]
         )
         twin.asset_types.update({a.id: a.type for a in assets})
-    twin.tell([(kind, a.id) for a in assets for kind in ("thing", "location")])
+    awaited = [
+        ("datastream", stream_id(a.id, k.id)) for a in assets for k in twin.streams.values() if k.asset == a.type
+    ]
+    twin.tell([*((kind, a.id) for a in assets for kind in ("thing", "location")), *awaited])
+
+
+def _declared(twin: Twin) -> pa.Table:
+    """The streams that assets of each type have."""
+    kinds = twin.streams.values()
+    return pa.table(
+        {
+            "type": pa.array([k.asset for k in kinds], pa.string()),
+            "stream_type": pa.array([k.id for k in kinds], pa.string()),
+        }
+    )
 
 
 def check(twin: Twin, assets: Iterable[Asset], relations: Iterable[Relation]) -> list[Fault]:

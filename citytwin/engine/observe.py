@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from citytwin.engine.decode import Row
 from citytwin.engine.ingest import Intake, Told
-from citytwin.engine.register import Making, microseconds, plain_id
+from citytwin.engine.register import Making, microseconds, nowhere, plain_id
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadBatch, BadRequest, CityTwinError, NotFound
 from citytwin.kernel.observation import Batch, Receipt
-from citytwin.kernel.register import Seen
+from citytwin.kernel.register import Entry, Seen
 from citytwin.kernel.stream import stream_parts
 
 SOURCE = "sensorthings"
@@ -52,6 +52,17 @@ class Many:
 
 
 @dataclass(slots=True)
+class Judged:
+    """What an observation is: `number` is its result as a reading has it, and `bare` whether a reading says all of it."""
+
+    stream: str
+    seen: Seen
+    number: float | None
+    registered: bool
+    bare: bool
+
+
+@dataclass(slots=True)
 class _Landing:
     """An observation on its way: whoever waits for it is told once its place is no longer spoken for."""
 
@@ -78,7 +89,8 @@ class Observing:
     """The way in for observations. A reading that a pack declares follows its rules; a registered stream takes whatever is observed."""
 
     def __init__(self, twin: Twin, intake: Intake) -> None:
-        self._twin, self._intake = twin, intake
+        self.twin = twin
+        self._intake = intake
         self._turn = threading.Lock()
         self._flying: set[tuple[str, int]] = set()
         """Single observations on their way: stream and time."""
@@ -94,9 +106,9 @@ class Observing:
 
         `told` hears once it is durable; `automatic` says whether it is of the place where its thing is, as it names no feature.
         """
-        if automatic and (self._version != self._twin.register_version or self._ready.get(stream, "") is not None):
+        if automatic and (self._version != self.twin.register_version or self._ready.get(stream, "") is not None):
             return None
-        known = self._twin.store.newest(stream)
+        known = self.twin.store.newest(stream)
         at = microseconds(time)
         with self._turn:
             if known is None or at <= known[1] or self._spoken_for(stream, at) or self._away(known[0], at):
@@ -141,7 +153,7 @@ class Observing:
                     continue
                 if not rising[n] and len(np.unique(time[starts[n] : ends[n]])) < counts[n]:
                     continue
-                if self._twin.moved and any(self._away(known[0], t) for t in time[starts[n] : ends[n]].tolist()):
+                if self.twin.moved and any(self._away(known[0], t) for t in time[starts[n] : ends[n]].tolist()):
                     continue
                 span = (int(earliest[n]), int(latest[n]))
                 if not self._clear(stream, span):
@@ -188,7 +200,7 @@ class Observing:
 
     def _enroll(self, streams: Sequence[str]) -> None:
         """Give declared streams that have not reported yet the keys that ids of observations are made of."""
-        new = {s for s in streams if self._twin.store.newest(s) is None and s not in self._twin.registered}
+        new = {s for s in streams if self.twin.store.newest(s) is None and s not in self.twin.registered}
         known = []
         for stream in sorted(new):
             try:
@@ -197,12 +209,12 @@ class Observing:
                 continue  # its rows will be told
             known.append((stream, stream_parts(stream)[0]))
         if known:
-            self._twin.store.commit(enroll=known)
+            self.twin.store.commit(enroll=known)
 
     def _place(self, stream: str) -> tuple[int, int] | None:
         """Key and newest time of a stream whose new numbers are readings, whoever sends them; None where that is not sure."""
-        known = self._twin.store.newest(stream)
-        if known is not None and stream in self._twin.registered:
+        known = self.twin.store.newest(stream)
+        if known is not None and stream in self.twin.registered:
             self._renew()
             try:
                 if self._feature(stream) is not None:
@@ -213,9 +225,9 @@ class Observing:
 
     def _renew(self) -> None:
         """Forget what was found out before something was registered or changed."""
-        if self._version != self._twin.register_version:
+        if self._version != self.twin.register_version:
             self._ready.clear()
-            self._version = self._twin.register_version
+            self._version = self.twin.register_version
 
     def _spoken_for(self, stream: str, at: int) -> bool:
         """Whether an observation of a stream at a time is on its way; within `turn`."""
@@ -228,54 +240,99 @@ class Observing:
             return False
         return not any(name == stream and span[0] <= at <= span[1] for name, at in self._flying)
 
+    def judge(self, stream: str, seen: Seen, automatic: bool = True) -> Judged:
+        """What is to be put on record of an observation; `automatic` as in `plain`. Raises NotFound, BadRequest."""
+        self._renew()
+        registered = stream in self.twin.registered
+        number = _number(seen.result)
+        if not registered:
+            if self.twin.store.newest(stream) is None:
+                self._declared(stream)
+            self._ready[stream] = None
+            if number is None:
+                number = self._state(stream, seen.result)
+                if number is None:
+                    raise BadRequest(
+                        f"'{stream}' takes {'one of its states' if self.twin.has_states(stream) else 'numbers'}, not {str(seen.result)[:40]!r}",
+                        "register a Datastream for other results",
+                        "result",
+                    )
+                seen = replace(seen, result=number)
+        elif automatic and seen.feature is None and (feature := self._feature(stream)) is not None:
+            seen = replace(seen, feature=feature)
+        return Judged(stream, seen, number, registered, number is not None and _bare(seen))
+
     def take(self, stream: str, seen: Seen, automatic: bool = True) -> Sent:
         """Put an observation of a stream on record; `automatic` as in `plain`. Raises NotFound, BadRequest, BadBatch."""
-        twin = self._twin
-        self._renew()
-        known = twin.store.newest(stream)
-        registered = stream in twin.registered
-        if known is None and not registered:
-            self._declared(stream)
-        if not registered:
-            self._ready[stream] = None
-        number = _number(seen.result)
-        if not registered and number is None:
-            number = self._state(stream, seen.result)
-        if not registered and number is None:
-            raise BadRequest(
-                f"'{stream}' takes {'one of its states' if self._twin.has_states(stream) else 'numbers'}, not {str(seen.result)[:40]!r}",
-                "register a Datastream for other results",
-                "result",
-            )
-        feature = seen.feature
-        if automatic and registered and feature is None:
-            feature = self._feature(stream)
-            seen = replace(seen, feature=feature)
-        if not registered and number is not None:
-            seen = replace(seen, result=number if _number(seen.result) is None else seen.result)
-        bare = number is not None and feature is None and seen == Seen(seen.time, seen.time, seen.result)
-        if registered and not (bare and self._free(stream, seen.time)):
-            return Sent(self._more(stream, seen))
-        assert number is not None
+        one = self.judge(stream, seen, automatic)
+        if one.registered and not (one.bare and self.free([(stream, seen.time)])[0]):
+            return Sent(self._more(stream, one.seen))
+        for fault in self.missing((one.seen.feature,)).values():
+            raise fault
+        assert one.number is not None
+        known = self.twin.store.newest(stream)
         if known is None:  # the first reading gives the stream its key
-            self._intake.send([Row(stream, seen.time, number)], source=SOURCE).result()
-            known = twin.store.newest(stream)
-            assert known is not None
-            sent = Sent(f"{known[0]}-{microseconds(seen.time)}")
+            self._intake.send([Row(stream, seen.time, one.number)], source=SOURCE).result()
+            sent = Sent(self.reading_id(stream, seen.time))
         else:
-            sent = self._send(stream, known[0], seen.time, number)
-        if not bare:
+            sent = self._send(stream, known[0], seen.time, one.number)
+        if not one.bare:
             sent.done()
-            self._more(stream, seen, sent.id)
+            self._more(stream, one.seen, sent.id)
         return sent
+
+    def reading_id(self, stream: str, time: datetime) -> str:
+        """The id of the reading of a stream at a time."""
+        known = self.twin.store.newest(stream)
+        assert known is not None
+        return f"{known[0]}-{microseconds(time)}"
+
+    def missing(self, features: Iterable[str | Entry | None]) -> dict[str, CityTwinError]:
+        """Of those of these features that are named and are not there, what whoever names them is told."""
+        named = sorted({f for f in features if isinstance(f, str)})
+        if not named:
+            return {}
+        there = self.twin.store.fetch("SELECT id FROM feature WHERE id IN (SELECT unnest($ids))", {"ids": named})
+        return {f: nowhere("feature", f) for f in set(named).difference(there["id"].to_pylist())}
+
+    def late(self, stream: str, at: int, newest: int | None) -> bool:
+        """Whether a reading of a declared stream is judged by those around it and not newer than all of them; `newest` is one that goes in before it."""
+        kind = stream_parts(stream)[1]
+        declared = self.twin.streams.get(kind)
+        if not (kind in self.twin.policies or stream in self.twin.edited or (declared and declared.qc)):
+            return False
+        known = self.twin.store.newest(stream)
+        return (newest is not None and at <= newest) or (known is not None and at <= known[1])
+
+    def record(self, readings: Sequence[Judged]) -> list[CityTwinError | None]:
+        """Put readings on record as one batch; of each why it is not there, if it is not."""
+        told: list[CityTwinError | None] = [None] * len(readings)
+        left = list(range(len(readings)))
+        while left:
+            table = pa.table(
+                {
+                    "stream": pa.array([readings[n].stream for n in left], pa.string()),
+                    "time": pa.array([readings[n].seen.time for n in left], TIME),
+                    "value": pa.array([readings[n].number for n in left], pa.float64()),
+                }
+            )
+            try:
+                self._intake.accept(Batch(table, source=SOURCE))
+                break
+            except CityTwinError as e:  # rows at fault are named, but not all at once where they are many
+                wrong = {int(f.where[4:]) - 1: f for f in e.faults if f.where.startswith("row ")}
+                for place in wrong or range(len(left)):
+                    told[left[place]] = BadBatch(e.message, e.hint, e.where, (wrong[place],)) if wrong else e
+                left = [n for place, n in enumerate(left) if place not in wrong] if wrong else []
+        return told
 
     def _away(self, key: int, at: int) -> bool:
         """Whether the id of a reading is that of an observation which was led elsewhere."""
-        return bool(self._twin.moved) and f"{key}-{at}" in self._twin.moved
+        return bool(self.twin.moved) and f"{key}-{at}" in self.twin.moved
 
     def _state(self, stream: str, result: Any) -> float | None:
         """The code of a state that a declared stream reports by its word."""
-        kind = self._twin.streams.get(stream.partition(".")[2])
+        kind = self.twin.streams.get(stream.partition(".")[2])
         word = str(result).lower() if isinstance(result, bool) else result
         code = kind.code(word) if kind and isinstance(word, str) else None
         return None if code is None else float(code)
@@ -283,37 +340,55 @@ class Observing:
     def _declared(self, stream: str) -> None:
         """Raises NotFound where a stream is neither on record nor declared."""
         asset, _, kind = stream.partition(".")
-        declared = self._twin.streams.get(kind)
-        if declared is None or self._twin.asset_types.get(asset) != declared.asset:
+        declared = self.twin.streams.get(kind)
+        if declared is None or self.twin.asset_types.get(asset) != declared.asset:
             raise NotFound(f"there is no Datastream '{stream[:100]}'", "see /Datastreams", stream[:100])
 
-    def _free(self, stream: str, time: datetime) -> bool:
-        """Whether a registered stream has nothing at a time yet; if so the place is taken."""
-        at = microseconds(time)
-        known = self._twin.store.newest(stream)
-        assert known is not None
+    def free(self, places: Sequence[tuple[str, datetime]]) -> list[bool]:
+        """Of places (registered stream, time) whether nothing is there yet, in order; if so the place is taken until a reading lands there, or `leave`."""
+        told: list[bool] = []
+        late: dict[tuple[int, int], int] = {}
         with self._turn:
-            if self._spoken_for(stream, at) or self._away(known[0], at):
-                return False
-            self._flying.add((stream, at))
-        if at > known[1]:
-            return True
-        sql = "SELECT 1 FROM sensing WHERE key = $key AND slot = $time LIMIT 1"
-        if self._twin.store.fetch(sql, {"key": known[0], "time": time}).num_rows == 0:
-            return True
-        self._flying.discard((stream, at))
-        return False
+            for stream, time in places:
+                at, known = microseconds(time), self.twin.store.newest(stream)
+                assert known is not None
+                told.append(not (self._spoken_for(stream, at) or self._away(known[0], at)))
+                if told[-1]:
+                    self._flying.add((stream, at))
+                    if at <= known[1]:
+                        late[known[0], at] = len(told) - 1
+        for place in self._there(list(late)) if late else ():
+            told[late[place]] = False
+            self.leave([places[late[place]]])
+        return told
+
+    def leave(self, places: Iterable[tuple[str, datetime]]) -> None:
+        """Places are no longer spoken for."""
+        with self._turn:
+            self._flying.difference_update((stream, microseconds(time)) for stream, time in places)
+
+    def _there(self, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Those of these places (stream key, microseconds since 1970) at which there is an observation."""
+        keys, times = (list(c) for c in zip(*places, strict=True))
+        wanted = pa.table({"key": pa.array(keys, pa.int32()), "slot": pa.array(times, pa.int64()).cast(TIME)})
+        sql = (
+            "SELECT DISTINCT s.key, epoch_us(s.slot) AS at FROM sensing AS s JOIN wanted AS w ON w.key = s.key AND w.slot = s.slot "
+            f"WHERE s.key IN ({', '.join(map(str, sorted(set(keys))))}) AND s.slot BETWEEN $since AND $until"
+        )
+        span = {"since": time_of(min(times)), "until": time_of(max(times))}
+        found = self.twin.store.fetch(sql, span, {"wanted": wanted})
+        return list(zip(found["key"].to_pylist(), found["at"].to_pylist(), strict=True))
 
     def _feature(self, stream: str) -> str | None:
         """The feature that an observation of a registered stream is of: None for that of the stream. Raises BadRequest if there is none."""
         if stream not in self._ready:
-            with self._twin.turn:
+            with self.twin.turn:
                 self._ready[stream] = self._look(stream)
-                self._version = self._twin.register_version
+                self._version = self.twin.register_version
         return self._ready[stream]
 
     def _look(self, stream: str) -> str | None:
-        row = self._twin.store.fetch(
+        row = self.twin.store.fetch(
             "SELECT d.feature, d.thing, (SELECT min(p.location) FROM thing_location AS p WHERE p.thing = d.thing) AS place "
             "FROM datastream AS d WHERE d.id = $id",
             {"id": stream},
@@ -325,7 +400,7 @@ class Observing:
             return None
         if of is not None and not of.startswith("feature-of-"):  # somebody chose it
             return None
-        made = Making(self._twin)
+        made = Making(self.twin)
         here = made.default_feature(row[0]["thing"])
         if of is None:
             made.set("datastream_row", stream, {"feature": here})
@@ -333,13 +408,13 @@ class Observing:
         return None if of is None else here
 
     def _more(self, stream: str, seen: Seen, id: str = "", slot: datetime | None = None) -> str:
-        with self._twin.turn:
-            made = Making(self._twin)
+        with self.twin.turn:
+            made = Making(self.twin)
             if id:
                 made.end("id = $id", id=id)
             told = made.observation(stream, seen, id, slot)
             made.commit()
-        known = self._twin.store.newest(stream)
+        known = self.twin.store.newest(stream)
         assert known is not None
         return told if id else f"{known[0]}{told}"
 
@@ -347,7 +422,7 @@ class Observing:
 
     def change(self, id: str, key: int, slot: datetime, changes: Mapping[str, Any]) -> None:
         """Say parts of an observation anew; what it was stays on record."""
-        stream, seen, read = found(self._twin, id, key, slot)
+        stream, seen, read = found(self.twin, id, key, slot)
         given = dict(changes)
         if (span := given.pop("time", None)) is not None:
             given |= {"time": span[0], "until": span[1]}
@@ -355,7 +430,7 @@ class Observing:
         if after == seen:
             return
         number = _number(after.result)
-        declared = stream not in self._twin.registered
+        declared = stream not in self.twin.registered
         if declared and number is None and (number := self._state(stream, after.result)) is not None:
             after = replace(after, result=number)
         if declared and (number is None or after.time != seen.time):
@@ -368,37 +443,35 @@ class Observing:
             if number is not None and after.time == slot:
                 self._intake.send([Row(stream, after.time, number)], source=SOURCE).result()
                 if replace(after, result=seen.result) == Seen(after.time, after.time, seen.result):
-                    with self._twin.turn:
-                        made = Making(self._twin)
+                    with self.twin.turn:
+                        made = Making(self.twin)
                         made.end("id = $id", id=id)
                         made.commit()
                     return
             else:
-                self._twin.store.retract(pa.table({"stream": [stream], "time": pa.array([slot], TIME)}))
+                self.twin.store.retract(pa.table({"stream": [stream], "time": pa.array([slot], TIME)}))
         self._more(stream, after, id, slot)
 
     def _stands(self, stream: str, time: datetime) -> bool:
         """Whether there is a reading at a time that was not withdrawn."""
         sql = "SELECT 1 FROM observation_all WHERE stream = $stream AND time = $time AND NOT superseded LIMIT 1"
-        return bool(self._twin.store.fetch(sql, {"stream": stream, "time": time}).num_rows > 0)
+        return bool(self.twin.store.fetch(sql, {"stream": stream, "time": time}).num_rows > 0)
 
     def withdraw(self, ids: Sequence[tuple[str, int, datetime]]) -> None:
         """Withdraw observations (id, stream key, time in the id); their history stays."""
         if not ids:
             return
-        names = self._twin.store.fetch("SELECT key, id FROM datastream")
+        keys = ", ".join(str(k) for k in sorted({key for _, key, _ in ids}))
+        names = self.twin.store.fetch(f"SELECT key, id FROM datastream WHERE key IN ({keys})")
         stream = dict(zip(names["key"].to_pylist(), names["id"].to_pylist(), strict=True))
         read = [
-            (stream[key], slot)
-            for id, key, slot in ids
-            if plain_id(id) and id not in self._twin.moved and key in stream
+            (stream[key], slot) for id, key, slot in ids if plain_id(id) and id not in self.twin.moved and key in stream
         ]
         if read:
             streams, times = zip(*read, strict=True)
-            self._twin.store.retract(pa.table({"stream": list(streams), "time": pa.array(times, TIME)}))
-        with self._twin.turn:
-            made = Making(self._twin)
-            keys = ", ".join(str(k) for k in sorted({key for _, key, _ in ids}))
+            self.twin.store.retract(pa.table({"stream": list(streams), "time": pa.array(times, TIME)}))
+        with self.twin.turn:
+            made = Making(self.twin)
             made.end(f"key IN ({keys}) AND id IN (SELECT unnest($ids))", ids=[id for id, _, _ in ids])
             made.tell(f"{len(ids)} observations withdrawn", [id for id, _, _ in ids])
             made.commit()
@@ -457,6 +530,15 @@ def slot_of(twin: Twin, id: str) -> tuple[int, datetime]:
 def time_of(at: int) -> datetime:
     """A moment from microseconds since 1970."""
     return EPOCH + timedelta(microseconds=at)
+
+
+def _bare(seen: Seen) -> bool:
+    """Whether an observation is no more than a result at a time."""
+    rest = (seen.result_time, seen.quality, seen.valid, seen.properties, seen.feature, seen.stream)
+    return seen.until == seen.time and rest == _NOTHING
+
+
+_NOTHING = (None,) * 6
 
 
 def _number(result: Any) -> float | None:

@@ -24,6 +24,10 @@ class Change:
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
 
 
+AWAIT = """INSERT INTO stream_awaited SELECT a.asset_id || '.' || d.stream_type, a.asset_id, d.stream_type
+  FROM {} AS a JOIN declared AS d ON d.type = a.type
+  WHERE NOT EXISTS (SELECT 1 FROM stream_row AS s WHERE s.stream = a.asset_id || '.' || d.stream_type)"""
+"""Await the streams that assets (a table's name) have by declaration (asset type `type`, `stream_type`), unless they reported."""
 Point = tuple[str, int, float, int, int]
 """A reading in plain Python: stream, microseconds since 1970, value, quality flag, and which of the senders it is of."""
 

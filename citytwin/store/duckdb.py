@@ -26,7 +26,7 @@ from citytwin.kernel.errors import BadRequest, CityTwinError, Conflict, StoreBus
 from citytwin.kernel.observation import Receipt
 from citytwin.kernel.pack import Pack
 from citytwin.kernel.register import THING
-from citytwin.kernel.store import Arrival, Change
+from citytwin.kernel.store import AWAIT, Arrival, Change
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.units import quantities, quantity
 from citytwin.science import merkle
@@ -559,11 +559,13 @@ class DuckStore:
 
     def _enroll(self, keys: Sequence[int], streams: Sequence[tuple[str, str]]) -> None:
         """Give streams (id, asset) their keys in the database."""
-        self._run(
+        incoming = pa.table({"key": pa.array(keys, pa.int32()), "stream": [s for s, _ in streams],
+                    "asset_id": [a for _, a in streams], "stream_type": [stream_parts(s)[1] for s, _ in streams]})  # fmt: skip
+        for sql in (
             "INSERT INTO stream_row SELECT key, stream, asset_id, stream_type FROM incoming",
-            tables={"incoming": pa.table({"key": pa.array(keys, pa.int32()), "stream": [s for s, _ in streams],
-                    "asset_id": [a for _, a in streams], "stream_type": [stream_parts(s)[1] for s, _ in streams]})},
-        )  # fmt: skip
+            "DELETE FROM stream_awaited WHERE stream IN (SELECT stream FROM incoming)",
+        ):
+            self._run(sql, tables={"incoming": incoming})
 
     def retract(self, readings: pa.Table) -> int:
         with self._write:
@@ -1423,6 +1425,10 @@ class DuckStore:
                     run(
                         f"CREATE VIEW {_name(i.id)} AS SELECT asset_id, period, value FROM main.indicator_row WHERE indicator = '{i.id}'"
                     )
+            run("DELETE FROM stream_awaited")
+            declared = [(s.asset, s.id) for pack in packs for s in pack.streams]
+            kinds = {n: pa.array([d[i] for d in declared], pa.string()) for i, n in enumerate(("type", "stream_type"))}
+            self._run(AWAIT.format("asset_row"), tables={"declared": pa.table(kinds)})
 
     def close(self) -> None:
         with self._write:

@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS asset_kind (type VARCHAR PRIMARY KEY, title_zh VARCHA
 CREATE TABLE IF NOT EXISTS stream_row (key INTEGER PRIMARY KEY, stream VARCHAR UNIQUE NOT NULL, asset_id VARCHAR NOT NULL, stream_type VARCHAR NOT NULL);
 -- Streams that were registered and are deleted: their readings stay on record, and nobody is shown them.
 CREATE TABLE IF NOT EXISTS stream_gone (key INTEGER PRIMARY KEY);
+-- Streams that packs declare for assets that are there, and that have not reported yet: with the first reading a stream leaves for stream_row, where it has a key.
+CREATE TABLE IF NOT EXISTS stream_awaited (stream VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, stream_type VARCHAR NOT NULL);
 -- Readings are only ever appended, and leave for a partition or after their declared time only. A reading that a later one replaces stays here and is named in superseded.
 CREATE TABLE IF NOT EXISTS reading (stream INTEGER NOT NULL, time TIMESTAMPTZ NOT NULL, value DOUBLE, quality TINYINT NOT NULL, batch BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS superseded (stream INTEGER NOT NULL, time TIMESTAMPTZ NOT NULL, batch BIGINT NOT NULL, by_batch BIGINT NOT NULL);

@@ -48,6 +48,10 @@ CREATE OR REPLACE VIEW forecast AS
 CREATE OR REPLACE VIEW evidence AS SELECT leaf, kind, subject, digest, recorded FROM leaf;
 CREATE OR REPLACE VIEW decision AS SELECT about, n, time, actor, act, before, after, note FROM decision_row;
 CREATE OR REPLACE VIEW file AS SELECT sha256, name, size, actor, recorded FROM file_row;
+-- Every stream that is there, with or without readings; one that is awaited has no key.
+CREATE OR REPLACE VIEW stream_there AS
+  SELECT s.key, s.stream, s.asset_id, s.stream_type FROM stream_row AS s WHERE NOT EXISTS (SELECT 1 FROM stream_gone AS g WHERE g.key = s.key)
+  UNION ALL SELECT NULL, stream, asset_id, stream_type FROM stream_awaited;
 -- The city in the words of SensorThings 2.0: what packs declare and what clients registered, side by side. `declared` tells them apart.
 CREATE OR REPLACE VIEW thing AS
   SELECT a.asset_id AS id, coalesce(t.name, a.title_zh) AS name, CASE WHEN t.id IS NULL THEN coalesce(k.title_zh, '') ELSE t.description END AS description, t.definition, t.properties,
@@ -68,12 +72,12 @@ CREATE OR REPLACE VIEW sensor AS
   SELECT id, name, description, definition, encoding, metadata, properties, FALSE AS declared FROM sensor_row
   UNION ALL
   SELECT k.stream_type, k.title_zh, 'not described: the pack declares what is measured, not with what', NULL, 'text/plain', '"' || k.title_en || '"', NULL, TRUE
-  FROM stream_kind AS k WHERE EXISTS (SELECT 1 FROM stream_row AS s WHERE s.stream_type = k.stream_type) AND k.quantity <> '';
+  FROM stream_kind AS k WHERE EXISTS (SELECT 1 FROM stream_there AS s WHERE s.stream_type = k.stream_type) AND k.quantity <> '';
 CREATE OR REPLACE VIEW observed_property AS
   SELECT id, name, description, definition, properties, FALSE AS declared FROM observed_property_row
   UNION ALL
   SELECT q.quantity, q.title_zh, q.title_en, q.quantity, NULL, TRUE FROM quantity_kind AS q
-  WHERE EXISTS (SELECT 1 FROM stream_kind AS k JOIN stream_row AS s ON s.stream_type = k.stream_type WHERE k.quantity = q.quantity);
+  WHERE EXISTS (SELECT 1 FROM stream_kind AS k JOIN stream_there AS s ON s.stream_type = k.stream_type WHERE k.quantity = q.quantity);
 CREATE OR REPLACE VIEW datastream AS
   SELECT s.key, s.stream AS id, s.asset_id AS thing, coalesce(d.name, a.title_zh || ' ' || k.title_zh, s.stream) AS name,
          CASE WHEN d.id IS NULL THEN coalesce(a.title_en || ' ' || k.title_en, '') ELSE d.description END AS description, d.definition,
@@ -83,20 +87,18 @@ CREATE OR REPLACE VIEW datastream AS
            || replace(replace(replace(k.unit, 'degC', 'Cel'), 'kgce', 'kg{ce}'), 'person', '{person}') || '"}' ELSE d.unit END AS unit,
          d.result_type, d.result_encoding, coalesce(d.multi, FALSE) AS multi, d.area, CASE WHEN d.id IS NULL THEN s.asset_id ELSE d.feature END AS feature, d.properties,
          d.id IS NULL AS declared
-  FROM stream_row AS s LEFT JOIN datastream_row AS d ON d.id = s.stream LEFT JOIN stream_kind AS k ON k.stream_type = s.stream_type
-  LEFT JOIN asset_row AS a ON a.asset_id = s.asset_id
-  WHERE NOT EXISTS (SELECT 1 FROM stream_gone AS g WHERE g.key = s.key);
+  FROM stream_there AS s LEFT JOIN datastream_row AS d ON d.id = s.stream LEFT JOIN stream_kind AS k ON k.stream_type = s.stream_type
+  LEFT JOIN asset_row AS a ON a.asset_id = s.asset_id;
 CREATE OR REPLACE VIEW datastream_property AS
   SELECT datastream, n, property FROM datastream_property_row
   UNION ALL
-  SELECT s.stream, 0, k.quantity FROM stream_row AS s JOIN stream_kind AS k ON k.stream_type = s.stream_type WHERE k.quantity <> '';
+  SELECT s.stream, 0, k.quantity FROM stream_there AS s JOIN stream_kind AS k ON k.stream_type = s.stream_type WHERE k.quantity <> '';
 CREATE OR REPLACE VIEW feature AS
   SELECT id, name, description, definition, encoding, feature, shape, properties, FALSE AS declared FROM feature_row
   UNION ALL
   SELECT a.asset_id, a.title_zh, '', NULL, 'application/geo+json', a.geometry, a.geometry, NULL, TRUE
   FROM asset_row AS a WHERE a.geometry IS NOT NULL AND EXISTS (
-    SELECT 1 FROM stream_row AS s WHERE s.asset_id = a.asset_id AND NOT EXISTS (SELECT 1 FROM datastream_row AS d WHERE d.id = s.stream)
-      AND NOT EXISTS (SELECT 1 FROM stream_gone AS g WHERE g.key = s.key));
+    SELECT 1 FROM stream_there AS s WHERE s.asset_id = a.asset_id AND NOT EXISTS (SELECT 1 FROM datastream_row AS d WHERE d.id = s.stream));
 CREATE OR REPLACE VIEW feature_type AS SELECT id, name, description, definition, properties, FALSE AS declared FROM feature_type_row;
 CREATE OR REPLACE VIEW sensing AS
   SELECT CAST(r.stream AS VARCHAR) || '-' || CAST(epoch_us(r.time) AS VARCHAR) AS id, r.stream AS key, r.time AS slot, r.time, r.time AS until,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -13,14 +14,16 @@ import pyarrow as pa
 
 from citytwin.api.sta.body import Bodies, linked
 from citytwin.api.sta.show import plain
-from citytwin.engine.observe import Many, Observing, Sent
+from citytwin.engine.gather import gather
+from citytwin.engine.observe import Many, Observing
 from citytwin.kernel.errors import BadRequest, CityTwinError
+from citytwin.kernel.register import Seen
 
 COMPONENTS = ("id", "phenomenonTime", "resultTime", "result", "resultQuality", "validTime", "parameters")
 MOST = 1_000_000
 """Rows that one request may bring."""
 LONGEST_S = 60.0
-"""Seconds after which rows that are taken one by one are told to come again: what is no number at a time takes longer."""
+"""Seconds after which rows are told to come again that were not looked at: those that are more than a number at a time take longer."""
 LATE = "error: not taken, since the rows before took too long; send it again"
 NAMES = {"FeatureOfInterest/id": "FeatureOfInterest", "FeatureOfInterest/@iot.id": "FeatureOfInterest"}
 _MICRO = pa.timestamp("us", tz="UTC")
@@ -60,13 +63,19 @@ def groups(
     ]
 
 
-def take(observing: Observing, raw: bytes, now: datetime, within: float = LONGEST_S) -> list[Many | Sent | str]:
-    """Take the rows of a body; of each, or of many that go together, in order, what became of it: on its way, or why not. Raises BadRequest where the body itself is wrong."""
+def take(
+    observing: Observing, raw: bytes, now: datetime, within: float = LONGEST_S
+) -> list[Many | str | CityTwinError | None]:
+    """Take the rows of a body; of each, or of many that go together, in order, what became of it: its id, on its way, why not, or None: out of time.
+
+    Raises BadRequest where the body itself is wrong.
+    """
     try:
         sets = _sets.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise BadRequest(f"the body is no list of data arrays: {e}", "18-088, clause 13.2", "body") from e
-    work: list[tuple[str, list[str], bytes, list[tuple[str, float]] | None]] = []
+    until = time.monotonic() + within
+    work: list[_Work] = []
     room = MOST
     for n, one in enumerate(sets):
         stream = linked(one.Datastream) or linked(one.MultiDatastream)
@@ -79,24 +88,63 @@ def take(observing: Observing, raw: bytes, now: datetime, within: float = LONGES
             raise BadRequest(
                 f"data array {n} has no result", "components: at least phenomenonTime and result", f"{n}/components"
             )
-        rows = bytes(one.dataArray)
-        pairs = _pairs(rows) if names == ["phenomenonTime", "result"] else None
-        room -= len(pairs) if pairs is not None else 0
+        raw_rows = bytes(one.dataArray)
+        pairs = _pairs(raw_rows) if names == ["phenomenonTime", "result"] else None
+        made = _Work(n, stream, names, raw_rows, pairs)
+        work.append(made)
+        room -= made.count
         if room < 0:
             raise BadRequest(f"the body brings more than {MOST} rows", "send them in several requests", "body")
-        work.append((stream, names, rows, pairs))
-    quick = iter(_many(observing, [(stream, pairs) for stream, _, _, pairs in work if pairs]))
-    until = time.monotonic() + within
-    told: list[Many | Sent | str] = []
-    for n, (stream, names, rows, pairs) in enumerate(work):
-        many = next(quick) if pairs else None
-        if many is not None:
-            told.append(many)
-        elif pairs != []:
-            singles = _taken(observing, n, stream, names, rows, now, room + len(pairs or ()), until)
-            room -= 0 if pairs else len(singles)
-            told += singles
+    quick = iter(_many(observing, [(w.stream, w.pairs) for w in work if w.pairs]))
+    parts = [(next(quick) if w.pairs else None, w) for w in work]
+    others = [w for many, w in parts if many is None]
+    found = iter(gather(observing, (row for w in others for row in w.read(now)), until))
+    told: list[Many | str | CityTwinError | None] = []
+    for many, w in parts:
+        told += [many] if many is not None else islice(found, w.count)
     return told
+
+
+def said(error: CityTwinError) -> str:
+    """Why a row was not taken, in the place of its answer."""
+    return f"error: {error.faults[0].message if error.faults else error.message}"
+
+
+class _Work:
+    """The rows of a data array: as pairs where that is all they are, else as they came."""
+
+    def __init__(
+        self, n: int, stream: str, names: list[str], raw: bytes, pairs: list[tuple[str, float]] | None
+    ) -> None:
+        self.n, self.stream, self.names, self.pairs = n, stream, names, pairs
+        self._rows: list[list[Any]] | list[tuple[str, float]] = pairs or _listed(raw, n)
+        self.count = len(self._rows)
+
+    def read(self, now: datetime) -> Iterator[tuple[str, Seen] | CityTwinError]:
+        """The rows as observations, each when it is asked for."""
+        return (self._one(row, f"{self.n}/dataArray/{i}/", Bodies(now)) for i, row in enumerate(self._rows))
+
+    def _one(self, row: Sequence[Any], at: str, bodies: Bodies) -> tuple[str, Seen] | CityTwinError:
+        try:
+            if len(row) != len(self.names):
+                raise BadRequest(f"the row has {len(row)} values for {len(self.names)} components", "", at)
+            body = dict(zip(self.names, row, strict=True))
+            if isinstance(body.get("FeatureOfInterest"), str | int):
+                body["FeatureOfInterest"] = {"@iot.id": body["FeatureOfInterest"]}
+            body.pop("id", None)
+            seen, _ = bodies.seen({k: v for k, v in body.items() if v is not None or k == "result"}, at)
+        except CityTwinError as e:
+            return e
+        return self.stream, seen
+
+
+def _listed(raw: bytes, n: int) -> list[list[Any]]:
+    try:
+        return _rows.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise BadRequest(
+            f"the rows of data array {n} are no lists: {e}", "one list of values for each row", f"{n}/dataArray"
+        ) from e
 
 
 def _pairs(raw: bytes) -> list[tuple[str, float]] | None:
@@ -105,38 +153,6 @@ def _pairs(raw: bytes) -> list[tuple[str, float]] | None:
         return _numbers.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _taken(
-    observing: Observing, n: int, stream: str, names: list[str], raw: bytes, now: datetime, room: int, until: float
-) -> list[Sent | str]:
-    """Take rows one by one."""
-    try:
-        rows = _rows.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
-        raise BadRequest(
-            f"the rows of data array {n} are no lists: {e}", "one list of values for each row", f"{n}/dataArray"
-        ) from e
-    if len(rows) > room:
-        raise BadRequest(f"the body brings more than {MOST} rows", "send them in several requests", "body")
-    return [
-        _one(observing, stream, names, row, f"{n}/dataArray/{i}/", Bodies(now)) if time.monotonic() < until else LATE
-        for i, row in enumerate(rows)
-    ]
-
-
-def _one(observing: Observing, stream: str, names: list[str], row: list[Any], at: str, bodies: Bodies) -> Sent | str:
-    try:
-        if len(row) != len(names):
-            raise BadRequest(f"the row has {len(row)} values for {len(names)} components", "", at)
-        body = dict(zip(names, row, strict=True))
-        if isinstance(body.get("FeatureOfInterest"), str | int):
-            body["FeatureOfInterest"] = {"@iot.id": body["FeatureOfInterest"]}
-        body.pop("id", None)
-        seen, _ = bodies.seen({k: v for k, v in body.items() if v is not None or k == "result"}, at)
-        return observing.take(stream, seen)
-    except CityTwinError as e:
-        return f"error: {e.message}"
 
 
 def _many(observing: Observing, groups: list[tuple[str, list[tuple[str, float]]]]) -> list[Many | None]:

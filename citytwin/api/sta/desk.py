@@ -198,7 +198,8 @@ class Desk:
                 return Reply(200, text.encode(), {}, "text/plain; charset=utf-8")
             case "count":
                 levels = self.levels()
-                read(levels, Resource("set", resource.steps), Query(top=0), self.fetch)
+                if len(resource.steps) > 1:  # of what is not there nothing is counted
+                    read(levels, Resource("set", resource.steps), Query(top=0), self.fetch)
                 counted = levels.count(resource, asked)
                 return Reply(
                     200,
@@ -304,18 +305,19 @@ class Desk:
         stem = f"{request.base}/Observations('"
         links: list[str] = []
         for sent in array.take(self.observing, request.body, self.house.now()):
-            if isinstance(sent, str):
-                links.append(sent)
-                continue
-            try:
-                if isinstance(sent, Many):
-                    sent.receipt.result()
-                    links += [f"{stem}{sent.key}-{t}')" for t in sent.times]
-                else:
-                    links.append(f"{stem}{sent.done()}')")
-            except CityTwinError as e:
-                said = e.faults[0].message if e.faults else e.message
-                links += [f"error: {said}"] * (len(sent.times) if isinstance(sent, Many) else 1)
+            match sent:
+                case str():
+                    links.append(f"{stem}{sent}')")
+                case None:
+                    links.append(array.LATE)
+                case CityTwinError():
+                    links.append(array.said(sent))
+                case Many():
+                    try:
+                        sent.receipt.result()
+                        links += [f"{stem}{sent.key}-{t}')" for t in sent.times]
+                    except CityTwinError as e:
+                        links += [array.said(e)] * len(sent.times)
         return json_reply(links, 201)
 
     def _parent(self, resource: Resource) -> tuple[str, str]:

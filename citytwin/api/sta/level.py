@@ -43,20 +43,22 @@ class Levels:
 
     def page(self, resource: Resource, query: Query, top: int) -> Statement:
         """A page of a set, and the first row behind it; or the one entity that the path leads to."""
-        t, scope, row = self._start(resource)
+        t, scope, row, given = self._start(resource)
         if not resource.steps[-1].one:
             conditions = [t.truth(query.filter, scope)] if query.filter else []
             order = _order(query)
             if query.distinct:
                 return self._distinct_page(t, query, scope, conditions, top)
-            keys = self._keys(t, query, scope, row)
+            keys = self._keys(t, query, scope, row, given)
             if query.skiptoken is not None:
                 conditions.append(cursor.behind(keys, cursor.read(query.skiptoken, order, keys), t.parameters))
-            columns = _columns(row, query, keys)
-            sql = f"SELECT {columns} FROM {scope.sources()}{scope.conditions(*conditions)}"
-            sql += f" ORDER BY {', '.join(k.clause for k in keys)} LIMIT {t.parameters.bare(top + 1)}"
+            # which rows are on the page is found out first: columns that must be looked up are then looked up for these alone
+            found = f"SELECT {row.alias}.*, {_key_columns(keys)} FROM {scope.sources()}{scope.conditions(*conditions)}"
+            found += f" ORDER BY {', '.join(k.clause for k in keys)} LIMIT {t.parameters.bare(top + 1)}"
             if query.skip and query.skiptoken is None:
-                sql += f" OFFSET {t.parameters.bare(query.skip)}"
+                found += f" OFFSET {t.parameters.bare(query.skip)}"
+            kept = tuple(replace(k, sql=f'{row.alias}."#{n}"') for n, k in enumerate(keys))
+            sql = f"SELECT {_columns(row, query, kept)} FROM ({found}) AS {row.alias} ORDER BY {', '.join(k.clause for k in kept)}"
             return _made(sql, t, keys, order)
         for name in ("filter", "orderby", "top", "skip", "count", "skiptoken"):
             if getattr(query, name) not in (None, ()):
@@ -101,7 +103,7 @@ class Levels:
 
     def count(self, resource: Resource, query: Query) -> Statement:
         """How many entities, or distinct values, there are; pages and what is expanded make no difference."""
-        t, scope, _ = self._start(resource)
+        t, scope, *_ = self._start(resource)
         conditions = [t.truth(query.filter, scope)] if query.filter else []
         if query.distinct:
             columns, _ = self._distinct(t, query, scope)
@@ -113,7 +115,7 @@ class Levels:
         """Whether there is the entity whose set a path leads to; None where the path has no such entity."""
         if len(resource.steps) < 2:
             return None
-        t, scope, _ = self._start(Resource("entity", resource.steps[:-1]))
+        t, scope, *_ = self._start(Resource("entity", resource.steps[:-1]))
         return _made(f"SELECT 1 AS n FROM {scope.sources()}{scope.conditions()}", t)
 
     def expand(self, entity: Entity, expand: Expand, ids: Sequence[str | int], top: int) -> Statement:
@@ -123,9 +125,11 @@ class Levels:
         start = t.rows.alias()
         far = Row(t.rows.alias(), self.schema.entities[tie.target])
         scope = Scope(rows={("", ()): far}, joins=[(entity.table, start, "")])
-        join(scope, tie, start, far, t.rows.alias() if tie.link else "")
+        given = join(scope, tie, start, far, t.rows.alias() if tie.link else "")
         conditions = [t.truth(query.filter, scope)] if query.filter else []
-        distinct, keys = self._distinct(t, query, scope) if query.distinct else ("", self._keys(t, query, scope, far))
+        distinct, keys = (
+            self._distinct(t, query, scope) if query.distinct else ("", self._keys(t, query, scope, far, given))
+        )
         near_id = entity.properties["id"]
         listed = t.parameters.bare(list(ids))
         parent = near_id.sql.replace("{t}", start)
@@ -154,11 +158,12 @@ class Levels:
         sql = f'SELECT * FROM ({inner}) AS level WHERE {wanted} ORDER BY "{PARENT}", "{NUMBER}"'
         return _made(sql, t, keys, _order(query))
 
-    def _start(self, resource: Resource) -> tuple[Translator, Scope, Row]:
-        """The rows that a path leads to. Every step but the last leads to one entity, so none comes twice."""
+    def _start(self, resource: Resource) -> tuple[Translator, Scope, Row, list[Key]]:
+        """The rows that a path leads to, and the order that the path gives them. Every step but the last leads to one entity, so none comes twice."""
         t = Translator(self.schema, self.now, self.limits)
         scope: Scope | None = None
         row: Row | None = None
+        given: list[Key] = []
         for step in resource.steps:
             entity = self.schema.entities[step.entity]
             made = Row(t.rows.alias(), entity)
@@ -166,7 +171,7 @@ class Levels:
                 scope = Scope(joins=[(entity.table, made.alias, "")])
             else:
                 tie = row.entity.ties[step.name]
-                join(scope, tie, row.alias, made, t.rows.alias() if tie.link else "")
+                given = join(scope, tie, row.alias, made, t.rows.alias() if tie.link else "")
             if step.id is not None:
                 if entity.narrow:
                     scope.where.append(entity.narrow([step.id]).replace("{t}", made.alias))
@@ -176,13 +181,13 @@ class Levels:
         assert scope is not None
         assert row is not None
         scope.rows[("", ())] = row
-        return t, scope, row
+        return t, scope, row, given
 
-    def _keys(self, t: Translator, query: Query, scope: Scope, row: Row) -> tuple[Key, ...]:
-        """The keys of an order in which no two rows are equal: what was asked for, then the id."""
+    def _keys(self, t: Translator, query: Query, scope: Scope, row: Row, given: Sequence[Key] = ()) -> tuple[Key, ...]:
+        """The keys of an order in which no two rows are equal: what was asked for, or is given, then the id."""
         keys: list[Key] = []
         if not query.orderby:
-            keys = [Key(sql.replace("{t}", row.alias), kind) for sql, kind in row.entity.order]
+            keys = [*given, *(Key(sql.replace("{t}", row.alias), kind) for sql, kind in row.entity.order)]
         for order in query.orderby:
             value = t.value(order.by, scope)
             parts = [p for p in _value_parts(value, order.by.at) if p[0] != "json"]

@@ -38,7 +38,8 @@ class Property:
 class Tie:
     """A navigation property: where it leads, whether to many, and when a far row belongs to a near one.
 
-    `link` is a table between the two, which only ties to many may have; `near` joins it to the near row, `on` to the far one.
+    `link` is a table between the two, which only ties to many may have; `near` joins it to the near row, `on` to the far one. `order` is that of the far
+    rows where none is asked for (SQL and kind), before the one of their own.
     """
 
     target: str
@@ -46,6 +47,7 @@ class Tie:
     on: str
     link: str = ""
     near: str = ""
+    order: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         assert self.many or not self.link, "a tie to one needs no link table"

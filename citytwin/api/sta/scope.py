@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from citytwin.api.sta.cursor import Key
 from citytwin.api.sta.error import Malformed
 from citytwin.api.sta.schema import Entity, Property, Schema, Tie, near, synonym
 from citytwin.api.sta.tree import Limits
@@ -168,10 +169,11 @@ def filled(sql: str, near_alias: str, far_alias: str, link_alias: str = "") -> s
     return sql.replace("{a}", near_alias).replace("{b}", far_alias).replace("{v}", link_alias)
 
 
-def join(scope: Scope, tie: Tie, near_alias: str, far: Row, link_alias: str) -> None:
-    """Put the far rows of a tie beside the near ones."""
+def join(scope: Scope, tie: Tie, near_alias: str, far: Row, link_alias: str) -> list[Key]:
+    """Put the far rows of a tie beside the near ones; returns the order that the tie gives them."""
     if tie.link:
         scope.joins.append((tie.link, link_alias, ""))
         scope.where.append(f"({filled(tie.near, near_alias, far.alias, link_alias)})")
     scope.joins.append((far.entity.table, far.alias, ""))
     scope.where.append(f"({filled(tie.on, near_alias, far.alias, link_alias)})")
+    return [Key(filled(sql, near_alias, far.alias, link_alias), kind) for sql, kind in tie.order]

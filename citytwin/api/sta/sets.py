@@ -62,6 +62,8 @@ RESULT = Property(
         "object": "CAST({t}.object AS JSON)",
     },
 )
+OF_RECORD = (("{v}.n", "number"),)
+"""Observed properties in the order in which the record of a datastream has them."""
 NO_UNIT = '{"name":null,"symbol":null,"definition":null}'
 """What 1.1 says where there is no unit."""
 _TYPES = """coalesce(json_extract(CAST({t}.result_type AS JSON), '$.types'), to_json(list_transform(
@@ -113,7 +115,6 @@ def schema(spatial: bool, moved: Mapping[str, int]) -> Schema:
         "Sensor": Tie("Sensor", False, "{b}.id = {a}.sensor"),
         "Observations": Tie("Observation", True, "{b}.key = {a}.key"),
     }
-    ordered = "(SELECT p.datastream, p.property FROM datastream_property AS p)"
     entities = [
         Entity(
             "Thing",
@@ -175,7 +176,7 @@ def schema(spatial: bool, moved: Mapping[str, int]) -> Schema:
                 "ObservedProperty": Tie(
                     "ObservedProperty",
                     False,
-                    "{b}.id = (SELECT min(p.property) FROM datastream_property AS p WHERE p.datastream = {a}.id)",
+                    "{b}.id = (SELECT min(p.property) FROM datastream_property AS p WHERE p.datastream = {a}.id AND p.n = 0)",
                 ),
             },
         ),
@@ -186,7 +187,12 @@ def schema(spatial: bool, moved: Mapping[str, int]) -> Schema:
             {
                 **of_stream,
                 "ObservedProperties": Tie(
-                    "ObservedProperty", True, "{v}.property = {b}.id", ordered, "{v}.datastream = {a}.id"
+                    "ObservedProperty",
+                    True,
+                    "{v}.property = {b}.id",
+                    "datastream_property",
+                    "{v}.datastream = {a}.id",
+                    OF_RECORD,
                 ),
             },
         ),
@@ -214,9 +220,11 @@ def schema(spatial: bool, moved: Mapping[str, int]) -> Schema:
                 "properties": json_of("properties"),
             },
             {
-                "Datastreams": Tie("Datastream", True, "{v}.datastream = {b}.id", ordered, "{v}.property = {a}.id"),
+                "Datastreams": Tie(
+                    "Datastream", True, "{v}.datastream = {b}.id", "datastream_property", "{v}.property = {a}.id"
+                ),
                 "MultiDatastreams": Tie(
-                    "MultiDatastream", True, "{v}.datastream = {b}.id", ordered, "{v}.property = {a}.id"
+                    "MultiDatastream", True, "{v}.datastream = {b}.id", "datastream_property", "{v}.property = {a}.id"
                 ),
             },
         ),

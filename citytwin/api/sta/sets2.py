@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from citytwin.api.sta.schema import Entity, Property, Schema, Tie
 from citytwin.api.sta.sets import (
     ENCODING,
     METADATA,
+    OF_RECORD,
     RESULT,
     RESULT_TIME,
     SINCE,
@@ -134,7 +136,9 @@ def schema(spatial: bool, moved: Mapping[str, int]) -> Schema:
             {
                 "Thing": Tie("Thing", False, "{b}.id = {a}.thing"),
                 "Sensor": Tie("Sensor", False, "{b}.id = {a}.sensor"),
-                "ObservedProperties": observed("ObservedProperty", near="datastream", far="property"),
+                "ObservedProperties": replace(
+                    observed("ObservedProperty", near="datastream", far="property"), order=OF_RECORD
+                ),
                 "Observations": Tie("Observation", True, "{b}.key = {a}.key"),
                 "ProximateFeatureOfInterest": Tie("Feature", False, "{b}.id = {a}.feature"),
                 "UltimateFeaturesOfInterest": ultimate("Feature", near="datastream", far="feature"),

@@ -317,12 +317,13 @@ def test_whatever_is_asked_is_answered_or_refused(caller: Caller, asked: tuple[s
 
 
 def test_rows_that_take_too_long_are_told_to_come_again(filled: House) -> None:
-    """Texts are taken one by one: after the time is up, the rows that are left are refused, and those before stay."""
+    """Rows that are more than numbers at times: after the time is up, those that are left are refused, and those before stay."""
     desk = Desk(filled)
     found = json.loads(desk.answer(Request("GET", "/Datastreams", "$filter=name eq 's0'&$top=1", base="http://c")).body)
     id = found["value"][0]["@iot.id"]
     rows = [[f"2026-03-02T00:00:{n:02d}Z", "text"] for n in range(3)]
     one = {"Datastream": {"@iot.id": id}, "components": ["phenomenonTime", "result"], "dataArray": rows}
     body = json.dumps([one]).encode()
-    assert array.take(desk.observing, body, filled.now(), within=-1) == [array.LATE] * 3
-    assert [isinstance(t, str) for t in array.take(desk.observing, body, filled.now())] == [False] * 3
+    assert array.take(desk.observing, body, filled.now(), within=-1) == [None] * 3
+    told = json.loads(desk.answer(Request("POST", "/CreateObservations", "", body, base="http://c")).body)
+    assert [t.startswith("http://c/Observations('") for t in told] == [True] * 3
