@@ -148,8 +148,9 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     kept(made, {(s, 0): (1.0, 1) for s in ("z.p.slow", "z.p.fast")})
     made.roll()
     yield made
-    assert min(answered.get(u, 0) for u in ("minute", "hour", "day")) > 5, answered
-    assert tier.files(made._db), "no example moved a reading into a partition"
+    if answered.pop("examples", 0):
+        assert min(answered.get(u, 0) for u in ("minute", "hour", "day")) > 5, answered
+        assert tier.files(made._db), "no example moved a reading into a partition"
     made.close()
     small.undo()
 
@@ -167,6 +168,7 @@ FULL = {(s, m): (1.0, 1) for s in ("a.p.slow", "a.p.fast") for m in range(180)}
 def test_rolled_statements_against_them_as_written(
     store: DuckStore, steps: list[tuple[str, Any]], span: tuple[int, int]
 ) -> None:
+    answered["examples"] = 1
     play(store, steps)
     since = BEGIN + timedelta(seconds=span[0])
     for name, sql in FIT.items():
