@@ -5,7 +5,8 @@ made by SQL in a folder of its own, laid down as the store lays down what it sor
 other streams every time: the last 24 hours of one stream (`window`) and, as many readings whatever the size, its last 90 minutes and the hourly means of all streams in them, all streams' newest readings (`latest`), one stream's hourly means over all time, all streams' hourly means of the last 24
 hours (`series`); what a roll costs after one more minute of readings; bytes per reading in the database, in partitions, and of both; the last 24 hours of a stream in partitions. And, once, a city
 with a reading of every stream in every hour of 30 days: hourly means of all streams as a table (14.4 million of them), the mean over all streams of every hour, and the mean of each stream (`monthly`):
-what this costs depends on how many hours there are, not on how many readings they hold. Peers in the same run, on the first size, of the same readings: SQLite (a table ordered by stream and time), a Parquet
+what this costs depends on how many hours there are, not on how many readings they hold. And, once, a month of 200 streams with a reading every minute: what statements as packs write them cost (means by day,
+sums by hour, the swing of each day; over the month, and over its last day with a minute of readings that no roll-up knows), as the store answers them from roll-ups and as they are written (`packs`). Peers in the same run, on the first size, of the same readings: SQLite (a table ordered by stream and time), a Parquet
 file sorted by stream and time and scanned by DuckDB, and PostgreSQL (COPY, an index by stream and time; through asyncpg) where its programs are installed. The flatness of a cost is its median on the largest size over that
 on the smallest that holds a whole day, or else on the smallest.
 """
@@ -29,7 +30,10 @@ import peers
 import pyarrow as pa
 from machine import spread, write
 
+from citytwin.kernel.pack import Pack
 from citytwin.kernel.store import Arrival
+from citytwin.kernel.stream import StreamType
+from citytwin.kernel.title import Title
 from citytwin.store import rollup, tier
 from citytwin.store.duckdb import DuckStore
 
@@ -200,6 +204,50 @@ def monthly(folder: Path, streams: int, runs: int) -> dict[str, Any]:
         store.close()
 
 
+PACK = {
+    "daily_mean": "SELECT v.asset_id, date_trunc('day', v.time) AS period, avg(v.value) AS value",
+    "daily_swing": "SELECT v.asset_id, date_trunc('day', v.time) AS period, max(v.value) - min(v.value) AS value",
+    "hourly_sum": "SELECT v.asset_id, date_trunc('hour', v.time) AS period, sum(v.value) AS value",
+}
+
+
+def packs(folder: Path, streams: int, runs: int) -> dict[str, Any]:
+    """Statements as packs write them over a month of minutes, answered from roll-ups and as they are written."""
+    path = folder / "packs.duckdb"
+    fill(path, streams, 30 * 1440, 60)
+    title = Title("bench", "bench")
+    pack = Pack("bench", title, title, "", streams=(StreamType("bench.level", title, "bench.a", "level", 60),))
+    store = DuckStore(path, "Asia/Shanghai")
+    try:
+        store.define([pack], {})
+        store.roll()
+        store.sort(1)
+        end = FIRST + timedelta(days=30)
+        names = pa.array([f"a{s:05}.bench.level" for s in range(streams)])
+        late = {
+            "stream": names,
+            "time": pa.array([end] * streams, pa.timestamp("us", tz="UTC")),
+            "value": [20.25] * streams,
+            "quality": pa.array([1] * streams, pa.int8()),
+        }
+        store.record([Arrival(pa.table(late))])
+        told: dict[str, Any] = {"readings": streams * (30 * 1440 + 1)}
+        for name, select in PACK.items():
+            group = select[7:].partition(" AS period")[0]
+            sql = f"{select} FROM bench.level AS v WHERE v.time >= $since AND v.time < $until GROUP BY {group}"
+            for span, days in (("month", 30), ("last_day", 1)):
+                params = {"since": end - timedelta(days=days), "until": end + timedelta(hours=1)}
+                ours, written = store.fetch(sql, params), store._rows(sql, params)
+                assert ours.num_rows == written.num_rows > 0
+                for how, ask in (("", store.fetch), ("_as_written", store._rows)):
+                    told[f"pack_query_{name}_of_{span}{how}_ms"] = spread(
+                        timed(lambda ask=ask, sql=sql, params=params: ask(sql, params), runs), 2
+                    )
+        return told
+    finally:
+        store.close()
+
+
 def others(folder: Path, readings: int, streams: int, runs: int) -> dict[str, Any]:
     """The last 24 hours of one stream, asked of others that have the same readings."""
     steps = max(readings // streams, 1)
@@ -285,10 +333,11 @@ def main() -> None:
     said.add_argument("--streams", type=int, default=20_000)
     said.add_argument("--runs", type=int, default=11)
     said.add_argument("--no-month", action="store_true", help="leave the month of hours out")
+    said.add_argument("--no-packs", action="store_true", help="leave the statements of packs out")
     said.add_argument("--no-peers", action="store_true", help="leave the peers out")
     said.add_argument("--dry", action="store_true", help="print what came out, and write no result file")
     given = said.parse_args()
-    sizes = [int(n) for n in given.sizes.split(",")]
+    sizes = [int(n) for n in given.sizes.split(",") if n]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         results: dict[str, Any] = {}
@@ -299,6 +348,8 @@ def main() -> None:
             results["flatness"] = flatness([results[f"{n}"] for n in sizes])
         if not given.no_month:
             results["month"] = monthly(folder, given.streams, given.runs)
+        if not given.no_packs:
+            results["packs"] = packs(folder, 200, given.runs)
         if not given.no_peers:
             results["peers"] = others(folder, sizes[0], given.streams, given.runs)
     if given.dry:

@@ -17,9 +17,13 @@ from citytwin.kernel.store import Change
 
 log = logging.getLogger("citytwin.measure")
 TIME = pa.timestamp("us", tz="UTC")
+SAME = 1e-12
+"""Figures that differ by less than this part of them are the same: sums of numbers depend on their order, and nothing promises one."""
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-READINGS = {"observation", "observation_all", "stream_day", "arrival"}
-"""Views that hold readings of every stream; `stream_day` is made of roll-ups, which are brought up before it is read."""
+SUMS = {"observation_minute", "observation_hour", "observation_day", "stream_day"}
+"""Views that are made of roll-ups, which are brought up before these are read."""
+READINGS = {"observation", "observation_all", "arrival"} | SUMS
+"""Views that hold readings of every stream, or what they add up to."""
 
 
 def measure(twin: Twin, until: datetime) -> dict[str, datetime]:
@@ -109,7 +113,7 @@ def span(twin: Twin, indicator: Indicator, since: datetime, until: datetime) -> 
 
 def evaluate(twin: Twin, indicator: Indicator, since: datetime, until: datetime) -> pa.Table:
     """The indicator's rows over [since, until): asset_id, period, value, without those that have no value."""
-    if "stream_day" in indicator.reads:
+    if SUMS & set(indicator.reads):
         twin.store.roll()
     result = twin.store.fetch(
         indicator.sql, {k: v for k, v in (("since", since), ("until", until)) if f"${k}" in indicator.sql}
@@ -153,10 +157,10 @@ def compute(twin: Twin, indicator: Indicator, since: datetime, until: datetime, 
     diff = """
       FROM (SELECT asset_id, period, value FROM indicator_row WHERE indicator = $indicator AND period >= $low AND period < $high) AS old
       FULL JOIN fresh AS new ON new.asset_id = old.asset_id AND new.period = old.period
-      WHERE old.value IS NULL OR new.value IS NULL OR old.value <> new.value"""
+      WHERE old.value IS NULL OR new.value IS NULL OR abs(old.value - new.value) > $same * greatest(abs(old.value), abs(new.value))"""
     found = twin.store.fetch(
         f"SELECT coalesce(new.asset_id, old.asset_id) AS asset_id, coalesce(new.period, old.period) AS period, new.value AS value {diff}",
-        names,
+        {**names, "same": SAME},
         {"fresh": result},
     )
     now = twin.clock.now()

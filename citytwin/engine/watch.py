@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from citytwin.engine import load
+from citytwin.engine.measure import SUMS
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.errors import CityTwinError, Conflict, NotFound
 from citytwin.kernel.rule import Rule
@@ -184,6 +186,8 @@ def _silent(twin: Twin, rule: Rule, now: datetime) -> list[Spell]:
 def _rows(twin: Twin, rule: Rule) -> list[Spell]:
     folder = next(p.folder for p in twin.packs if p.id == rule.id.partition(".")[0])
     sql = (Path(folder) / "rows" / rule.rows).read_text("utf-8")
+    if SUMS & set(load.reads(sql)):
+        twin.store.roll()
     table = twin.store.fetch(sql)
     return [
         Spell(r["asset_id"], r["since"], None, r["value"], None)

@@ -30,7 +30,7 @@ from citytwin.kernel.store import AWAIT, Arrival, Change
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.units import quantities, quantity
 from citytwin.science import merkle
-from citytwin.store import backup, migrate, rollup, tier
+from citytwin.store import backup, migrate, rolled, rollup, tier
 from citytwin.store import series as sums
 from citytwin.store.journal import Journal
 from citytwin.store.keys import HASH, Keys
@@ -121,6 +121,7 @@ class DuckStore:
         self._newest = threading.Lock()
         self._moving = threading.Lock()
         self._folder = tier.folder_of(path) if path else None
+        self._kinds: rolled.Kinds = frozenset()
         self._gone: dict[str, float] = {}
         """Partitions that wait to be removed, and since when."""
         self._listeners: list[tuple[Callable[[pa.Table], None], Callable[[], bool]]] = []
@@ -398,7 +399,9 @@ class DuckStore:
     ) -> pa.Table:
         try:
             with self._reading() as cursor:
-                return self._rows(sql, params, tables, within, cursor)
+                # what is laid in for a moment is in no roll-up
+                made = None if tables or cursor is self._writer else rolled.plan(sql, self._kinds, self.zone)
+                return self._rows(sql, params, tables, within, cursor, made)
         except duckdb.InterruptException as e:
             raise BadRequest(
                 f"the question takes longer than {within:g} s", "ask for less: a shorter span, fewer conditions", "time"
@@ -451,6 +454,7 @@ class DuckStore:
         tables: Mapping[str, pa.Table] | None = None,
         within: float = 0.0,
         given: duckdb.DuckDBPyConnection | None = None,
+        made: rolled.Plan | None = None,
     ) -> pa.Table:
         cursor = given or self._db.cursor()
         watch = threading.Timer(within, cursor.interrupt) if within else None
@@ -461,6 +465,12 @@ class DuckStore:
                 cursor.execute("SET disabled_optimizers = 'join_filter_pushdown'")
             for name, table in (tables or {}).items():
                 cursor.register(name, table)
+            if made:
+                cursor.begin()  # sums and readings of the same moment; closing the cursor ends it
+                ready = rolled.prepare(
+                    cursor, made, self.zone, lambda low, high: self._held(cursor, low, high), params or {}
+                )
+                sql, params = ready or (sql, params)
             result = cursor.execute(apart(sql), dict(params) if params else None).to_arrow_table()
             return _in_utc(result)
         except duckdb.Error as e:
@@ -1387,6 +1397,7 @@ class DuckStore:
     def define(self, packs: Sequence[Pack], tables: Mapping[str, pa.Table]) -> None:
         with self._write, _Transaction(self._writer, self._note):
             run = self._writer.execute
+            fast = rollup.fast(self._writer)
             for q in quantities().values():
                 run("INSERT OR REPLACE INTO quantity_kind VALUES (?, ?, ?, ?)", [q.id, q.unit, q.title.zh, q.title.en])
             for t in [THING, *(t for pack in packs for t in pack.types)]:
@@ -1429,6 +1440,10 @@ class DuckStore:
             declared = [(s.asset, s.id) for pack in packs for s in pack.streams]
             kinds = {n: pa.array([d[i] for d in declared], pa.string()) for i, n in enumerate(("type", "stream_type"))}
             self._run(AWAIT.format("asset_row"), tables={"declared": pa.table(kinds)})
+            rollup.keep_pace(self._writer, self.zone, fast)
+        named = {pack.id for pack in packs}
+        others = {(id, s) for id, s in self._kinds if id.partition(".")[0] not in named}
+        self._kinds = frozenset(others | {(s.id, s.cadence_s) for pack in packs for s in pack.streams})
 
     def close(self) -> None:
         with self._write:

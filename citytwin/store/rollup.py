@@ -137,9 +137,9 @@ def roll(
                 FROM reading AS r {gone} WHERE r.batch > $since AND r.batch <= $upto AND {STANDS} {which} {kept} GROUP BY ALL""",
             span,
         )
-        if _runs(writer, "dirty"):
+        if stretches(writer, "dirty"):
             writer.execute("DELETE FROM fresh AS f USING dirty AS d WHERE f.stream = d.stream AND f.period = d.period")
-            for low, high in _runs(writer, "dirty"):
+            for low, high in stretches(writer, "dirty"):
                 writer.execute(
                     f"""INSERT INTO fresh SELECT d.stream, d.period, {SUMS}, TRUE AS whole
                         FROM dirty AS d JOIN {held(low, high + timedelta(seconds=UNIT_S[unit]))} AS r
@@ -152,7 +152,7 @@ def roll(
                 """INSERT INTO fresh (stream, period, n, worst, whole) SELECT d.stream, d.period, 0, 0, TRUE FROM dirty AS d
                    WHERE NOT EXISTS (SELECT 1 FROM fresh AS f WHERE f.stream = d.stream AND f.period = d.period)"""
             )
-        for low, high in _runs(writer, "fresh"):
+        for low, high in stretches(writer, "fresh"):
             bound = {"low": low, "high": high}
             writer.execute(
                 f"""CREATE OR REPLACE TEMP TABLE merged AS SELECT stream, period, {MERGED} FROM (
@@ -177,6 +177,25 @@ def roll(
     return changed
 
 
+def fast(writer: duckdb.DuckDBPyConnection) -> set[str]:
+    """The stream types that have roll-ups by the minute."""
+    return {t for (t,) in writer.execute("SELECT stream_type FROM stream_kind WHERE cadence_s < 60").fetchall()}
+
+
+def keep_pace(writer: duckdb.DuckDBPyConnection, zone: str, before: set[str]) -> None:
+    """Make and drop, within a transaction, roll-ups by the minute of stream types that are declared faster or slower than `before` (those that were fast)."""
+    now = fast(writer)
+    for kind in sorted(now ^ before):
+        which = "stream IN (SELECT key FROM stream_row WHERE stream_type = $kind)"
+        writer.execute(f"DELETE FROM rollup_minute WHERE {which}", {"kind": kind})
+        if kind in now and (mark := known(writer, ROLLED)):
+            writer.execute(
+                f"""INSERT INTO rollup_minute SELECT * FROM (SELECT r.stream, {period("minute", zone)} AS period, {SUMS} FROM held AS r
+                      WHERE r.batch <= {mark} AND r.{which} AND {STANDS} GROUP BY ALL) ORDER BY {ORDER_PERIOD}""",
+                {"kind": kind},
+            )
+
+
 ORDER_PERIOD = f"stream >> {BLOCK}, period, stream"
 
 
@@ -184,7 +203,7 @@ def _days(writer: duckdb.DuckDBPyConnection, zone: str) -> None:
     """Make anew the days that the hours in `fresh` belong to."""
     day = period("day", zone, "period")
     writer.execute(f"CREATE OR REPLACE TEMP TABLE dirty AS SELECT DISTINCT stream, {day} AS period FROM fresh")
-    for low, high in _runs(writer, "dirty"):
+    for low, high in stretches(writer, "dirty"):
         bound = {"low": low, "high": high}
         writer.execute(
             "DELETE FROM rollup_day AS h USING dirty AS d WHERE h.stream = d.stream AND h.period = d.period AND h.period BETWEEN $low AND $high",
@@ -200,7 +219,7 @@ def _days(writer: duckdb.DuckDBPyConnection, zone: str) -> None:
         )
 
 
-def _runs(writer: duckdb.DuckDBPyConnection, table: str) -> list[tuple[datetime, datetime]]:
+def stretches(writer: duckdb.DuckDBPyConnection, table: str) -> list[tuple[datetime, datetime]]:
     """The first and the last of the periods in a table, for each run of them without a gap of more than two days.
 
     A statement that is bound to such a run leaves alone all that lies before, behind and between.

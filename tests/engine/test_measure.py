@@ -14,6 +14,7 @@ from citytwin.engine.twin import Twin
 from citytwin.kernel.clock import FixedClock
 from citytwin.kernel.errors import BadDeclaration
 from citytwin.kernel.observation import Batch
+from citytwin.kernel.store import Change
 
 from ..conftest import NOW
 
@@ -60,6 +61,24 @@ def test_a_late_reading_restates_and_keeps_the_figure_before(twin: Twin, reading
         "value"
     ].to_pylist()
     assert old == [1.0]
+
+
+def test_a_figure_that_differs_by_its_rounding_alone_is_no_revision(
+    twin: Twin, readings: Callable[..., pa.Table]
+) -> None:
+    put(twin, readings("t1.tank.level", DAY, [0.1, 0.2, 0.7]))
+    measure.measure(twin, NOW)
+    for factor, first in ((1 + 2e-15, None), (1 + 1e-9, DAY)):
+        twin.store.commit(Change("UPDATE indicator_row SET value = value * $factor", {"factor": factor}))
+        assert measure.compute(twin, twin.indicators["tank.level_mean"], DAY, NOW, 1) == first
+        assert twin.store.fetch("SELECT 1 FROM indicator_revision").num_rows == (first is not None)
+
+
+def test_indicators_of_rolled_up_views_against_hand_values(twin: Twin, readings: Callable[..., pa.Table]) -> None:
+    sql = "SELECT asset_id, period, mean AS value FROM observation_day WHERE period >= $since AND period < $until"
+    mean = replace(twin.indicators["tank.level_mean"], id="tank.rolled", sql=sql, reads=("observation_day",))
+    put(twin, readings("t1.tank.level", DAY, [1.0, 2.0, 6.0]))
+    assert measure.evaluate(twin, mean, DAY, NOW).to_pylist() == [{"asset_id": "t1", "period": DAY, "value": 3.0}]
 
 
 def test_only_what_changed_is_computed(

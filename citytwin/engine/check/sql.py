@@ -20,7 +20,19 @@ from citytwin.engine.check.subject import Subject, text
 from citytwin.kernel.clock import FixedClock
 from citytwin.kernel.errors import BadDeclaration, CityTwinError, Fault
 
-VIEWS = ("asset", "relation", "stream", "observation", "observation_all", "stream_day", "arrival", "indicator_value")
+VIEWS = (
+    "asset",
+    "relation",
+    "stream",
+    "observation",
+    "observation_all",
+    "observation_minute",
+    "observation_hour",
+    "observation_day",
+    "stream_day",
+    "arrival",
+    "indicator_value",
+)
 """The views that packs may read besides what is declared (docs/reference/pack.md)."""
 _SHARED = (
     "Abs Acos And Asin Atan Atan2 Avg Between Bool BoolAnd BoolOr Case Cast Cbrt Ceil Coalesce Concat Corr "

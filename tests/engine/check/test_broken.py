@@ -143,6 +143,20 @@ def test_a_change_is_named_at_its_line(wells: Any, file: str, old: str, new: str
     assert len(said) <= 5, wells.check()
 
 
+@pytest.mark.parametrize("unit", ["minute", "hour", "day"])
+def test_rolled_up_views_may_be_read(wells: Any, unit: str) -> None:
+    path = wells.folder / "indicators" / "daily.sql"
+    head = path.read_text("utf-8").partition("SELECT")[0]
+    wells.write(
+        "indicators/daily.sql",
+        f"{head}SELECT o.asset_id, o.period, o.mean + 0 * (o.n + o.low + o.high + o.first + o.last) AS value\nFROM observation_{unit} AS o\n"
+        "WHERE o.stream_type = 'wells.water' AND o.stream <> '' AND o.period >= $since AND o.period < $until\n",
+    )
+    said = wells.said()
+    assert not [place for code, place in said if code == "SQL"], wells.check()
+    assert said == [] or unit != "day"
+
+
 def test_the_sound_pack_is_clean(wells: Any) -> None:
     heard: list[str] = []
     assert wells.check(heard.append) == []
