@@ -70,9 +70,9 @@ class Wire(HttpToolsProtocol):
         self._last = False
         """Whether the server ends, and the connection after what it is at."""
         self.waiting, self._rounds = _of(self.loop)
-        self._parts = 0
-        """How many pieces of data have come in."""
-        self._awaited: tuple[str, int] | None = None
+        self._parts = self._taken = 0
+        """How many pieces of data have come in, and how often the client took what waited for it."""
+        self._awaited: tuple[str, int, int] | None = None
         """What was awaited of the client when somebody last looked, and since when."""
         self._since = 0.0
         self._asked: Any = None
@@ -93,20 +93,25 @@ class Wire(HttpToolsProtocol):
         self._parts += 1
         super().data_received(data)
 
-    def awaited(self) -> tuple[str, int] | None:
+    def resume_writing(self) -> None:
+        """What was written before was taken: it goes on, though as much may wait again when somebody looks."""
+        self._taken += 1
+        super().resume_writing()
+
+    def awaited(self) -> tuple[str, int, int] | None:
         """What is awaited of the client, and how far it is; None while it is our turn, or it is free to be silent."""
         if unread := self.transport.get_write_buffer_size():
-            return "answer", unread  # it takes no more of it
+            return "answer", unread, self._taken  # it takes no more of it
         cycle = self.cycle
         if self.scope is None:
-            return "first", 0
+            return "first", 0, 0
         if cycle is None or cycle.scope is not self.scope:  # of a request the head is under way, or a short body
-            return ("request", id(self.scope)) if cycle is None or cycle.response_complete else None
+            return ("request", id(self.scope), 0) if cycle is None or cycle.response_complete else None
         if isinstance(cycle, Exchange) or not cycle.more_body or cycle.response_complete:
             return None
         if self.flow.read_paused or cycle.waiting_for_100_continue or self.pipeline:  # it is not asked for more
             return None
-        return "body", self._parts
+        return "body", 0, self._parts
 
     def look(self, now: float) -> None:
         """End the connection of whoever has kept us waiting for too long."""

@@ -228,6 +228,7 @@ def _keep_up(schedule: Schedule, home: Home, simulator: Simulator) -> None:
     """What a served city does by itself."""
     twin, player = home.twin, home.player
     seen = {"batch": -1}
+    trust = keep.Trust()
 
     def look() -> None:
         """Judge and compute what has come in since the last look."""
@@ -245,7 +246,9 @@ def _keep_up(schedule: Schedule, home: Home, simulator: Simulator) -> None:
     schedule.add("silence", timedelta(seconds=60), lambda now: watch.watch(twin, now), timedelta(seconds=60))
     schedule.add("roll", timedelta(seconds=60), lambda _: twin.store.roll(), timedelta(seconds=20))
     schedule.add("sort", timedelta(seconds=60), lambda _: twin.store.sort(), timedelta(seconds=40))
-    schedule.add("keep", timedelta(seconds=600), lambda now: keep.keep(twin, now), timedelta(seconds=300))
+    schedule.add(
+        "keep", timedelta(seconds=600), lambda now: keep.keep(twin, now, trust.believes(now)), timedelta(seconds=300)
+    )
     schedule.add("track", timedelta(seconds=TRACK_S), lambda now: track.track(twin, now), timedelta(seconds=TRACK_S))
     schedule.add("simulate", timedelta(seconds=60), simulator.due, timedelta(seconds=5))
     if player:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,6 +14,9 @@ from citytwin.kernel.errors import BadDeclaration, BadRequest, Conflict, Fault, 
 from citytwin.kernel.keep import Hold
 from citytwin.kernel.store import Change
 
+log = logging.getLogger("citytwin.keep")
+JUMP_S, DOUBT_S = 3600, 86_400
+"""A clock that jumps by so many seconds is not believed for so many."""
 STEPS = 8
 """Slices that are moved or deleted in one go: the others wait for the next, so that no verb waits long."""
 
@@ -60,15 +66,35 @@ def outlived(twin: Twin, now: datetime) -> dict[str, datetime]:
     }
 
 
-def keep(twin: Twin, now: datetime) -> tuple[int, int]:
-    """Move and delete what is old enough, a few slices of it; returns how many readings moved and how many are gone."""
+class Trust:
+    """Whether a clock may be believed in what cannot be undone: not within a day of having jumped by an hour or more, against one that nobody sets."""
+
+    def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._ticks = ticks
+        self._seen: tuple[datetime, float] | None = None
+        self._jumped: float | None = None
+
+    def believes(self, now: datetime) -> bool:
+        """Whether what is to be deleted by this moment may be; to be asked now and then."""
+        at = self._ticks()
+        if self._seen:
+            off = (now - self._seen[0]).total_seconds() - (at - self._seen[1])
+            if abs(off) >= JUMP_S:
+                self._jumped = at
+                log.warning("the clock jumped by %.0f s: for a day nothing is deleted for its age", off)
+        self._seen = now, at
+        return self._jumped is None or at - self._jumped >= DOUBT_S
+
+
+def keep(twin: Twin, now: datetime, delete: bool = True) -> tuple[int, int]:
+    """Move, and unless told otherwise `delete`, what is old enough, a few slices of it; returns how many readings moved and how many are gone."""
     moved = gone = 0
     for _ in range(STEPS):
         step = twin.store.tier(old(twin, now))
         moved += step
         if not step:
             break
-    before = outlived(twin, now)
+    before = outlived(twin, now) if delete else {}
     for _ in range(STEPS if before else 0):
         step = twin.store.erase(before)
         gone += step

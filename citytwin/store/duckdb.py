@@ -1094,6 +1094,7 @@ class DuckStore:
                 self._writer.execute("FORCE CHECKPOINT")
                 self._file = self._file or self._path.open("rb", buffering=0)
             except (duckdb.Error, OSError) as e:
+                self._note(e)
                 raise StoreFailed(f"no backup was made: {_first_line(e)}", "check the disk", "store") from e
             root, leaves = self.root()
             said = {

@@ -446,6 +446,18 @@ def test_who_takes_no_answer_is_cut_off_and_who_takes_it_slowly_is_not(common: H
             wait(plug, second, second)
         return plug.line
 
+    async def refilled() -> Line:
+        plug = Plug(App(common))
+        await plug.ask(b"GET /api/health HTTP/1.1\r\nHost: city\r\n\r\n")
+        plug.line.unread = 100_000
+        for second in range(0, 200, wire.LOOK_S):
+            if second % 40 == 0:
+                plug.wire.pause_writing()
+                plug.wire.resume_writing()
+            wait(plug, second, second)
+        return plug.line
+
+    assert not anyio.run(refilled).closed
     assert anyio.run(scene, lambda _: 100_000).aborted
     assert not anyio.run(scene, lambda second: 100_000 - second).closed
 

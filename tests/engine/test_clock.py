@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from citytwin.engine import ingest, measure, watch
+from citytwin.engine import ingest, keep, measure, watch
 from citytwin.engine.decode import Row
 from citytwin.engine.health import Examiner
 from citytwin.engine.twin import Twin
@@ -127,6 +127,25 @@ def test_a_rule_on_an_indicator_is_judged_after_the_clock_was_set_back(
     assert come(9.0, 1, 3) == 1
     clock.moment = NOW
     assert come(0.0, 2, 24) == 0
+
+
+def test_nothing_is_deleted_for_its_age_within_a_day_of_a_jump() -> None:
+    """A clock that is ten years ahead for an hour must not delete what a city keeps for two."""
+    ticks, moment = [0.0], [NOW]
+    trust = keep.Trust(lambda: ticks[0])
+
+    def after(seconds: float, jump: timedelta = timedelta()) -> bool:
+        ticks[0] += seconds
+        moment[0] += timedelta(seconds=seconds) + jump
+        return trust.believes(moment[0])
+
+    assert after(0)
+    assert after(600, timedelta(seconds=40))  # as clocks are set right every day
+    assert not after(600, timedelta(days=3650))
+    assert not after(3600, timedelta(days=-3650))
+    assert not after(86_000)
+    assert after(600)
+    assert not after(600, timedelta(hours=-1))
 
 
 def test_health_by_a_clock_that_is_behind_calls_nobody_silent(
