@@ -2,7 +2,8 @@
 
 Method: one default `Detector` over all 58 files of the Numenta Anomaly Benchmark 1.1 in one pass, no label looked at, its threshold the fixed 0.5 (one false alarm accepted in a thousand
 readings); scored by `citytwin.science.nab`, which gives the published scores where it is fed the published results. Development saw the scores of half the files only: in each category those first
-in the order of the SHA-256 of their names; `other_half` is the rest, and its score on first sight is the one kept here as long as the detector is what it was. The board's rows are from the published final_results.json; their
+in the order of the SHA-256 of their names; `other_half` is the rest. On first sight it had 58.87; a mistake in the weights of the first readings, found by a test against the formulas, was
+mended after that, and nothing else changed. The board's rows are from the published final_results.json; their
 thresholds were tuned on all labels, as `ours_threshold_tuned_on_labels` is for comparison only. With `--results TAR` (the published detectors' `results`) the halves are scored for them as well.
 False alarms: noise without anomalies, 200 streams of 6,000 readings, per thousand readings after the first 1,000. Speed: batches of 50,000 readings of thousands of streams, as rules meet them, after warming up; and one stream alone.
 """
@@ -129,6 +130,9 @@ def main() -> None:
     said.add_argument("--results", type=Path, help="a tar of the published detectors' results")
     said.add_argument("--dry", action="store_true", help="print what came out, and write no result file")
     given = said.parse_args()
+    if not CORPUS.is_file():
+        print(f"left out: {CORPUS.name}, which is not redistributed, is not in ../shared/data/city/nab")
+        return
     files = nab.corpus(CORPUS)
     trials = judged(files)
     results: dict[str, Any] = {
@@ -159,7 +163,7 @@ def main() -> None:
         "50000_streams_of_1": speed(50_000, 1),
         "1_stream_of_5000": speed(1, 5000),
     }
-    results["absent"] = {"river": "no streaming detector under a permissive licence is installed"}
+    results["absent"] = {"river": "BSD-3, not installed; no peer is run, the board is quoted"}
     if given.dry:
         print(json.dumps(results, indent=1))
         return

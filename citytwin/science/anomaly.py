@@ -164,7 +164,7 @@ class Detector:
     def _step(self, i: NDArray[np.int64], time_us: NDArray[np.int64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores of one reading each of different streams."""
         s = self.state[i]
-        n, level, period = s[:, _N], s[:, _LEVEL], self.period[i]
+        n, level, period = s[:, _N].copy(), s[:, _LEVEL], self.period[i]
         fresh = n == 0.0
         level, last = np.where(fresh, y, level), np.where(fresh, y, s[:, _LAST])
         second = time_us // _SECOND
