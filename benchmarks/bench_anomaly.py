@@ -177,8 +177,8 @@ def main() -> None:
 
 
 LIMITS = """\
-The score of the other half is what a new stream may expect; that of the developed half flatters, and the whole is between. Windows that are missed lie in short files, of which a good part passes before
-there are peaks to hold a reading against; close behind another anomaly; or mark changes of shape within the range. A step of the detector judges one reading of every stream that has one, so many streams with few readings are quick
+The score of the other half is what a new stream may expect; that of the developed half flatters, and the whole is between. Of the 28 windows missed 17 lie in the files of 2,500 rows and fewer (32 windows), of which
+a good part passes before tails are known; 4 are hidden by the hold after another anomaly; the rest change a shape within the range, which none of the five figures shows. A step of the detector judges one reading of every stream that has one, so many streams with few readings are quick
 and one with very many is bound by what numpy costs for each call.
 """
 
