@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from typing import Any, Literal
 
 from citytwin.kernel import feel
@@ -317,8 +318,7 @@ def _samples(column: Input, trees: Sequence[Any], known: frozenset[str]) -> list
         found.append(_OTHER)
     elif kind in ("number", "integer", "date"):
         step: Any = {"number": Decimal(1), "integer": Decimal(1), "date": timedelta(days=1)}[kind]
-        between: Callable[[Any, Any], Any] = {"number": lambda a, b: (a + b) / 2}.get(kind, lambda a, b: a + step)
-        found += [between(a, b) for a, b in zip(found, found[1:], strict=False)]
+        found += [(a + b) / 2 if kind == "number" else a + step for a, b in pairwise(found)]
         found += [min(found) - step, max(found) + step] if found else []
         found = [f for f in dict.fromkeys(found) if kind != "integer" or f == f.to_integral_value()]
     if allowed:
