@@ -114,9 +114,15 @@ def open_case(
     latitude: float | None = None,
     form_: Mapping[str, Any] | None = None,
     files: Sequence[Mapping[str, str]] = (),
+    reporter: Mapping[str, str] | None = None,
+    address: str = "",
+    media_url: str = "",
     at: datetime | None = None,
 ) -> Case:
-    """Open a case by hand, from a citizen's form, for a measure (`plan.measure`), or under another case. Raises NotFound, BadRequest, Conflict, TooLarge, Unsupported."""
+    """Open a case by hand, from a citizen's form, for a measure (`plan.measure`), or under another case. Raises NotFound, BadRequest, Conflict, TooLarge, Unsupported.
+
+    `reporter` is how who reported can be reached: it stays in the event, and no public answer has it.
+    """
     with twin.turn:
         kind = find(twin.cases, type, "case type")
         by, note = person(by), _note(note)
@@ -142,7 +148,7 @@ def open_case(
             _append(twin, above_kind, above, [event], changes, leaves)
         body = _opening(
             kind, "case" if parent else "measure" if measure else source, asset=asset, measure=measure, parent=parent, longitude=longitude, latitude=latitude,
-            form=filled, files=[msgspec.to_builtins(f) for f in held_files],
+            form=filled, reporter=dict(reporter or {}), address=address, media_url=media_url, files=[msgspec.to_builtins(f) for f in held_files],
         )  # fmt: skip
         made = _append(twin, kind, None, [Event(id, 1, now, "open", by, note, body)], changes, leaves)
         twin.store.commit(*changes, leaves=leaves)

@@ -22,8 +22,6 @@ LONGEST = 3660
 class BeyondTable(BadRequest):
     """The days asked about lie outside the years that the table of working days covers."""
 
-    code = "beyond_table"
-
 
 @dataclass(frozen=True, slots=True)
 class Workdays:
