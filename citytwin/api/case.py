@@ -23,8 +23,7 @@ By = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Note = Annotated[str, msgspec.Meta(max_length=10_000)]
 Id = Annotated[str, msgspec.Meta(max_length=200)]
 MOST_DAYS = 400
-"""Days of one calendar, or of one span of statistics in years' days."""
-MOST_PLACES = 10_000
+"""Days of one calendar, or of one span of statistics."""
 
 
 class CaseItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +92,17 @@ class CaseQuery(Paged, frozen=True, kw_only=True):
     parent: Annotated[str, msgspec.Meta(description="the case above")] | None = None
     measure: Annotated[str, msgspec.Meta(description="the measure (plan.measure)")] | None = None
     overdue: Annotated[bool, msgspec.Meta(description="whether it is late")] | None = None
+
+
+class MapQuery(Query, frozen=True, kw_only=True):
+    """Which cases to put on the map, and how many at most."""
+
+    state: Literal["open", "waiting", "closed"] | None = None
+    type: Annotated[str, msgspec.Meta(description="case type")] | None = None
+    holder: Annotated[str, msgspec.Meta(description="who has it")] | None = None
+    asset: Annotated[str, msgspec.Meta(description="asset")] | None = None
+    overdue: Annotated[bool, msgspec.Meta(description="whether it is late")] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000, description="how many at most")] = 1000
 
 
 class Bringing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -337,10 +347,10 @@ def calendar(house: House, query: SpanQuery) -> list[Day]:
     return found
 
 
-def places(house: House, query: CaseQuery) -> dict[str, Any]:
+def places(house: House, query: MapQuery) -> dict[str, Any]:
     """Cases that have a place, as GeoJSON: their own, or that of their asset"""
     made: dict[str, Any] = {"type": "FeatureCollection", "features": []}
-    page = cases(house, msgspec.structs.replace(query, limit=min(query.limit, MOST_PLACES)))
+    page = cases(house, CaseQuery(**msgspec.structs.asdict(query)))
     for item in page.items:
         if item.longitude is not None and item.latitude is not None:
             point = {"type": "Point", "coordinates": [item.longitude, item.latitude]}

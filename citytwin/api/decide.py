@@ -127,7 +127,7 @@ def score(house: House, id: str, body: Scored) -> Score:
 
 
 def draws(house: House, query: Paged) -> Page[Lot]:
-    """Draws, the newest first"""
+    """Draws, the oldest first"""
     return listed(enumerate(lots.lots(house.twin)), query)
 
 

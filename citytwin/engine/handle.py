@@ -87,7 +87,7 @@ def _recurring(twin: Twin, now: datetime) -> int:
         at = period.start(now, kind.recurs.every, twin.city.zone)
         places = sorted(a for a, t in twin.asset_types.items() if t == kind.recurs.per) if kind.recurs.per else [""]
         ids = {_digest(f"{kind.id} {at.isoformat()} {asset}")[:16]: asset for asset in places}
-        there = set(twin.store.fetch("SELECT case_id FROM case_file WHERE type = $type", {"type": kind.id})["case_id"].to_pylist())  # fmt: skip
+        there = set(twin.store.fetch("SELECT case_id FROM case_file WHERE type = $type AND opened = $at", {"type": kind.id, "at": at})["case_id"].to_pylist())  # fmt: skip
         changes: list[Change] = []
         leaves: list[Leaf] = []
         for id, asset in ids.items():

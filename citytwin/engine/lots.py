@@ -99,9 +99,8 @@ def lot(twin: Twin, id: str) -> Lot:
 
 
 def lots(twin: Twin) -> list[Lot]:
-    """All draws, the newest first."""
-    found = rows(twin.store.fetch("SELECT draw FROM draw_row ORDER BY committed DESC, draw"))
-    return [lot(twin, r["draw"]) for r in found]
+    """All draws, the oldest first."""
+    return [_read(r)[0] for r in rows(twin.store.fetch("SELECT * FROM draw_row ORDER BY committed, draw"))]
 
 
 def members(twin: Twin, id: str) -> list[str]:
@@ -113,7 +112,10 @@ def _held(twin: Twin, id: str) -> tuple[Lot, list[str]]:
     found = rows(twin.store.fetch("SELECT * FROM draw_row WHERE draw = $id", {"id": id}))
     if not found:
         raise NotFound(f"there is no draw '{id[:100]}'", "see /api/draws", id[:100])
-    r = found[0]
+    return _read(found[0])
+
+
+def _read(r: dict[str, Any]) -> tuple[Lot, list[str]]:
     held: list[str] = msgspec.json.decode(r["members"])
     drawn: list[dict[str, Any]] = msgspec.json.decode(r["drawn"]) if r["drawn"] else []
     made = Lot(
