@@ -76,8 +76,8 @@ def test_a_report_from_post_to_close(street: Caller, own_house: House) -> None:
     assert set(shown) == set(REQUEST.split())
     assert (shown["status"], shown["description"], shown["lat"], shown["requested_datetime"]) == ("open", "灯太热 <b>", 30.9, "2026-03-10T04:00:00Z")  # fmt: skip
     assert shown["expected_datetime"] == "2026-03-24T16:00:00Z"  # ten working days: the end of Tuesday in two weeks
-    street.post(f"/api/cases/{id}/acts", json={"act": "comment", "by": "王", "note": "内部", "public": False})
     street.post(f"/api/cases/{id}/acts", json={"act": "comment", "by": "王", "note": "已派人", "public": True})
+    street.post(f"/api/cases/{id}/acts", json={"act": "comment", "by": "王", "note": "内部", "public": False})
     street.post(f"/api/cases/{id}/advance", json={"to": "done", "by": "王"})
     root = ET.fromstring(street.get(f"/open311/v2/requests/{id}.xml").content)
     assert (root.tag, [c.tag for c in root[0]]) == ("service_requests", REQUEST.split())

@@ -84,6 +84,7 @@ def test_a_foreign_drawing_against_reading_by_hand() -> None:
         ("<process ", "<process id=\"p0\"/><process ", "2 processes"),
         ('id="E2"', 'id="E1"', "stands twice"),
         ("<?xml version=\"1.0\"?>", "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY b 'c'>]>", "entities"),
+        ("<definitions ", "<!DOCTYPE definitions><definitions ", "entities"),
         ("</process>", "", "no XML"),
         ('<endEvent id="E2"/>', '<endEvent id="E2"><extensionElements><s:step xmlns:s="urn:citytwin:case">{"days": "x"}</s:step></extensionElements></endEvent>', "none of ours"),
     ],

@@ -153,6 +153,8 @@ def test_handing_on_and_back() -> None:
 
 
 def test_return_reopen_and_children() -> None:
+    two = more(more(opened(), "child", START, case="k1"), "child", START, case="k2")
+    assert case(more(two, "child_done", START, case="k1")).children == {"k2"}
     events = more(opened(), "child", START, case="k1")
     with pytest.raises(Conflict, match="1 cases under this one"):
         more(events, "advance", START, to="refuse")
