@@ -20,6 +20,8 @@ LONGEST = 2_000
 """Characters of one expression."""
 DEEPEST = 40
 """Brackets within brackets."""
+MOST = 400
+"""Words and signs of one expression: a tree is never deeper than half of it."""
 NUMBERS = Context(prec=34, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow])
 Node = tuple[Any, ...]
 INPUT = "?"
@@ -65,7 +67,7 @@ def conditions(text: str, names: frozenset[str] = frozenset()) -> Node:
     return _read(text, names, True)
 
 
-@lru_cache(4096)
+@lru_cache(65_536)
 def _read(text: str, names: frozenset[str], unary: bool) -> Node:
     if len(text) > LONGEST:
         raise Faulty(f"the expression has {len(text)} characters", f"at most {LONGEST}: use another table", text[:40])
@@ -81,7 +83,7 @@ class _Parser:
         self.source = source
         self.names = sorted(names, key=len, reverse=True)
         self.at = 0
-        self.depth = 0
+        self.depth = self.count = 0
         self.kind = self.text = ""
         self.next()
 
@@ -89,6 +91,9 @@ class _Parser:
         return Faulty(f"{message}: {self.source[:200]}", f"at character {self.at}", self.source[:40])
 
     def next(self) -> None:
+        self.count += 1
+        if self.count > MOST:
+            raise self.fault(f"the expression has more than {MOST} words and signs")
         rest = self.source[self.at :]
         gap = len(rest) - len(rest.lstrip())
         for name in (*self.names, *_LITERALS):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from citytwin.engine import files, handle
+from citytwin.engine import files, handle, load
 from citytwin.engine.twin import Twin
 from citytwin.kernel.case import case
 from citytwin.kernel.clock import FixedClock
-from citytwin.kernel.errors import BadRequest, CityTwinError, Conflict, NotFound, TooLarge, Unsupported
+from citytwin.kernel.errors import BadRequest, CityTwinError, Conflict, Fault, NotFound, TooLarge, Unsupported
 from citytwin.store.duckdb import DuckStore
 
 from ..conftest import NOW
@@ -270,6 +270,23 @@ def test_who_opens_a_case_of_nothing_is_told(office: Twin) -> None:
             handle.open_case(office, "tank.spill", "王", **given)
     with pytest.raises(NotFound, match="case type"):
         handle.open_case(office, "tank.none", "王")
+
+
+def test_a_city_adds_years_to_the_working_days(tmp_path: Path) -> None:
+    path, faults = tmp_path / "workdays.csv", list[Fault]()
+    assert load.workdays(path, faults) is None
+    head = "since,until,kind,title_zh,title_en,source\n"
+    path.write_text(head + "2027-01-01,2027-01-03,rest,元旦,New Year,made up\n", "utf-8")
+    days = load.workdays(path, faults)
+    assert days is not None
+    assert (days.works(date(2027, 1, 1)), days.works(date(2027, 1, 4)), days.works(date(2026, 1, 4))) == (
+        False,
+        True,
+        True,
+    )
+    path.write_text(head + "2027-01-01,2027-01-03,holiday,元旦,New Year,made up\n", "utf-8")
+    assert load.workdays(path, faults) is None
+    assert [f.where.endswith("workdays.csv:2") for f in faults] == [True]
 
 
 OLD = """

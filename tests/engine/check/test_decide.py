@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,3 +82,12 @@ def test_what_decides_is_checked(tmp_path: Path, there: str, put: str, fault: st
 def test_a_sound_pack_is_clean_and_an_idle_table_is_told(tmp_path: Path) -> None:
     assert faults(tmp_path / "tank", CASES + FLOWS + CARD) == []
     assert [f.code for f in faults(tmp_path / "tank", CASES + FLOWS)] == ["IDLE"]
+
+
+def test_a_demo_fills_in_the_forms_of_its_cases(wells: Any) -> None:
+    form = "form: {type: object, required: [depth], properties: {depth: {type: number, titles: {zh: 深, en: Depth}}}}"
+    wells.replace("cases.yaml", "days: 1, next: [pump, drop]", f"days: 1, {form}, next: [pump, drop]")
+    (told,) = {f.code for f in wells.check()} - {"IDLE"}
+    assert told == "DEMO"
+    wells.replace("demo.py", "CASE_PATHS = {", 'CASE_FORMS = {"pumping": {"check": {"depth": 2}}}\nCASE_PATHS = {')
+    assert wells.check() == []
