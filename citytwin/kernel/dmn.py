@@ -190,7 +190,7 @@ class Tables:
 
 
 def _outcome(table: DecisionTable, facts: Mapping[str, Any], known: frozenset[str]) -> Outcome:
-    given = [feel.value(feel.compiled(i.of or i.name, known), facts) for i in table.inputs]
+    given = [_given(i, feel.value(feel.compiled(i.of or i.name, known), facts)) for i in table.inputs]
     for column, g in zip(table.inputs, given, strict=True):
         if column.values and g is not None and not feel.holds(feel.conditions(column.values, known), g, facts):
             return Outcome(None, fault=f"{column.name} is {feel.plain(g)!r}, which is none of {column.values}")
@@ -226,6 +226,16 @@ def _outcome(table: DecisionTable, facts: Mapping[str, Any], known: frozenset[st
             return Outcome(Decimal(len(fits)), rows)
     collect = {"C+": feel.FUNCTIONS["sum"], "C<": feel.FUNCTIONS["min"], "C>": feel.FUNCTIONS["max"]}[table.hit]
     return Outcome(collect([s[0] for s in said]), rows)
+
+
+def _given(column: Input, held: Any) -> Any:
+    """A fact as its column takes it: JSON has no days, so a day comes as text; a text that is none is null."""
+    if column.kind != "date" or not isinstance(held, str):
+        return held
+    try:
+        return feel.FUNCTIONS["date"](held)
+    except ValueError:
+        return None
 
 
 def _shaped(table: DecisionTable, said: Sequence[Any]) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, Overflow
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 from citytwin.kernel.errors import BadRequest
@@ -450,13 +451,15 @@ def compare(op: str, a: Any, b: Any) -> bool | None:
         return None
 
 
-def number(given: Any) -> Any:
-    """A value as FEEL holds it: numbers as decimals."""
-    if isinstance(given, int | float) and not isinstance(given, bool):
-        return Decimal(repr(given)) if given == given and abs(given) != float("inf") else None
+def number(given: Any, depth: int = 0) -> Any:
+    """A value as FEEL holds it: numbers as decimals; what is no number, or nested too deep, is null."""
+    if isinstance(given, bool) or not isinstance(given, int | float | list | tuple):
+        return given
     if isinstance(given, list | tuple):
-        return [number(g) for g in given]
-    return given
+        return [number(g, depth + 1) for g in given] if depth < DEEPEST else None
+    if isinstance(given, int):
+        return Decimal(given)
+    return Decimal(repr(given)) if isfinite(given) else None
 
 
 def plain(given: Any) -> Any:

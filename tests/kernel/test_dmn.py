@@ -82,6 +82,43 @@ def test_a_table_asks_another_first() -> None:
     assert list(both.flaws("risk")) == []
 
 
+def test_days_come_as_text() -> None:
+    rows = [('< date("2026-01-01")', '"old"'), ('>= date("2026-01-01")', '"new"')]
+    days = table("U", rows, kind="date")
+    assert [said(days, x) for x in ("2025-12-31", "2026-01-01", "2026-02-30", "soon", 5)] == [
+        "old",
+        "new",
+        None,
+        None,
+        None,
+    ]
+    assert list(Tables({"t": days}).flaws("t")) == []
+
+
+def test_any_fact_is_taken() -> None:
+    odd: list[Any] = [
+        10**400,
+        -(10**5000),
+        1e308,
+        float("nan"),
+        float("inf"),
+        True,
+        None,
+        {},
+        {"a": [1]},
+        [[[1]]],
+        "",
+        "<",
+    ]
+    tables = (table("F", ROWS), table("C+", [("-", "x + 1")]), table("U", [('"a"', "1"), ("not(2)", "2")]))
+    for t, x in product(tables, odd):
+        feel.plain(Tables({t.id: t}).decide(t.id, {"x": x}).value)
+    deep: Any = 1
+    for _ in range(900):
+        deep = [deep]
+    assert said(table("F", [("5", "1"), ("-", "2")]), deep) == 2
+
+
 def test_tables_in_a_circle_are_refused() -> None:
     a = table("U", [("-", "1")], id="aa", of="bb + 1")
     b = table("U", [("-", "aa")], id="bb")
