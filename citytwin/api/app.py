@@ -13,6 +13,7 @@ from citytwin.api import (
     case,
     city,
     copy,
+    decide,
     draft,
     edit,
     evidence,
@@ -39,6 +40,7 @@ from citytwin.api.influx import Influx
 from citytwin.api.live import Live
 from citytwin.api.mqtt import door as mqtt
 from citytwin.api.ogc.door import Door as Features
+from citytwin.api.open311 import Door as Open311
 from citytwin.api.problems import Problems
 from citytwin.api.quick import Quick
 from citytwin.api.route import Place, Route
@@ -68,6 +70,7 @@ ROUTES: tuple[Route, ...] = openapi.routes(
         *file.ROUTES,
         *alarm.ROUTES,
         *case.ROUTES,
+        *decide.ROUTES,
         *feed.ROUTES,
         *run.ROUTES,
         *evidence.ROUTES,
@@ -109,6 +112,7 @@ class App:
         doors += [Path("/ogc", features), Path("/ogc/{path:path}", features)]
         boards = Grafana(house)
         doors += [Path("/grafana", boards), Path("/grafana/{path:path}", boards)]
+        doors.append(Path("/open311/v2/{path:path}", Open311(house)))
         doors.append(Path("/websub", WebSub(house)))
         points = Influx(house)
         doors += [Path(path, points) for path in influx.PATHS]

@@ -21,11 +21,12 @@ from sqlglot import exp
 import citytwin
 from citytwin.engine import shape, strict
 from citytwin.kernel.city import City, CityFile, System
-from citytwin.kernel.errors import BadDeclaration, Fault, NotFound
+from citytwin.kernel.errors import BadDeclaration, BadRequest, Fault, NotFound
 from citytwin.kernel.indicator import Better, Indicator, Period
 from citytwin.kernel.pack import Manifest, Pack
 from citytwin.kernel.plan import Plan, Target
 from citytwin.kernel.title import Title
+from citytwin.kernel.workday import Workdays, standard
 
 PACKS = Path(citytwin.__file__).parent / "packs"
 CITIES = Path(citytwin.__file__).parent / "cities"
@@ -141,7 +142,12 @@ def read_pack(folder: Path) -> tuple[Pack | None, list[Fault]]:
             replace(r, id=own(r.id), stream=own(r.stream), indicator=own(r.indicator), opens=own(r.opens))
             for r in rules.rules
         ),
-        cases=tuple(replace(c, id=own(c.id)) for c in cases.cases),
+        cases=tuple(
+            replace(c, id=own(c.id), recurs=replace(c.recurs, per=own(c.recurs.per)) if c.recurs else None)
+            for c in cases.cases
+        ),
+        decision_tables=cases.decision_tables,
+        scorecards=tuple(replace(s, id=own(s.id)) for s in cases.scorecards),
         panels=tuple(replace(p, id=own(p.id), of=own(p.of), by=own(p.by)) for p in panels.panels),
         models=tuple(f"{id}.{name}" for name in _definitions(folder / "models.py", faults, lines, id, ast.ClassDef)),
         feeds=tuple(f"{id}.{name}" for name in _definitions(folder / "feeds.py", faults, lines, id, ast.FunctionDef)),
@@ -334,7 +340,19 @@ def read_city(folder: Path) -> tuple[City | None, list[Fault]]:
         return None, faults
     values = {f.name: getattr(file, f.name) for f in fields(file)}
     plans.sort(key=lambda p: (p.document, p.id))
-    return City(**values, folder=str(folder), systems=found, plans=tuple(plans)), faults
+    days = workdays(folder / "workdays.csv", faults)
+    return City(**values, folder=str(folder), systems=found, plans=tuple(plans), workdays=days), faults
+
+
+def workdays(path: Path, faults: list[Fault]) -> Workdays | None:
+    """The working days known here with those of a city's table over them, with what is wrong in the file added to `faults`."""
+    if not path.is_file():
+        return None
+    try:
+        return standard().with_rows(csv.DictReader(_text(path, faults).splitlines()), place(path))
+    except BadRequest as e:
+        faults.append(Fault(e.where, "SCHEMA", e.message, e.hint))
+        return None
 
 
 def read_plan(path: Path, faults: list[Fault]) -> Plan | None:

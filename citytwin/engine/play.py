@@ -118,6 +118,7 @@ class Player:
         moved = 0
         for pack in self._twin.packs:
             paths: dict[str, Sequence[Sequence[str]]] = getattr(self._demo(pack), "CASE_PATHS", {})
+            forms: dict[str, dict[str, dict[str, Any]]] = getattr(self._demo(pack), "CASE_FORMS", {})
             for local, ways in paths.items():
                 found = rows(
                     self._twin.store.fetch(
@@ -132,7 +133,9 @@ class Player:
                     reach = len(way) if n < len(ways) else (n // len(ways)) % (len(way) + 1)
                     for k, step in enumerate(way[:reach], 1):
                         at = min(case["opened"] + timedelta(hours=5 * k), now)
-                        handle.advance(self._twin, case["case_id"], step, "演示 demo", at=at)
+                        here = case["step"] if k == 1 else way[k - 2]
+                        filled = forms.get(local, {}).get(here)
+                        handle.advance(self._twin, case["case_id"], step, "演示 demo", at=at, form_=filled)
                         moved += 1
         return moved
 

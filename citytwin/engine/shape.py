@@ -14,6 +14,7 @@ from citytwin.engine.strict import Document
 from citytwin.kernel.asset import AssetType
 from citytwin.kernel.case import CaseType
 from citytwin.kernel.city import CityFile
+from citytwin.kernel.dmn import DecisionTable
 from citytwin.kernel.edit import Script
 from citytwin.kernel.errors import Fault
 from citytwin.kernel.feed import FeedsFile
@@ -22,6 +23,7 @@ from citytwin.kernel.panel import Panel
 from citytwin.kernel.plan import Plan
 from citytwin.kernel.relation import RelationType
 from citytwin.kernel.rule import Rule
+from citytwin.kernel.scorecard import Scorecard
 from citytwin.kernel.stream import StreamType
 from citytwin.kernel.topic import Topic
 
@@ -53,9 +55,11 @@ class RulesFile:
 
 @dataclass(frozen=True, slots=True)
 class CasesFile:
-    """`cases.yaml`: who does what by when."""
+    """`cases.yaml`: who does what by when, and the tables and scorecards that decide."""
 
     cases: tuple[CaseType, ...]
+    decision_tables: tuple[DecisionTable, ...] = ()
+    scorecards: tuple[Scorecard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from citytwin.kernel.asset import AssetType
 from citytwin.kernel.case import CaseType
 from citytwin.kernel.city import City
 from citytwin.kernel.clock import Clock
+from citytwin.kernel.dmn import Tables
 from citytwin.kernel.edit import Edit
 from citytwin.kernel.errors import NotFound
 from citytwin.kernel.indicator import Indicator
@@ -28,8 +29,10 @@ from citytwin.kernel.policy import USUAL, Policy
 from citytwin.kernel.register import THING
 from citytwin.kernel.relation import RelationType
 from citytwin.kernel.rule import Rule
+from citytwin.kernel.scorecard import Scorecard
 from citytwin.kernel.store import Store
 from citytwin.kernel.stream import StreamType, stream_parts
+from citytwin.kernel.workday import Workdays, standard
 
 T = TypeVar("T")
 
@@ -53,6 +56,11 @@ class Twin:
     indicators: Mapping[str, Indicator] = field(init=False)
     rules: Mapping[str, Rule] = field(init=False)
     cases: Mapping[str, CaseType] = field(init=False)
+    decision_tables: Mapping[str, Tables] = field(init=False)
+    """The decision tables of every pack, which ask each other within it."""
+    scorecards: Mapping[str, Scorecard] = field(init=False)
+    calendar: Workdays = field(init=False)
+    """The working days of this city."""
     panels: Mapping[str, Panel] = field(init=False)
     models: tuple[str, ...] = field(init=False)
     asset_types: dict[str, str] = field(init=False)
@@ -85,6 +93,9 @@ class Twin:
         self.indicators = _by_id(i for p in self.packs for i in p.indicators)
         self.rules = _by_id(r for p in self.packs for r in p.rules)
         self.cases = _by_id(c for p in self.packs for c in p.cases)
+        self.decision_tables = {p.id: Tables(_by_id(p.decision_tables)) for p in self.packs}
+        self.scorecards = _by_id(s for p in self.packs for s in p.scorecards)
+        self.calendar = self.city.workdays or standard()
         self.panels = _by_id(panel for p in self.packs for panel in p.panels)
         self.models = tuple(m for p in self.packs for m in p.models)
         rows = self.store.fetch("SELECT asset_id, type FROM asset")

@@ -8,6 +8,7 @@ from citytwin.kernel.keep import DEFAULT, Keep
 from citytwin.kernel.plan import Plan
 from citytwin.kernel.policy import Policy
 from citytwin.kernel.title import Title
+from citytwin.kernel.workday import Workdays
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class CityFile:
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """A loaded city with its systems and plans."""
+    """A loaded city with its systems, plans, and working days where its `workdays.csv` says more than the State Council's notices known here."""
 
     id: str
     title: Title
@@ -59,3 +60,4 @@ class City:
     policy: Policy | None = None
     systems: tuple[System, ...] = ()
     plans: tuple[Plan, ...] = ()
+    workdays: Workdays | None = None

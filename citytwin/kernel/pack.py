@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from citytwin.kernel.asset import AssetType
 from citytwin.kernel.case import CaseType
+from citytwin.kernel.dmn import DecisionTable
 from citytwin.kernel.indicator import Indicator
 from citytwin.kernel.panel import Panel
 from citytwin.kernel.relation import RelationType
 from citytwin.kernel.rule import Rule
+from citytwin.kernel.scorecard import Scorecard
 from citytwin.kernel.stream import StreamType
 from citytwin.kernel.title import Title
 from citytwin.kernel.topic import Topic
@@ -32,7 +34,7 @@ class Pack:
     """A loaded pack: its declarations, with global ids.
 
     `models` and `feeds` are names of classes of `models.py` and functions of `feeds.py`; `tables` are its CSV reference tables,
-    by name; `lines` tells where each declaration stands (`file:line` by global id).
+    by name; decision tables keep the ids that they call each other by; `lines` tells where each declaration stands (`file:line` by global id).
     """
 
     id: str
@@ -48,6 +50,8 @@ class Pack:
     indicators: tuple[Indicator, ...] = ()
     rules: tuple[Rule, ...] = ()
     cases: tuple[CaseType, ...] = ()
+    decision_tables: tuple[DecisionTable, ...] = ()
+    scorecards: tuple[Scorecard, ...] = ()
     panels: tuple[Panel, ...] = ()
     models: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()

@@ -26,8 +26,28 @@ STEPS: dict[int, tuple[str, ...]] = {
         "DROP TABLE IF EXISTS rollup_day",
         "DELETE FROM meta WHERE name = 'rolled'",
     ),
-    # the ends of streams are kept for all readings, and found anew once
-    3: ("DROP TABLE IF EXISTS tier_span",),
+    # the ends of streams are kept for all readings, and found anew once; the events of cases are numbered, and say what they are about: those
+    # on record become openings and steps taken
+    3: (
+        "DROP TABLE IF EXISTS tier_span",
+        "CREATE TABLE IF NOT EXISTS case_row (case_id VARCHAR PRIMARY KEY, type VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, alarm VARCHAR, step VARCHAR NOT NULL, opened TIMESTAMPTZ NOT NULL, due TIMESTAMPTZ, closed TIMESTAMPTZ)",
+        "CREATE TABLE IF NOT EXISTS case_event (case_id VARCHAR NOT NULL, time TIMESTAMPTZ NOT NULL, step VARCHAR NOT NULL, actor VARCHAR NOT NULL, note VARCHAR NOT NULL)",
+        "ALTER TABLE case_event RENAME TO case_event_3",
+        "CREATE TABLE case_event (case_id VARCHAR NOT NULL, n BIGINT NOT NULL, time TIMESTAMPTZ NOT NULL, act VARCHAR NOT NULL, step VARCHAR NOT NULL, actor VARCHAR NOT NULL, note VARCHAR NOT NULL, body VARCHAR NOT NULL, PRIMARY KEY (case_id, n))",
+        """INSERT INTO case_event
+             SELECT e.case_id, e.n, e.time, CASE WHEN e.n = 1 THEN 'open' ELSE 'advance' END, e.step, e.actor, e.note,
+                    CASE WHEN e.n = 1 THEN json_object('type', r.type, 'step', e.step, 'source', 'alarm', 'asset', r.asset_id, 'alarm', r.alarm)
+                         ELSE json_object('to', e.step, 'ends', r.closed IS NOT NULL AND e.n = e.m) END
+             FROM (SELECT *, row_number() OVER (PARTITION BY case_id ORDER BY time, rowid) AS n, count(*) OVER (PARTITION BY case_id) AS m FROM case_event_3) AS e
+             JOIN case_row AS r ON r.case_id = e.case_id""",
+        "DROP TABLE case_event_3",
+        "ALTER TABLE case_row RENAME TO case_row_3",
+        "CREATE TABLE case_row (case_id VARCHAR PRIMARY KEY, type VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, alarm VARCHAR, step VARCHAR NOT NULL, opened TIMESTAMPTZ NOT NULL, due TIMESTAMPTZ, closed TIMESTAMPTZ, state VARCHAR NOT NULL, source VARCHAR NOT NULL, measure VARCHAR NOT NULL, parent VARCHAR NOT NULL, holder VARCHAR NOT NULL, entered TIMESTAMPTZ NOT NULL, whole_due TIMESTAMPTZ, guessed BOOLEAN NOT NULL, longitude DOUBLE, latitude DOUBLE, returns BIGINT NOT NULL, reopens BIGINT NOT NULL)",
+        """INSERT INTO case_row
+             SELECT r.case_id, r.type, r.asset_id, r.alarm, r.step, r.opened, r.due, r.closed, CASE WHEN r.closed IS NULL THEN 'open' ELSE 'closed' END, 'alarm', '', '', '',
+                    coalesce((SELECT max(e.time) FROM case_event AS e WHERE e.case_id = r.case_id), r.opened), NULL, FALSE, NULL, NULL, 0, 0 FROM case_row_3 AS r""",
+        "DROP TABLE case_row_3",
+    ),
 }
 """What leads from each version to the next, before schema.sql makes what is missing."""
 

@@ -64,10 +64,19 @@ CREATE TABLE IF NOT EXISTS alarm_row (
   cleared TIMESTAMPTZ, acknowledged TIMESTAMPTZ, acknowledged_by VARCHAR NOT NULL DEFAULT '');
 -- States that have not yet held for as long as their rule asks.
 CREATE TABLE IF NOT EXISTS pending_row (rule VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, since TIMESTAMPTZ NOT NULL);
+-- Cases as their events make them (kernel/case.py): what is asked for often, kept up with every event.
 CREATE TABLE IF NOT EXISTS case_row (
   case_id VARCHAR PRIMARY KEY, type VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, alarm VARCHAR, step VARCHAR NOT NULL, opened TIMESTAMPTZ NOT NULL, due TIMESTAMPTZ,
-  closed TIMESTAMPTZ);
-CREATE TABLE IF NOT EXISTS case_event (case_id VARCHAR NOT NULL, time TIMESTAMPTZ NOT NULL, step VARCHAR NOT NULL, actor VARCHAR NOT NULL, note VARCHAR NOT NULL);
+  closed TIMESTAMPTZ, state VARCHAR NOT NULL, source VARCHAR NOT NULL, measure VARCHAR NOT NULL, parent VARCHAR NOT NULL, holder VARCHAR NOT NULL, entered TIMESTAMPTZ NOT NULL,
+  whole_due TIMESTAMPTZ, guessed BOOLEAN NOT NULL, longitude DOUBLE, latitude DOUBLE, returns BIGINT NOT NULL, reopens BIGINT NOT NULL);
+-- What happened to cases; only ever appended, and sealed. `step` is where the case is after it, `body` (JSON) what it is about.
+CREATE TABLE IF NOT EXISTS case_event (
+  case_id VARCHAR NOT NULL, n BIGINT NOT NULL, time TIMESTAMPTZ NOT NULL, act VARCHAR NOT NULL, step VARCHAR NOT NULL, actor VARCHAR NOT NULL, note VARCHAR NOT NULL,
+  body VARCHAR NOT NULL, PRIMARY KEY (case_id, n));
+-- Draws that anybody can draw again: what was committed to (a seed's digest, a list), and, once the seed is told, who was drawn (JSON).
+CREATE TABLE IF NOT EXISTS draw_row (
+  draw VARCHAR PRIMARY KEY, title VARCHAR NOT NULL, commitment VARCHAR NOT NULL, population VARCHAR NOT NULL, size BIGINT NOT NULL, members VARCHAR NOT NULL, actor VARCHAR NOT NULL,
+  committed TIMESTAMPTZ NOT NULL, seed VARCHAR, drawn VARCHAR, revealed TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS run_row (
   run VARCHAR PRIMARY KEY, model VARCHAR NOT NULL, state VARCHAR NOT NULL, scenario VARCHAR NOT NULL, parameters VARCHAR NOT NULL, until TIMESTAMPTZ NOT NULL,
   started TIMESTAMPTZ, finished TIMESTAMPTZ, figures VARCHAR NOT NULL DEFAULT '{}', error VARCHAR NOT NULL DEFAULT '');

@@ -41,7 +41,10 @@ CREATE OR REPLACE VIEW alarm AS
   SELECT alarm, rule, asset_id, level, since, value, bound, cleared, acknowledged, acknowledged_by,
          CASE WHEN cleared IS NOT NULL THEN 'cleared' WHEN acknowledged IS NOT NULL THEN 'acknowledged' ELSE 'active' END AS state
   FROM alarm_row;
-CREATE OR REPLACE VIEW case_file AS SELECT case_id, type, asset_id, alarm, step, opened, due, closed FROM case_row;
+CREATE OR REPLACE VIEW case_file AS
+  SELECT case_id, type, asset_id, alarm, step, opened, due, closed, state, source, measure, parent,
+         holder, entered, whole_due, guessed, longitude, latitude, returns, reopens
+  FROM case_row;
 CREATE OR REPLACE VIEW run AS SELECT * FROM run_row;
 CREATE OR REPLACE VIEW forecast AS
   SELECT f.run, r.model, r.until, f.stream, f.time, f.value FROM forecast_row AS f JOIN run_row AS r ON r.run = f.run;

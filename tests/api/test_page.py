@@ -42,7 +42,8 @@ def crowd(build: Any, portal: Any) -> Caller:
     )
     insert = [
         "INSERT INTO alarm_row SELECT alarm, 'trial.hot', asset_id, level, since, 1.0, 2.0, NULL, NULL, '' FROM many",
-        "INSERT INTO case_row SELECT alarm, 'trial.cooling', asset_id, alarm, 'look', since, since, closed FROM many",
+        "INSERT INTO case_row SELECT alarm, 'trial.cooling', asset_id, alarm, 'look', since, since, closed, CASE WHEN closed IS NULL THEN 'open' ELSE 'closed' END, "
+        "'alarm', '', '', '', since, NULL, FALSE, NULL, NULL, 0, 0 FROM many",
         "INSERT INTO run_row SELECT alarm, 'trial.Persistence', 'done', '', '{}', since, since, since, '{}', '' FROM many",
         "INSERT INTO relation_row SELECT asset_id, 'trial.lights', alarm FROM many",
         "INSERT INTO asset_row SELECT alarm, 'trial.note', alarm, alarm, NULL, NULL, NULL, '{}' FROM many",

@@ -168,17 +168,3 @@ def test_unknown_alarms_and_cases_are_named(twin: Twin) -> None:
         watch.acknowledge(twin, "nope", "x")
     with pytest.raises(NotFound, match="nope"):
         handle.advance(twin, "nope", "close", "x")
-
-
-@pytest.mark.parametrize("days", [1, 2, 5])
-def test_working_days_skip_the_weekend(days: int) -> None:
-    from citytwin.kernel.case import Step
-    from citytwin.kernel.title import Title
-
-    thursday = datetime(2025, 7, 3, 4, tzinfo=UTC)
-    expected = {
-        1: datetime(2025, 7, 4, 16, tzinfo=UTC),
-        2: datetime(2025, 7, 7, 16, tzinfo=UTC),
-        5: datetime(2025, 7, 10, 16, tzinfo=UTC),
-    }[days]
-    assert handle._due(thursday, Step("s", Title("步", "Step"), "crew", days), "Asia/Shanghai") == expected

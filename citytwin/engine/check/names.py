@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from citytwin.engine import load
-from citytwin.engine.check import reference, threshold, topic
+from citytwin.engine.check import decide, reference, threshold, topic
 from citytwin.engine.check.ids import Ids
 from citytwin.engine.check.subject import FILES, Bench, Subject, text
 from citytwin.kernel.errors import Fault
@@ -25,6 +25,7 @@ def check(subject: Subject) -> Iterator[Fault]:
     yield from reference.indicators(subject, ids)
     yield from threshold.rules(subject, ids)
     yield from reference.cases(subject)
+    yield from decide.cases(subject, ids)
     yield from reference.panels(subject, ids)
 
 
@@ -93,6 +94,14 @@ def _spelling(subject: Subject) -> Iterator[Fault]:
     )
     yield from _unique(
         [(c.id.removeprefix(own), subject.at("cases", "cases", i, "id")) for i, c in enumerate(pack.cases)], "a case"
+    )
+    yield from _unique(
+        [(t.id, subject.at("cases", "decision_tables", i, "id")) for i, t in enumerate(pack.decision_tables)],
+        "a decision table",
+    )
+    yield from _unique(
+        [(s.id.removeprefix(own), subject.at("cases", "scorecards", i, "id")) for i, s in enumerate(pack.scorecards)],
+        "a scorecard",
     )
     yield from _unique(
         [(p.id.removeprefix(own), subject.at("panels", "panels", i, "id")) for i, p in enumerate(pack.panels)],
