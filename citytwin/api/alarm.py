@@ -11,7 +11,7 @@ import msgspec
 from citytwin.api.house import House
 from citytwin.api.page import Page, Paged, fetched, listed, title, where
 from citytwin.api.route import Body, Route
-from citytwin.engine import watch
+from citytwin.engine import hold
 from citytwin.kernel.errors import NotFound
 from citytwin.kernel.rule import AlarmState, Level, Rule
 from citytwin.kernel.title import Title
@@ -182,7 +182,7 @@ def alarm(house: House, id: str) -> AlarmItem:
 
 def acknowledge(house: House, id: str, body: Acknowledge) -> AlarmItem:
     """Put on record that a person has seen the alarm; the first one stays"""
-    watch.acknowledge(house.twin, id, body.by)
+    hold.acknowledge(house.twin, id, body.by)
     return alarm(house, id)
 
 

@@ -1,0 +1,49 @@
+"""What became of an alarm? The one way in which alarms change: with every transition put on record, and told to whoever listens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pyarrow as pa
+
+from citytwin.engine.twin import Twin, rows
+from citytwin.kernel.store import Change
+
+MOST = 10_000
+"""Transitions told at once at most; the newest. All are on record."""
+_APPEND = """
+  INSERT INTO alarm_event
+  SELECT (SELECT coalesce(max(n), 0) FROM alarm_event) + row_number() OVER (ORDER BY since, alarm), alarm, rule, asset_id, $now, told, state, $by, $reason
+  FROM alarm_standing WHERE told <> state"""
+_TOLD = (
+    "UPDATE alarm_row SET told = s.state FROM alarm_standing AS s WHERE s.alarm = alarm_row.alarm AND s.told <> s.state"
+)
+_WITHDRAWN = """
+  INSERT INTO alarm_event
+  SELECT (SELECT coalesce(max(n), 0) FROM alarm_event) + row_number() OVER (ORDER BY r.since, r.alarm), r.alarm, r.rule, r.asset_id, $now, r.told, 'cleared', '', 'withdrawn'
+  FROM alarm_row AS r JOIN withdrawn AS w ON w.alarm = r.alarm"""
+
+
+def settle(
+    twin: Twin, now: datetime, *changes: Change, by: str = "", reason: str = "", withdrawn: pa.Table | None = None
+) -> None:
+    """Carry out changes of alarms in one transaction with the rows of `alarm_event` that tell what became of each. Idempotent.
+
+    `withdrawn` (alarm) are those that the changes take from the record, since the readings that made them were corrected. Who calls holds `twin.watching`.
+    """
+    first = []
+    if withdrawn is not None and withdrawn.num_rows:
+        first = [Change(_WITHDRAWN, {"now": now}, {"withdrawn": withdrawn})]
+    seen = _last(twin) if twin.alarm_heard else 0
+    twin.store.commit(*first, *changes, Change(_APPEND, {"now": now, "by": by, "reason": reason}), Change(_TOLD))
+    if not twin.alarm_heard:
+        return
+    sql = f"SELECT n, alarm, rule, asset_id, time, before, state, actor, reason FROM alarm_history WHERE n > $seen ORDER BY n DESC LIMIT {MOST}"
+    told = rows(twin.store.fetch(sql, {"seen": seen}))[::-1]
+    if told:
+        for listener in tuple(twin.alarm_heard):
+            listener(told)
+
+
+def _last(twin: Twin) -> int:
+    return int(twin.store.fetch("SELECT coalesce(max(n), 0) AS n FROM alarm_history")["n"][0].as_py())
