@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from citytwin.engine.settle import settle
+from citytwin.engine.settle import settle, untold
 from citytwin.engine.twin import Twin, find, rows
 from citytwin.kernel.errors import BadRequest, Conflict, NotFound
 from citytwin.kernel.rule import HOLDS, Act, Suppression, after
@@ -84,6 +84,7 @@ def put(twin: Twin, kind: str, rule: str, asset: str, reason: str, by: str, unti
              "by": by},
         )  # fmt: skip
         twin.store.commit(placed)
+        twin.held = None
         arrange(twin, now, by=by, reason=reason)
         return number
 
@@ -103,60 +104,56 @@ def release(twin: Twin, hold: int, by: str) -> None:
                 {"now": now, "by": by, "hold": hold},
             )
         )
+        twin.held = None
         arrange(twin, now, by=by)
 
 
-def arrange(twin: Twin, now: datetime, by: str = "", reason: str = "") -> None:
-    """Hold what is to be held of the open alarms, and let go what is not: shelves end, alarms that explain others come and go. Idempotent.
+def arrange(twin: Twin, now: datetime, *changes: Change, by: str = "", reason: str = "") -> None:
+    """Carry out changes of alarms; then hold what is to be held of the open ones and let go what is not (shelves end, what explains others comes and goes); then tell. Idempotent.
 
-    Who calls holds `twin.watching`.
+    So an alarm that another explains is never told as active before. Who calls holds `twin.watching`.
     """
-    changes = []
-    due = rows(
-        twin.store.fetch(
-            "SELECT hold FROM alarm_hold WHERE ended IS NULL AND until IS NOT NULL AND until <= $now", {"now": now}
+    if twin.held is None:
+        twin.held = tuple(
+            rows(twin.store.fetch("SELECT rule, asset_id, kind, until FROM alarm_hold WHERE ended IS NULL"))
         )
-    )
-    if due:
-        changes.append(
-            Change(
-                "UPDATE alarm_hold_row SET ended = until, ended_by = '' WHERE ended IS NULL AND until IS NOT NULL AND until <= $now",
-                {"now": now},
-            )
-        )
-    active = rows(
-        twin.store.fetch(
-            "SELECT rule, asset_id, kind FROM alarm_hold WHERE ended IS NULL AND (until IS NULL OR until > $now)",
+    if any(h["until"] is not None and h["until"] <= now for h in twin.held):
+        ended = Change(
+            "UPDATE alarm_hold_row SET ended = until, ended_by = '' WHERE ended IS NULL AND until IS NOT NULL AND until <= $now",
             {"now": now},
         )
-    )
+        twin.store.commit(ended)
+        twin.held = tuple(h for h in twin.held if h["until"] is None or h["until"] > now)
     ruled = any(rule.suppressed_by for rule in twin.rules.values())
-    opened = rows(twin.store.fetch(_WHILE_OPEN)) if ruled or active or _any_held(twin) else []
-    wanted = _wanted(twin, opened, active) if opened else {}
-    moved = [(a["alarm"], *wanted[a["alarm"]]) for a in opened if wanted[a["alarm"]] != (a["hold"] or "", a["parent"])]
-    if moved:
-        held = pa.table(
-            {
-                "alarm": [m[0] for m in moved],
-                "hold": [m[1] for m in moved],
-                "parent": pa.array([m[2] for m in moved], pa.string()),
-            }
-        )
-        # who had seen it before it was held has not seen it as it is told anew
-        changes.append(
-            Change(
-                """UPDATE alarm_row SET acknowledged = CASE WHEN h.hold = '' THEN NULL ELSE alarm_row.acknowledged END,
-                     acknowledged_by = CASE WHEN h.hold = '' THEN '' ELSE alarm_row.acknowledged_by END, hold = h.hold, parent = h.parent
-                   FROM held AS h WHERE h.alarm = alarm_row.alarm""",
-                tables={"held": held},
-            )
-        )
-    if changes:
+    if ruled or twin.held or twin.holding:
+        if changes:
+            twin.store.commit(*changes)
+        changes = ()
+        opened = rows(twin.store.fetch(_WHILE_OPEN))
+        wanted = _wanted(twin, opened, twin.held)
+        moved = [(a["alarm"], *wanted[a["alarm"]]) for a in opened if wanted[a["alarm"]] != (a["hold"], a["parent"])]
+        twin.holding = any(kind for kind, _ in wanted.values())
+        if moved:
+            changes = (_moved(moved),)
+    if changes or untold(twin):
         settle(twin, now, *changes, by=by, reason=reason)
 
 
-def _any_held(twin: Twin) -> bool:
-    return bool(twin.store.fetch("SELECT 1 FROM alarm_standing WHERE cleared IS NULL AND hold <> '' LIMIT 1").num_rows)
+def _moved(moved: Sequence[tuple[str, str, str | None]]) -> Change:
+    """What holds these alarms from now on, and what explains them. Who had seen one before it was held has not seen it as it is told anew."""
+    held = pa.table(
+        {
+            "alarm": [m[0] for m in moved],
+            "hold": [m[1] for m in moved],
+            "parent": pa.array([m[2] for m in moved], pa.string()),
+        }
+    )
+    return Change(
+        """UPDATE alarm_row SET acknowledged = CASE WHEN h.hold = '' THEN NULL ELSE alarm_row.acknowledged END,
+             acknowledged_by = CASE WHEN h.hold = '' THEN '' ELSE alarm_row.acknowledged_by END, hold = h.hold, parent = h.parent
+           FROM held AS h WHERE h.alarm = alarm_row.alarm""",
+        tables={"held": held},
+    )
 
 
 def _wanted(

@@ -24,18 +24,23 @@ _WITHDRAWN = """
   FROM alarm_row AS r JOIN withdrawn AS w ON w.alarm = r.alarm"""
 
 
-def settle(
-    twin: Twin, now: datetime, *changes: Change, by: str = "", reason: str = "", withdrawn: pa.Table | None = None
-) -> None:
-    """Carry out changes of alarms in one transaction with the rows of `alarm_event` that tell what became of each. Idempotent.
+def withdrawn(alarms: pa.Table, now: datetime) -> Change:
+    """Put on record that alarms are taken back, since the readings that made them were corrected: before they are deleted."""
+    return Change(_WITHDRAWN, {"now": now}, {"withdrawn": alarms})
 
-    `withdrawn` (alarm) are those that the changes take from the record, since the readings that made them were corrected. Who calls holds `twin.watching`.
+
+def untold(twin: Twin) -> bool:
+    """Whether an alarm is in a state that is not yet on record as an event."""
+    return bool(twin.store.fetch("SELECT 1 FROM alarm_standing WHERE told <> state LIMIT 1").num_rows)
+
+
+def settle(twin: Twin, now: datetime, *changes: Change, by: str = "", reason: str = "") -> None:
+    """Carry out changes of alarms, and put on record what became of each alarm since the last time, in one transaction; then tell it. Idempotent.
+
+    Who calls holds `twin.watching`.
     """
-    first = []
-    if withdrawn is not None and withdrawn.num_rows:
-        first = [Change(_WITHDRAWN, {"now": now}, {"withdrawn": withdrawn})]
     seen = _last(twin) if twin.alarm_heard else 0
-    twin.store.commit(*first, *changes, Change(_APPEND, {"now": now, "by": by, "reason": reason}), Change(_TOLD))
+    twin.store.commit(*changes, Change(_APPEND, {"now": now, "by": by, "reason": reason}), Change(_TOLD))
     if not twin.alarm_heard:
         return
     sql = f"SELECT n, alarm, rule, asset_id, time, before, state, actor, reason FROM alarm_history WHERE n > $seen ORDER BY n DESC LIMIT {MOST}"

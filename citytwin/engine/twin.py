@@ -75,6 +75,10 @@ class Twin:
     """Verbs that read, compute and write back take turns."""
     watching: threading.RLock = field(default_factory=threading.RLock)
     """Whoever changes alarms takes turns; who needs both takes `turn` first."""
+    held: Sequence[Mapping[str, Any]] | None = None
+    """What people hold of alarms (engine/hold.py); None: not looked up yet."""
+    holding: bool = True
+    """Whether an open alarm may be held."""
     alarm_heard: list[Callable[[Sequence[Mapping[str, Any]]], None]] = field(default_factory=list)
     """Whoever wants to know which alarms changed their state (rows of `alarm_history`), once that is on record."""
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from citytwin.engine.hold import arrange
 from citytwin.engine.judge import TIME, Spell, judge, present
-from citytwin.engine.settle import settle
+from citytwin.engine.settle import withdrawn
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.errors import CityTwinError
 from citytwin.kernel.rule import Rule
@@ -147,7 +147,7 @@ def _reconcile(twin: Twin, rule: Rule, present: Sequence[Spell], now: datetime) 
     if new:
         changes.append(opened(rule, new))
     if changes:
-        settle(twin, now, *changes)
+        twin.store.commit(*changes)
     return len(new)
 
 
@@ -160,9 +160,8 @@ def _replace(twin: Twin, rule: Rule, over: Sequence[str], found: Sequence[Spell]
     )
     ids = set(here["alarm"].to_pylist())
     gone = pa.table({"alarm": pa.array([a for a in known["alarm"].to_pylist() if a not in ids], pa.string())})
-    settle(
-        twin,
-        now,
+    twin.store.commit(
+        *([withdrawn(gone, now)] if gone.num_rows else []),
         Change("DELETE FROM alarm_row WHERE alarm IN (SELECT alarm FROM known)", tables={"known": known}),
         Change(
             "INSERT INTO alarm_row SELECT f.alarm, f.rule, f.asset_id, f.level, f.since, f.value, f.bound, f.cleared, k.acknowledged, "
@@ -175,7 +174,6 @@ def _replace(twin: Twin, rule: Rule, over: Sequence[str], found: Sequence[Spell]
             "INSERT INTO pending_row SELECT rule, asset_id, since FROM waiting",
             tables={"waiting": table(rule, [s for s in found if s.pending])},
         ),
-        withdrawn=gone,
     )
     return len(ids - set(known["alarm"].to_pylist()))
 
