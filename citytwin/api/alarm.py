@@ -233,7 +233,7 @@ class HistoryQuery(Paged, frozen=True, kw_only=True):
     since: datetime | None = None
 
 
-def history(house: House, query: HistoryQuery) -> Page[Transition]:
+def alarm_history(house: House, query: HistoryQuery) -> Page[Transition]:
     """What became of alarms, the newest first"""
     clause, params = where(
         {
@@ -295,13 +295,13 @@ def _hold(row: Mapping[str, Any]) -> HoldItem:
     return HoldItem(**{k: row[k] for k in HoldItem.__struct_fields__})
 
 
-def holds(house: House, query: HoldQuery) -> Page[HoldItem]:
+def alarm_holds(house: House, query: HoldQuery) -> Page[HoldItem]:
     """Which alarms are and were shelved or out of service, the newest first"""
     clause, params = where({"(ended IS NULL) = $active": query.active, "rule = $rule": query.rule, "asset_id = $asset": query.asset})  # fmt: skip
     return fetched(house, f"{_HOLDS} {clause}", params, query, {"back": int}, _hold)
 
 
-def held(house: House, hold: int) -> HoldItem:
+def alarm_hold(house: House, hold: int) -> HoldItem:
     """One hold on alarms"""
     found = house.rows(f"{_HOLDS} WHERE hold = $hold", {"hold": hold})
     if not found:
@@ -311,13 +311,13 @@ def held(house: House, hold: int) -> HoldItem:
 
 def put_hold(house: House, body: HoldBody) -> HoldItem:
     """Shelve the alarms of a rule at an asset until a time, or take them out of service"""
-    return held(house, hold.put(house.twin, body.kind, body.rule, body.asset, body.reason, body.by, body.until))
+    return alarm_hold(house, hold.put(house.twin, body.kind, body.rule, body.asset, body.reason, body.by, body.until))
 
 
 def release(house: House, id: int, body: ReleaseBody) -> HoldItem:
     """End a hold on alarms; what is still so is told anew"""
     hold.release(house.twin, id, body.by)
-    return held(house, id)
+    return alarm_hold(house, id)
 
 
 def reset(house: House, id: str, body: Acknowledge) -> AlarmItem:
@@ -348,7 +348,7 @@ class Groups(msgspec.Struct, frozen=True):
     items: list[Group]
 
 
-def groups(house: House, query: GroupQuery) -> Groups:
+def alarm_groups(house: House, query: GroupQuery) -> Groups:
     """The alarms that stand, as matters: those that one explains, or of one rule, or at one place, together"""
     key = {"cause": "coalesce(m.parent, m.alarm)", "rule": "m.rule", "place": "m.asset_id"}[query.by]
     found: dict[str, list[dict[str, Any]]] = {}
@@ -377,7 +377,7 @@ class GaugeQuery(Query, frozen=True, kw_only=True):
     operators: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
-def health(house: House, query: GaugeQuery) -> Gauge:
+def alarm_health(house: House, query: GaugeQuery) -> Gauge:
     """How well the alarms serve those who answer them: the performance figures of ISA-18.2"""
     until = query.until or house.now()
     return gauge(house.twin, query.since or until - timedelta(days=30), until, query.operators)
@@ -385,12 +385,12 @@ def health(house: House, query: GaugeQuery) -> Gauge:
 
 ROUTES = (
     Route("GET", "/rules", rules),
-    Route("GET", "/alarm-history", history),
-    Route("GET", "/alarm-groups", groups),
-    Route("GET", "/alarm-health", health),
-    Route("GET", "/alarm-holds", holds),
+    Route("GET", "/alarm-history", alarm_history),
+    Route("GET", "/alarm-groups", alarm_groups),
+    Route("GET", "/alarm-health", alarm_health),
+    Route("GET", "/alarm-holds", alarm_holds),
     Route("POST", "/alarm-holds", put_hold, status=201),
-    Route("GET", "/alarm-holds/{hold}", held),
+    Route("GET", "/alarm-holds/{hold}", alarm_hold),
     Route("POST", "/alarm-holds/{id}/release", release),
     Route("POST", "/alarms/{id}/reset", reset),
     Route("GET", "/alarms", alarms),
