@@ -25,6 +25,8 @@ from citytwin.science.spell import chains
 
 log = logging.getLogger("citytwin.heed")
 NEVER = np.iinfo(np.int64).min // 4
+AT_ONCE = 100
+"""Batches that are judged and put on record together, where so many came in meanwhile."""
 WAIT_S = 5.0
 """Whoever wants to know that all has been judged waits no longer."""
 
@@ -40,6 +42,7 @@ class Cells:
 
     COLUMNS: ClassVar[Mapping[str, tuple[type, Any]]] = {
         "rule": (np.int32, 0),
+        "rules": (np.int32, 0),  # of the first cell of a stream: how many rules judge it
         "high": (np.float64, np.inf),
         "low": (np.float64, -np.inf),
         "deadband": (np.float64, 0.0),
@@ -105,8 +108,6 @@ class Lookout:
         self._cells = Cells()
         self._first: dict[str, int] = {}
         """The first cell of each stream (-1: no rule judges it); those of its other rules follow."""
-        self._span: dict[int, int] = {}
-        """Of a first cell, how many rules judge the stream."""
         self._undone: dict[int, set[int]] = {}
         """Of every batch that was judged and is not on the marks: the rules by which something of it was not."""
         self._queue: queue.SimpleQueue[pa.Table | threading.Event | None] = queue.SimpleQueue()
@@ -140,7 +141,7 @@ class Lookout:
     def drain(self) -> None:
         """Return once what came in by now has been judged; before `start`, judge it here."""
         while not self._thread and not self._queue.empty():
-            self._take(self._queue.get())
+            self._take([self._queue.get()])
         if self._thread and self._thread is not threading.current_thread():
             done = threading.Event()
             self._queue.put(done)
@@ -256,7 +257,7 @@ class Lookout:
             cells = [self._cells.add(asset, n) for n in judged]
             first = self._first[stream] = cells[0] if cells else -1
             if cells:
-                self._span[first] = len(cells)
+                self._cells.rules[first] = len(cells)
                 self._cells.lost[cells] = stream in self._twin.edited
             for k, n in zip(cells, judged, strict=True):
                 made.setdefault(n, []).append(k)
@@ -276,37 +277,48 @@ class Lookout:
     # -- what comes in
 
     def _run(self) -> None:
-        while (told := self._queue.get()) is not None:
+        while True:
+            told = [self._queue.get()]
+            while len(told) < AT_ONCE and not self._queue.empty():
+                told.append(self._queue.get())
             self._take(told)
+            if None in told:
+                return
 
-    def _take(self, told: pa.Table | threading.Event | None) -> None:
-        if isinstance(told, threading.Event):
-            told.set()
-        elif told is not None:
-            try:
-                self.heed(told)
-            except Exception:  # `watch` judges the batch, since it is not known as judged
-                log.exception("readings were not judged as they came in")
-                with self._twin.watching:
-                    self._cells.lost[:] = True
+    def _take(self, told: Sequence[pa.Table | threading.Event | None]) -> None:
+        """Judge the batches among what was told; what came in while others were judged goes on record together."""
+        try:
+            self.heed(*(t for t in told if isinstance(t, pa.Table)))
+        except Exception:  # `watch` judges the batches, since they are not known as judged
+            log.exception("readings were not judged as they came in")
+            with self._twin.watching:
+                self._cells.column("lost")[:] = True
+        for done in told:
+            if isinstance(done, threading.Event):
+                done.set()
 
-    def heed(self, batch: pa.Table) -> None:
-        """Judge a batch as the store tells it: sorted by stream and time, its number in the schema."""
-        number = int((batch.schema.metadata or {}).get(b"batch", b"-1"))
+    def heed(self, *batches: pa.Table) -> None:
+        """Judge batches as the store tells them: sorted by stream and time, their number in the schema."""
+        if not batches:
+            return
         now = self._twin.clock.now()
         with self._twin.watching:
             if self._stale:
                 self._stale = False
                 for n in range(len(self._rules)):
                     self._limit(n)
-            row, cell, undone = self._spread(batch)
-            if len(row):
-                value = batch["value"].to_numpy()[row]
-                time = batch["time"].cast(pa.int64()).to_numpy()[row]
-                raised, ended = self._judge(cell, time, value)
-                self._record(raised, ended, now)
-            if number >= 0:
-                self._undone[number] = undone
+            raised: list[tuple[int, Spell]] = []
+            ended: list[tuple[int, Spell]] = []
+            judged: dict[int, set[int]] = {}
+            for batch in batches:
+                row, cell, judged[_number(batch)] = self._spread(batch)
+                if len(row):
+                    value = batch["value"].to_numpy()[row]
+                    came, went = self._judge(cell, batch["time"].cast(pa.int64()).to_numpy()[row], value)
+                    raised += came
+                    ended += went
+            self._record(raised, ended, now)
+            self._undone |= {n: rules for n, rules in judged.items() if n >= 0}
 
     def _spread(self, batch: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], set[int]]:
         """The rows to judge and the cell of each, a row once for each rule, cells together; and the rules by which some are not judged."""
@@ -314,9 +326,11 @@ class Lookout:
         stream = stream.chunk(0) if isinstance(stream, pa.ChunkedArray) else stream
         names: list[str] = stream.dictionary.to_pylist()
         known = self._first
-        if not known.keys() >= set(names):
+        try:
+            first = np.fromiter(map(known.__getitem__, names), np.int64, len(names))
+        except KeyError:
             self._know(names)
-        first = np.array([known[s] for s in names], np.int64)
+            first = np.fromiter(map(known.__getitem__, names), np.int64, len(names))
         index = stream.indices.to_numpy()
         time = batch["time"].cast(pa.int64()).to_numpy()
         fit = (batch["quality"].to_numpy() <= 2) & np.isfinite(batch["value"].to_numpy())
@@ -324,7 +338,7 @@ class Lookout:
         ends = np.append(begins[1:], len(index)) - 1
         code = index[begins]
         c = self._cells
-        count = np.array([self._span.get(f, 0) for f in first.tolist()], np.int64)
+        count = np.where(first >= 0, c.rules[first], 0) if c.count else np.zeros(len(names), np.int64)
         row_parts, cell_parts, undone = [], [], set()
         for slot in range(int(count.max(initial=0))):
             has = count[code] > slot
@@ -486,6 +500,11 @@ def _worst(begin: NDArray[np.int64], end: NDArray[np.int64], excess: NDArray[np.
     found = begin.copy()
     found[which] = hit[first]
     return found
+
+
+def _number(batch: pa.Table) -> int:
+    """The number of a batch, -1 where it has none."""
+    return int((batch.schema.metadata or {}).get(b"batch", b"-1"))
 
 
 def _micro(time: datetime) -> int:

@@ -39,13 +39,15 @@ def settle(twin: Twin, now: datetime, *changes: Change, by: str = "", reason: st
 
     Who calls holds `twin.watching`.
     """
-    seen = _last(twin) if twin.alarm_heard else 0
+    if twin.alarm_heard and twin.alarm_seen is None:
+        twin.alarm_seen = _last(twin)
     twin.store.commit(*changes, Change(_APPEND, {"now": now, "by": by, "reason": reason}), Change(_TOLD))
     if not twin.alarm_heard:
         return
     sql = f"SELECT n, alarm, rule, asset_id, time, before, state, actor, reason FROM alarm_history WHERE n > $seen ORDER BY n DESC LIMIT {MOST}"
-    told = rows(twin.store.fetch(sql, {"seen": seen}))[::-1]
+    told = rows(twin.store.fetch(sql, {"seen": twin.alarm_seen}))[::-1]
     if told:
+        twin.alarm_seen = told[-1]["n"]
         for listener in tuple(twin.alarm_heard):
             listener(told)
 

@@ -75,6 +75,8 @@ class Twin:
     """Verbs that read, compute and write back take turns."""
     watching: threading.RLock = field(default_factory=threading.RLock)
     """Whoever changes alarms takes turns; who needs both takes `turn` first."""
+    alarm_seen: int | None = None
+    """The number of the last of these transitions that was told."""
     held: Sequence[Mapping[str, Any]] | None = None
     """What people hold of alarms (engine/hold.py); None: not looked up yet."""
     holding: bool = True
