@@ -29,11 +29,15 @@ LISTENERS = 500
 
 
 class LiveQuery(Query, frozen=True, kw_only=True):
-    """Which streams: those named, of these assets, or of these types; all where nothing is said. Each a list separated by commas."""
+    """Which streams: those named, of these assets, or of these types; all where nothing is said. Each a list separated by commas.
+
+    Without `readings` what becomes of alarms is told alone.
+    """
 
     streams: str = ""
     assets: str = ""
     types: str = ""
+    readings: bool = True
 
 
 class Newest(msgspec.Struct, frozen=True):
@@ -87,9 +91,9 @@ class Live:
             told, headers = problem(e, scope["path"])
             await Response(msgspec.json.encode(told), told.status, headers, MEDIA)(scope, receive, send)
             return
-        await self._tell(choice(query), receive, send)
+        await self._tell(choice(query), query.readings, receive, send)
 
-    async def _tell(self, choice: Choice, receive: Receive, send: Send) -> None:
+    async def _tell(self, choice: Choice, readings: bool, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         news = asyncio.Event()
 
@@ -103,7 +107,7 @@ class Live:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(alarmed.set)
 
-        listener = self._hub.listen(choice, wake, wake_alarms)
+        listener = self._hub.listen(choice, wake, wake_alarms, readings)
         gone = asyncio.ensure_future(_gone(receive))
         try:
             headers = [
@@ -112,7 +116,7 @@ class Live:
                 (b"x-accel-buffering", b"no"),
             ]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            first = await asyncio.to_thread(_newest, self._house, choice)
+            first = await asyncio.to_thread(_newest, self._house, choice) if readings else Newest([], [], [], [])
             await self._send(send, b"retry: 3000\n" + _event("newest", msgspec.json.encode(first)))
             quiet_until = loop.time()
             while not gone.done() and not self._house.stopping.is_set():

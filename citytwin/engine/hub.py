@@ -43,6 +43,8 @@ class Listener:
     choice: Choice
     wake: Callable[[], None]
     wake_alarms: Callable[[], None] = lambda: None
+    readings: bool = True
+    """Whether it wants readings, and not what becomes of alarms alone."""
     _newest: dict[str, tuple[int, float | None, int]] = field(default_factory=dict)
     _missed: int = 0
     _alarms: list[Mapping[str, Any]] = field(default_factory=list)
@@ -51,6 +53,8 @@ class Listener:
 
     def wants(self, names: Iterable[str]) -> list[int]:
         """Which of these names it listens to, by their places."""
+        if not self.readings:
+            return []
         found = []
         for n, name in enumerate(names):
             if (takes := self._known.get(name)) is None:
@@ -158,16 +162,20 @@ class Hub:
         self._listeners: tuple[Listener, ...] = ()
         self._followers: tuple[Follower, ...] = ()
         self._turn = threading.Lock()
-        watch(self._hand_on, lambda: bool(self._listeners or self._followers))
+        watch(self._hand_on, lambda: bool(self._followers) or any(one.readings for one in self._listeners))
 
     def __len__(self) -> int:
         return len(self._listeners)
 
     def listen(
-        self, choice: Choice, wake: Callable[[], None], wake_alarms: Callable[[], None] = lambda: None
+        self,
+        choice: Choice,
+        wake: Callable[[], None],
+        wake_alarms: Callable[[], None] = lambda: None,
+        readings: bool = True,
     ) -> Listener:
         """From now on, until `leave`; `wake_alarms` is called, from any thread, where alarms changed."""
-        listener = Listener(choice, wake, wake_alarms)
+        listener = Listener(choice, wake, wake_alarms, readings)
         with self._turn:
             self._listeners = (*self._listeners, listener)
         return listener

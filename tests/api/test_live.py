@@ -99,10 +99,13 @@ def test_the_last_readings_come_first_and_then_what_comes_in(own_house: House) -
 
 def test_what_becomes_of_an_alarm_is_told_at_once_and_to_whom_it_concerns(own_house: House) -> None:
     async def scene() -> None:
-        near, far = Line(Live(own_house), "assets=lamp-1"), Line(Live(own_house), "assets=lamp-3")
+        near, far = Line(Live(own_house), "assets=lamp-1&readings=false"), Line(Live(own_house), "assets=lamp-3")
         tasks = [asyncio.create_task(one.run()) for one in (near, far)]
         await near.until(1)
         await far.until(1)
+        await asyncio.to_thread(
+            store, own_house.twin, ["lamp-1.trial.warmth"], [NOW], [40.0]
+        )  # of which it wants to hear nothing
         held = ("shelved", "trial.hot", "lamp-1", "paint dries", "王工", NOW + timedelta(hours=1))
         await asyncio.to_thread(hold.put, own_house.twin, *held)
         _, (kind, (told,)) = await near.until(2)

@@ -325,12 +325,15 @@ export interface Rule {
   advice: Title | null;
 }
 
+/** The states of ISA-18.2. */
+export type AlarmState = "active" | "acknowledged" | "returned" | "latched" | "latched_acknowledged" | "shelved" | "suppressed" | "out_of_service" | "cleared";
+
 export interface Alarm {
   id: string;
   rule: string;
   title: Title;
   level: Level;
-  state: "active" | "acknowledged" | "cleared";
+  state: AlarmState;
   asset: string;
   asset_title: Title;
   longitude: number | null;
@@ -344,6 +347,8 @@ export interface Alarm {
   acknowledged_by: string;
   advice: Title | null;
   case: string | null;
+  /** The alarm that explains it. */
+  parent: string | null;
 }
 
 export type * from "./work";
