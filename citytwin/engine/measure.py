@@ -18,8 +18,8 @@ from citytwin.kernel.store import Change
 log = logging.getLogger("citytwin.measure")
 TIME = pa.timestamp("us", tz="UTC")
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-READINGS = {"observation", "observation_all", "stream_day", "arrival"}
-"""Views that hold readings of every stream; `stream_day` is made of roll-ups, which are brought up before it is read."""
+READINGS = {"observation", "observation_all", "stream_day", "arrival", "alarm"}
+"""Views that hold readings of every stream, or what follows from them; `stream_day` is made of roll-ups, which are brought up before it is read."""
 
 
 def measure(twin: Twin, until: datetime) -> dict[str, datetime]:
@@ -92,6 +92,14 @@ def _touched(twin: Twin, indicator: Indicator, batch: int, seen: datetime | None
             {"wanted": pa.table({"stream_type": streams})},
         )
         since = rows(found)[0]["since"]
+    if "alarm" in indicator.reads:  # alarms carry no batch: what became of any since the batch was recorded counts
+        found = twin.store.fetch(
+            """SELECT min(a.since) AS since FROM alarm_history AS h JOIN alarm AS a ON a.alarm = h.alarm
+               WHERE h.time >= (SELECT coalesce(max(recorded), TIMESTAMPTZ '1970-01-01 00:00:00+00') FROM batch WHERE batch <= $batch)""",
+            {"batch": batch},
+        )
+        changed = rows(found)[0]["since"]
+        since = min(since, changed) if since and changed else since or changed
     if (
         seen and period.end(seen, indicator.every, twin.city.zone) <= until
     ):  # a period has ended: it may now be complete

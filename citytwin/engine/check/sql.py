@@ -20,7 +20,17 @@ from citytwin.engine.check.subject import Subject, text
 from citytwin.kernel.clock import FixedClock
 from citytwin.kernel.errors import BadDeclaration, CityTwinError, Fault
 
-VIEWS = ("asset", "relation", "stream", "observation", "observation_all", "stream_day", "arrival", "indicator_value")
+VIEWS = (
+    "asset",
+    "relation",
+    "stream",
+    "observation",
+    "observation_all",
+    "stream_day",
+    "arrival",
+    "indicator_value",
+    "alarm",
+)
 """The views that packs may read besides what is declared (docs/reference/pack.md)."""
 _SHARED = (
     "Abs Acos And Asin Atan Atan2 Avg Between Bool BoolAnd BoolOr Case Cast Cbrt Ceil Coalesce Concat Corr "
