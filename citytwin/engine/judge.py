@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.rule import Rule, Season
 from citytwin.kernel.stream import stream_parts
+from citytwin.science.expected import usual
 from citytwin.science.spell import asof, chains
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -158,6 +159,8 @@ def limits(twin: Twin, rule: Rule, names: list[str], index: Times, time: Times) 
     above = rule.outside[1] if rule.outside else rule.above
     below = rule.outside[0] if rule.outside else rule.below
     held: dict[str, dict[str, float | None]] = {}
+    if rule.deviation is not None:
+        return _usual(twin, rule, rule.deviation, names, index, time)
     high, low = (
         _limit(twin, rule, names, above, np.inf, held)[index],
         _limit(twin, rule, names, below, -np.inf, held)[index],
@@ -170,6 +173,37 @@ def limits(twin: Twin, rule: Rule, names: list[str], index: Times, time: Times) 
             high[fits] = _limit(twin, rule, names, season.above, np.inf, held)[index[fits]]
             low[fits] = _limit(twin, rule, names, season.below, -np.inf, held)[index[fits]]
     return high, low
+
+
+def _usual(twin: Twin, rule: Rule, beyond: float, names: list[str], index: Times, time: Times) -> tuple[Floats, Floats]:
+    """Limits around what the same hour of the city's clock brought in the days before, as means of hours. None where that is not known.
+
+    Another detector than this one of the robust residual would give its limits, or its score, here.
+    """
+    twin.store.roll()
+    day, hour = _local(time, twin.city.zone)
+    low, high = moment(int(time.min()) - (rule.learn_days + 2) * 86_400 * SECOND), moment(int(time.max()))
+    sql = "SELECT asset_id, period, mean FROM observation_hour WHERE stream_type = $id AND period >= $low AND period < $high AND n > 0"
+    table = twin.store.fetch(sql, {"id": rule.stream, "low": low, "high": high})
+    place = {name: n for n, name in enumerate(names)}
+    asset = np.array([place.get(a, -1) for a in table["asset_id"].to_pylist()], np.int64)
+    then, at = _local(table["period"].cast(TIME).cast(pa.int64()).to_numpy(), twin.city.zone)
+    first = int(min(day.min(), then.min(initial=int(day.min()))))
+    hours = np.full((len(names), int(day.max()) - first + 1, 24), np.nan)
+    known = (asset >= 0) & (then <= day.max())
+    hours[asset[known], then[known] - first, at[known]] = table["mean"].to_numpy()[known]
+    days, which = np.unique(day, return_inverse=True)
+    middle, spread = usual(hours, days - first, rule.learn_days)
+    middle, spread = middle[index, which, hour], spread[index, which, hour]
+    wide = np.maximum(beyond * spread, rule.deadband)
+    return np.where(np.isnan(middle), np.inf, middle + wide), np.where(np.isnan(middle), -np.inf, middle - wide)
+
+
+def _local(time: Times, zone: str) -> tuple[Times, Times]:
+    """Days since 1970 and the hour, of the city's calendar and clock."""
+    local = pc.local_timestamp(pa.array(time).cast(pa.timestamp("us", tz=zone))).cast(pa.int64())
+    seconds = local.to_numpy() // SECOND
+    return seconds // 86_400, seconds % 86_400 // 3_600
 
 
 def _limit(

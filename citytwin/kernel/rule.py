@@ -74,8 +74,8 @@ class Rule:
 
     One condition, in the unit of what is looked at: `above`, `below` (a number, or the id of an attribute of the asset) or `outside` (two numbers), with other limits
     in `seasons` (the first that fits counts), the value taken less that of the stream type `against` at the same asset if one is named; `rising` (by so much within `over_s`);
-    `silent_s` (no reading for that many seconds); `stuck_s` (no change beyond `deadband` for that many seconds). `deviation` (in robust standard deviations, by `method`, from what the `learn_days`
-    before let expect) is reserved: the checker refuses it. Of an indicator or a forecast: above, below, outside. With `rows`: a SQL file giving `asset_id, since, value` of
+    `silent_s` (no reading for that many seconds); `stuck_s` (no change beyond `deadband` for that many seconds). `deviation` (in robust standard deviations, from what the same hour brought in
+    the `learn_days` before; a `method` other than residual is reserved). Of an indicator or a forecast: above, below, outside. With `rows`: a SQL file giving `asset_id, since, value` of
     each spell now present, the value in `unit`, which no other rule has.
 
     It becomes an alarm once it has held for `on_delay_s`, and clears once the value has come back by `deadband` for `off_delay_s`. A `latching` alarm stays until somebody resets it; with

@@ -216,3 +216,17 @@ def test_a_forecast_beyond_the_limit_is_an_alarm_until_a_run_sees_it_no_more(twi
     run("r2", NOW - timedelta(hours=1), 3.0)
     watch.watch(city, NOW)
     assert states(city) == ["cleared"]
+
+
+def test_a_deviation_against_what_the_hour_brought_before(twin: Twin, readings: Callable[..., pa.Table]) -> None:
+    city = ruled(twin, replace(HIGH, above=None, deviation=4.0))
+    last = NOW - timedelta(hours=3)
+    first = last - timedelta(days=8)
+    # the means of an hour are -0.1, 0 and 0.1 around a daily course, in turn; the spread is 1.4826 times a MAD of 0.1
+    day = [2.0 + (h % 24) / 10 + ((h // 24) % 3 - 1) / 10 for h in range(8 * 24)]
+    put(city, readings("t1.tank.level", first, day, 3600))
+    assert states(city) == []
+    put(city, readings("t1.tank.level", last, [2.0 + 0.6, 2.6, 1.5], 3600))
+    found = city.store.fetch("SELECT since, value, bound FROM alarm ORDER BY since").to_pylist()
+    assert [(r["since"], r["value"]) for r in found] == [(last, 2.6), (last + timedelta(hours=2), 1.5)]
+    assert [r["bound"] for r in found] == pytest.approx([2.0 + 4 * 0.14826, 2.2 - 4 * 0.14826])

@@ -87,7 +87,7 @@ def _limits(subject: Subject, rule: Rule, local: str, i: int) -> Iterator[Fault]
             where,
             "NAMES",
             f"rule '{local}' has {' and '.join(limits) or 'no limit'}",
-            "exactly one of above, below, outside, seasons, rising, silent_s, stuck_s",
+            "exactly one of above, below, outside, seasons, rising, silent_s, stuck_s, deviation",
         )
     yield from _fits(rule, local, limits, partial(subject.at, "rules", "rules", i))
     if rule.silent_s is not None:
@@ -130,15 +130,19 @@ def _fits(rule: Rule, local: str, limits: list[str], at: Callable[..., str]) -> 
             yield Fault(
                 at("against"), "NAMES", f"rule '{local}' has against and no stream", "against belongs to streams"
             )
-    if rule.deviation is not None:
-        yield Fault(at("deviation"), "NAMES", f"rule '{local}' has deviation, which is not judged yet", "a limit, or a statement in rows")  # fmt: skip
+    if rule.method != "residual":
+        yield Fault(at("method"), "NAMES", f"method {rule.method} is not judged yet", "residual")
+    if rule.learn_days < 5:
+        yield Fault(
+            at("learn_days"), "NAMES", f"learn_days is {rule.learn_days}", "five days or more tell what is usual"
+        )
     if rule.seasons and (set(limits) & {*reading, "silent_s", "outside"}):
         yield Fault(
             at("seasons"), "NAMES", f"rule '{local}' has seasons and {limits[0]}", "seasons change above and below"
         )
     if rule.against and not set(limits) <= {"above", "below", "outside", "seasons"}:
         yield Fault(at("against"), "NAMES", f"rule '{local}' has against and {limits[0]}", "against goes with above, below, outside")  # fmt: skip
-    for key, of in (("rising", "rising"), ("over_s", "rising"), ("stuck_s", "stuck_s")):
+    for key, of in (("rising", "rising"), ("over_s", "rising"), ("stuck_s", "stuck_s"), ("deviation", "deviation")):
         if getattr(rule, of) is not None and not getattr(rule, key) > 0:
             yield Fault(
                 at(key),
