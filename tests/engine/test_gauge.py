@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
 
+from citytwin.engine import ingest, measure, watch
 from citytwin.engine.gauge import gauge
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadRequest
+from citytwin.kernel.indicator import Indicator
+from citytwin.kernel.observation import Batch
 from citytwin.kernel.store import Change
+from citytwin.kernel.title import Title
+
+from ..conftest import NOW
+from .test_hold import HIGH
 
 START = datetime(2025, 6, 1, tzinfo=UTC)
 TIME = pa.timestamp("us", tz="UTC")
+TITLE = Title("甲", "A")
 
 
 def raised(twin: Twin, alarms: list[tuple[str, str, str, float, float | None]], first: str = "active") -> None:
@@ -65,3 +75,16 @@ def test_a_quiet_day_has_figures_too_and_an_empty_span_none(twin: Twin) -> None:
         gauge(twin, START, START)
     with pytest.raises(BadRequest, match="longer"):
         gauge(twin, START - timedelta(days=4000), START)
+
+
+def test_a_figure_of_alarms_follows_them_without_new_readings(twin: Twin, readings: Callable[..., pa.Table]) -> None:
+    sql = """SELECT asset_id, date_trunc('day', since) AS period, CAST(count(*) AS DOUBLE) AS value FROM alarm
+             WHERE since >= $since AND since < $until GROUP BY asset_id, date_trunc('day', since)"""
+    counted = Indicator("tank.raised", TITLE, "1", "tank.basin", "day", "lower", TITLE, sql, ("alarm",), "1")
+    city = replace(twin, packs=[replace(p, rules=(HIGH,), indicators=(counted,)) for p in twin.packs])
+    city.store.record([ingest.prepare(city, Batch(readings("t1.tank.level", NOW - timedelta(hours=1), [5.0]))).arrival])
+    measure.measure(city, NOW)
+    assert measure.series(city, "tank.raised").num_rows == 0
+    watch.watch(city, NOW)
+    measure.measure(city, NOW)
+    assert measure.series(city, "tank.raised")["value"].to_pylist() == [1.0]
