@@ -200,7 +200,18 @@ class Lookout:
         self._know(names)
         c, place = self._cells, self._of_type[rule.stream].index(n)
         cell = np.array([self._first[s] + place for s in names], np.int64)
-        take = np.flatnonzero(c.lost[cell] | whole) if len(cell) else np.zeros(0, np.int64)
+        c.lost[np.setdiff1d(np.flatnonzero((c.rule == n) & (c.last > NEVER)), cell)] = (
+            True  # all their readings were withdrawn
+        )
+        sql = "SELECT asset_id, max(since) AS since FROM alarm_standing WHERE rule = $rule AND cleared IS NULL GROUP BY asset_id"
+        opened = {r["asset_id"]: r["since"] for r in rows(self._twin.store.fetch(sql, {"rule": rule.id}))}
+        sql = "SELECT asset_id, since FROM pending_row WHERE rule = $rule"
+        begun = {r["asset_id"]: r["since"] for r in rows(self._twin.store.fetch(sql, {"rule": rule.id}))} | opened
+        # what was withdrawn is told to nobody: it shows where the record differs from what is remembered
+        recorded = [_micro(begun[a]) if (a := c.assets[k]) in begun else NEVER for k in cell.tolist()]
+        newest = latest["time"].cast(TIME).cast(pa.int64()).to_numpy()
+        other = (c.since[cell] != np.array(recorded, np.int64)) | (newest < c.last[cell])
+        take = np.flatnonzero(c.lost[cell] | other | whole) if len(cell) else np.zeros(0, np.int64)
         if not len(take):
             return
         cell = cell[take]
@@ -213,10 +224,6 @@ class Lookout:
         c.run[cell] = c.good[cell]
         c.lost[cell] = [names[k] in self._twin.edited for k in take.tolist()]
         self._limit(n, cell)
-        sql = "SELECT asset_id, max(since) AS since FROM alarm_standing WHERE rule = $rule AND cleared IS NULL GROUP BY asset_id"
-        opened = {r["asset_id"]: r["since"] for r in rows(self._twin.store.fetch(sql, {"rule": rule.id}))}
-        sql = "SELECT asset_id, since FROM pending_row WHERE rule = $rule"
-        begun = {r["asset_id"]: r["since"] for r in rows(self._twin.store.fetch(sql, {"rule": rule.id}))} | opened
         # the state that is there is judged once more from its readings, so that it goes on as if they had just come
         early = {
             a: begun.get(a, moment(t))

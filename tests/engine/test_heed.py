@@ -139,6 +139,21 @@ def test_what_was_judged_as_it_came_is_not_judged_again(twin: Twin, monkeypatch:
     assert [a["since"] for a in alarms(city)] == [START - timedelta(minutes=5)]
 
 
+def test_a_reading_that_is_withdrawn_is_forgotten(twin: Twin) -> None:
+    city = ruled(twin, *RULES[:1])
+    lookout = Lookout(city)
+    put(city, [{"stream": "t1.tank.level", "time": START - timedelta(minutes=5), "value": 3.0}])
+    put(city, [{"stream": "t1.tank.level", "time": START, "value": 4.5}])
+    watch.watch(city, NOW, lookout)
+    gone = pa.table({"stream": ["t1.tank.level"], "time": pa.array([START], pa.timestamp("us", tz="UTC"))})
+    assert city.store.retract(gone) == 1
+    watch.watch(city, NOW, lookout)
+    assert states(city) == []
+    put(city, [{"stream": "t1.tank.level", "time": START + timedelta(minutes=5), "value": 4.6}])
+    lookout.drain()
+    assert [a["since"] for a in alarms(city)] == [START + timedelta(minutes=5)]
+
+
 def test_one_cause_raises_no_others_not_even_for_a_moment(twin: Twin) -> None:
     pairs = pa.table({"source": [f"t{n}" for n in (1, 2)], "target": ["t3", "t3"]})
     twin.store.commit(
