@@ -92,6 +92,7 @@ class House:
         self.flight = Flight(self.most_bytes, self.kept_bytes)
         self.observing = Observing(self.twin, self.intake)
         self.hub = Hub(self.twin.store.watch)
+        self.twin.alarm_heard.append(self.hub.tell_alarms)
         self._examiner = Examiner(self.twin)
 
     def stop(self) -> None:

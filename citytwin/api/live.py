@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 from starlette.requests import ClientDisconnect
@@ -27,11 +29,15 @@ LISTENERS = 500
 
 
 class LiveQuery(Query, frozen=True, kw_only=True):
-    """Which streams: those named, of these assets, or of these types; all where nothing is said. Each a list separated by commas."""
+    """Which streams: those named, of these assets, or of these types; all where nothing is said. Each a list separated by commas.
+
+    Without `readings` what becomes of alarms is told alone.
+    """
 
     streams: str = ""
     assets: str = ""
     types: str = ""
+    readings: bool = True
 
 
 class Newest(msgspec.Struct, frozen=True):
@@ -64,7 +70,7 @@ ROUTES = (Route("GET", "/newest", newest),)
 
 
 class Live:
-    """`GET /api/live`: first the last readings, then what comes in (`event: readings`), until the client goes or the server stops.
+    """`GET /api/live`: first the last readings, then what comes in (`event: readings`) and what becomes of alarms (`event: alarms`, at once), until the client goes or the server stops.
 
     A client that is slow gets of each stream the newest reading only, and is told how many it `missed`; what comes in never waits for it.
     """
@@ -85,9 +91,9 @@ class Live:
             told, headers = problem(e, scope["path"])
             await Response(msgspec.json.encode(told), told.status, headers, MEDIA)(scope, receive, send)
             return
-        await self._tell(choice(query), receive, send)
+        await self._tell(choice(query), query.readings, receive, send)
 
-    async def _tell(self, choice: Choice, receive: Receive, send: Send) -> None:
+    async def _tell(self, choice: Choice, readings: bool, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         news = asyncio.Event()
 
@@ -95,7 +101,13 @@ class Live:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(news.set)
 
-        listener = self._hub.listen(choice, wake)
+        alarmed = asyncio.Event()
+
+        def wake_alarms() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(alarmed.set)
+
+        listener = self._hub.listen(choice, wake, wake_alarms, readings)
         gone = asyncio.ensure_future(_gone(receive))
         try:
             headers = [
@@ -104,19 +116,28 @@ class Live:
                 (b"x-accel-buffering", b"no"),
             ]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            first = await asyncio.to_thread(_newest, self._house, choice)
+            first = await asyncio.to_thread(_newest, self._house, choice) if readings else Newest([], [], [], [])
             await self._send(send, b"retry: 3000\n" + _event("newest", msgspec.json.encode(first)))
+            quiet_until = loop.time()
             while not gone.done() and not self._house.stopping.is_set():
-                waiting = asyncio.ensure_future(news.wait())
-                done, _ = await asyncio.wait({waiting, gone}, timeout=BEAT_S, return_when=asyncio.FIRST_COMPLETED)
-                waiting.cancel()
-                if not done:
+                told = {gone, asyncio.ensure_future(alarmed.wait())}
+                left = quiet_until - loop.time()
+                if left <= 0:
+                    told.add(asyncio.ensure_future(news.wait()))
+                wait = left if left > 0 else BEAT_S
+                done, _ = await asyncio.wait(told, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+                for waiting in told - {gone}:
+                    waiting.cancel()
+                if not done and left <= 0:
                     await self._send(send, b": still here\n\n")
-                elif waiting in done:
+                if alarmed.is_set():
+                    alarmed.clear()
+                    await self._send(send, _event("alarms", _alarms(listener.take_alarms())))
+                if news.is_set() and left <= 0:
                     news.clear()
                     rows, missed = listener.take()
                     await self._send(send, _event("readings", _encoded(rows, missed)))
-                    await asyncio.wait({gone}, timeout=PAUSE_S)
+                    quiet_until = loop.time() + PAUSE_S
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (TimeoutError, ClientDisconnect, OSError):
             return
@@ -138,6 +159,12 @@ async def _gone(receive: Receive) -> None:
 
 def _event(kind: str, data: bytes) -> bytes:
     return b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
+
+
+def _alarms(changed: Sequence[Mapping[str, Any]]) -> bytes:
+    """What became of alarms: in the order in which it was put on record."""
+    keys = ("alarm", "rule", "before", "state", "time", "actor", "reason")
+    return msgspec.json.encode([{**{k: r[k] for k in keys}, "asset": r["asset_id"]} for r in changed])
 
 
 def _encoded(rows: list[tuple[str, int, float | None, int]], missed: int) -> bytes:

@@ -169,6 +169,8 @@ def _empty(store: Any) -> None:
         "indicator_row",
         "watermark",
         "alarm_row",
+        "alarm_event",
+        "pending_row",
         "case_row",
         "case_event",
         "target_progress_row",

@@ -18,6 +18,7 @@ from citytwin.cli.home import Home, live, open_home, say_serving, stop_serving
 from citytwin.engine import edit, handle, keep, measure, track, watch
 from citytwin.engine.feeds.declare import FILE
 from citytwin.engine.feeds.run import Runner
+from citytwin.engine.heed import Lookout
 from citytwin.engine.ingest import Intake
 from citytwin.engine.schedule import Schedule
 from citytwin.engine.simulate import Simulator
@@ -186,7 +187,8 @@ def serve(given: argparse.Namespace) -> int:
     for fault in feeds.declared.every_fault:
         say(f"{FILE}: {fault}")
     schedule = Schedule(twin.clock)
-    _keep_up(schedule, home, simulator)
+    lookout = Lookout(twin)
+    _keep_up(schedule, home, simulator, lookout)
     screen = status.screen(twin, twin.clock.now())
 
     doors: list[MqttDoor] = []
@@ -197,6 +199,7 @@ def serve(given: argparse.Namespace) -> int:
             say(f"MQTT at {doors[0].endpoints[0]}")
         say_serving(chosen.home, url)
         print(f"{screen}\n\n  → {url}\n", flush=True)
+        lookout.start()
         schedule.start()
         feeds.start()
 
@@ -218,13 +221,14 @@ def serve(given: argparse.Namespace) -> int:
             door.close()
         schedule.close()
         intake.close()
+        lookout.close()
         simulator.close()
         home.close()
     say("stopped")
     return 0
 
 
-def _keep_up(schedule: Schedule, home: Home, simulator: Simulator) -> None:
+def _keep_up(schedule: Schedule, home: Home, simulator: Simulator, lookout: Lookout) -> None:
     """What a served city does by itself."""
     twin, player = home.twin, home.player
     seen = {"batch": -1}
@@ -238,12 +242,12 @@ def _keep_up(schedule: Schedule, home: Home, simulator: Simulator) -> None:
             return
         seen["batch"] = batch
         edit.keep_up(twin)
-        watch.watch(twin, now)
+        watch.watch(twin, now, lookout)
         handle.handle(twin, now)
 
     schedule.add("watch", timedelta(seconds=LOOK_S), lambda _: look())
     schedule.add("measure", timedelta(seconds=30), lambda now: measure.measure(twin, now), timedelta(seconds=15))
-    schedule.add("silence", timedelta(seconds=60), lambda now: watch.watch(twin, now), timedelta(seconds=60))
+    schedule.add("silence", timedelta(seconds=60), lambda now: watch.watch(twin, now, lookout), timedelta(seconds=60))
     schedule.add("roll", timedelta(seconds=60), lambda _: twin.store.roll(), timedelta(seconds=20))
     schedule.add("sort", timedelta(seconds=60), lambda _: twin.store.sort(), timedelta(seconds=40))
     schedule.add(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -42,13 +42,19 @@ class Listener:
 
     choice: Choice
     wake: Callable[[], None]
+    wake_alarms: Callable[[], None] = lambda: None
+    readings: bool = True
+    """Whether it wants readings, and not what becomes of alarms alone."""
     _newest: dict[str, tuple[int, float | None, int]] = field(default_factory=dict)
     _missed: int = 0
+    _alarms: list[Mapping[str, Any]] = field(default_factory=list)
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _known: dict[str, bool] = field(default_factory=dict)
 
     def wants(self, names: Iterable[str]) -> list[int]:
         """Which of these names it listens to, by their places."""
+        if not self.readings:
+            return []
         found = []
         for n, name in enumerate(names):
             if (takes := self._known.get(name)) is None:
@@ -73,6 +79,24 @@ class Listener:
                     self._newest[stream] = (time, value, quality)
         if idle:
             self.wake()
+
+    def put_alarms(self, changed: Sequence[Mapping[str, Any]]) -> None:
+        """Add transitions of alarms (rows of `alarm_history`); of those at its assets, if it chose some. The newest are kept."""
+        chosen = self.choice
+        if chosen.streams or chosen.assets:
+            assets = chosen.assets | {stream_parts(s)[0] for s in chosen.streams}
+            changed = [r for r in changed if r["asset_id"] in assets]
+        if not changed:
+            return
+        with self._turn:
+            self._alarms = [*self._alarms, *changed][-MOST:]
+        self.wake_alarms()
+
+    def take_alarms(self) -> list[Mapping[str, Any]]:
+        """The transitions that it was not told yet."""
+        with self._turn:
+            told, self._alarms = self._alarms, []
+        return told
 
     def take(self) -> tuple[list[tuple[str, int, float | None, int]], int]:
         """What there is to read, and how many readings were left out for newer ones since the last time."""
@@ -138,14 +162,20 @@ class Hub:
         self._listeners: tuple[Listener, ...] = ()
         self._followers: tuple[Follower, ...] = ()
         self._turn = threading.Lock()
-        watch(self._hand_on, lambda: bool(self._listeners or self._followers))
+        watch(self._hand_on, lambda: bool(self._followers) or any(one.readings for one in self._listeners))
 
     def __len__(self) -> int:
         return len(self._listeners)
 
-    def listen(self, choice: Choice, wake: Callable[[], None]) -> Listener:
-        """From now on, until `leave`."""
-        listener = Listener(choice, wake)
+    def listen(
+        self,
+        choice: Choice,
+        wake: Callable[[], None],
+        wake_alarms: Callable[[], None] = lambda: None,
+        readings: bool = True,
+    ) -> Listener:
+        """From now on, until `leave`; `wake_alarms` is called, from any thread, where alarms changed."""
+        listener = Listener(choice, wake, wake_alarms, readings)
         with self._turn:
             self._listeners = (*self._listeners, listener)
         return listener
@@ -162,6 +192,11 @@ class Hub:
         with self._turn:
             self._followers = tuple(one for one in self._followers if one is not listener)
             self._listeners = tuple(one for one in self._listeners if one is not listener)
+
+    def tell_alarms(self, changed: Sequence[Mapping[str, Any]]) -> None:
+        """Hand on transitions of alarms, once they are on record."""
+        for listener in self._listeners:
+            listener.put_alarms(changed)
 
     def wake(self) -> None:
         """Have every listener look up, as when the house closes."""

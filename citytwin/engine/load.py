@@ -139,7 +139,16 @@ def read_pack(folder: Path) -> tuple[Pack | None, list[Fault]]:
         ),
         indicators=tuple(indicators),
         rules=tuple(
-            replace(r, id=own(r.id), stream=own(r.stream), indicator=own(r.indicator), opens=own(r.opens))
+            replace(
+                r,
+                id=own(r.id),
+                stream=own(r.stream),
+                indicator=own(r.indicator),
+                forecast=own(r.forecast),
+                against=own(r.against),
+                opens=own(r.opens),
+                suppressed_by=tuple(replace(s, rule=own(s.rule), through=own(s.through)) for s in r.suppressed_by),
+            )
             for r in rules.rules
         ),
         cases=tuple(

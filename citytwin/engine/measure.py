@@ -22,8 +22,8 @@ SAME = 1e-12
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 SUMS = {"observation_minute", "observation_hour", "observation_day", "stream_day"}
 """Views that are made of roll-ups, which are brought up before these are read."""
-READINGS = {"observation", "observation_all", "arrival"} | SUMS
-"""Views that hold readings of every stream, or what they add up to."""
+READINGS = {"observation", "observation_all", "arrival", "alarm"} | SUMS
+"""Views that hold readings of every stream, or what follows from them."""
 
 
 def measure(twin: Twin, until: datetime) -> dict[str, datetime]:
@@ -96,6 +96,14 @@ def _touched(twin: Twin, indicator: Indicator, batch: int, seen: datetime | None
             {"wanted": pa.table({"stream_type": streams})},
         )
         since = rows(found)[0]["since"]
+    if "alarm" in indicator.reads:  # alarms carry no batch: what became of any since the batch was recorded counts
+        found = twin.store.fetch(
+            """SELECT min(a.since) AS since FROM alarm_history AS h JOIN alarm AS a ON a.alarm = h.alarm
+               WHERE h.time >= (SELECT coalesce(max(recorded), TIMESTAMPTZ '1970-01-01 00:00:00+00') FROM batch WHERE batch <= $batch)""",
+            {"batch": batch},
+        )
+        changed = rows(found)[0]["since"]
+        since = min(since, changed) if since and changed else since or changed
     if (
         seen and period.end(seen, indicator.every, twin.city.zone) <= until
     ):  # a period has ended: it may now be complete

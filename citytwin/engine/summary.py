@@ -38,7 +38,9 @@ def summary(twin: Twin, now: datetime, standings: Sequence[Progress] | None = No
     latest = twin.store.latest()
     kinds, times = latest["stream_type"].to_pylist(), latest["time"].to_pylist()
     open_alarms = rows(
-        twin.store.fetch("SELECT level, state, count(*) AS n FROM alarm WHERE cleared IS NULL GROUP BY level, state")
+        twin.store.fetch(
+            "SELECT level, state, count(*) AS n FROM alarm WHERE state IN ('active', 'acknowledged') GROUP BY level, state"
+        )
     )
     cases = twin.store.fetch(
         "SELECT count(*) AS n, count(*) FILTER (WHERE due < $now) AS late FROM case_file WHERE closed IS NULL",

@@ -81,6 +81,16 @@ class Twin:
     """The plans in force, bound and divided as decided; replaced as a whole by `recall`."""
     turn: threading.RLock = field(default_factory=threading.RLock)
     """Verbs that read, compute and write back take turns."""
+    watching: threading.RLock = field(default_factory=threading.RLock)
+    """Whoever changes alarms takes turns; who needs both takes `turn` first."""
+    alarm_seen: int | None = None
+    """The number of the last of these transitions that was told."""
+    held: Sequence[Mapping[str, Any]] | None = None
+    """What people hold of alarms (engine/hold.py); None: not looked up yet."""
+    holding: bool = True
+    """Whether an open alarm may be held."""
+    alarm_heard: list[Callable[[Sequence[Mapping[str, Any]]], None]] = field(default_factory=list)
+    """Whoever wants to know which alarms changed their state (rows of `alarm_history`), once that is on record."""
 
     def __post_init__(self) -> None:
         self.types = {**_by_id(t for p in self.packs for t in p.types), THING.id: THING}

@@ -156,7 +156,7 @@ class Store(Protocol):
         """The last reading of every stream: stream, asset_id, stream_type, time, value, quality."""
 
     def watch(self, listener: Callable[[pa.Table], None], wanted: Callable[[], bool] = lambda: True) -> None:
-        """Call `listener` with the rows of every recorded batch, after its commit, while they are `wanted`."""
+        """Call `listener` with the rows of every recorded batch, after its commit, while they are `wanted`; `batch` in their schema's metadata is its number."""
 
     def close(self) -> None:
         """Write everything out and release the store."""

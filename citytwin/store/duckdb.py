@@ -743,7 +743,7 @@ class DuckStore:
         """Hand what was recorded to those who want it."""
         wanting = [listener for listener, wanted in self._listeners if wanted()]
         for part in parts if wanting else ():
-            table = part.table(self._names)
+            table = part.table(self._names).replace_schema_metadata({"batch": str(part.number)})
             for listener in wanting:
                 listener(table)
 

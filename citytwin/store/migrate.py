@@ -27,7 +27,7 @@ STEPS: dict[int, tuple[str, ...]] = {
         "DELETE FROM meta WHERE name = 'rolled'",
     ),
     # the ends of streams are kept for all readings, and found anew once; the events of cases are numbered, and say what they are about: those
-    # on record become openings and steps taken
+    # on record become openings and steps taken; alarms that are there count as told in their state
     3: (
         "DROP TABLE IF EXISTS tier_span",
         "CREATE TABLE IF NOT EXISTS case_row (case_id VARCHAR PRIMARY KEY, type VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, alarm VARCHAR, step VARCHAR NOT NULL, opened TIMESTAMPTZ NOT NULL, due TIMESTAMPTZ, closed TIMESTAMPTZ)",

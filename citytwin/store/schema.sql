@@ -62,6 +62,23 @@ CREATE TABLE IF NOT EXISTS target_progress_row (
 CREATE TABLE IF NOT EXISTS alarm_row (
   alarm VARCHAR PRIMARY KEY, rule VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, level VARCHAR NOT NULL, since TIMESTAMPTZ NOT NULL, value DOUBLE, bound DOUBLE,
   cleared TIMESTAMPTZ, acknowledged TIMESTAMPTZ, acknowledged_by VARCHAR NOT NULL DEFAULT '');
+-- What an alarm is told by, beside its spell: the kind of its rule, when somebody reset it, what holds it (`shelved`, `suppressed`, `out_of_service`) and the alarm that explains it;
+-- `told` is the state that alarm_event last put on record.
+ALTER TABLE alarm_row ADD COLUMN IF NOT EXISTS latching BOOLEAN DEFAULT FALSE;
+ALTER TABLE alarm_row ADD COLUMN IF NOT EXISTS must_acknowledge BOOLEAN DEFAULT FALSE;
+ALTER TABLE alarm_row ADD COLUMN IF NOT EXISTS reset TIMESTAMPTZ;
+ALTER TABLE alarm_row ADD COLUMN IF NOT EXISTS hold VARCHAR DEFAULT '';
+ALTER TABLE alarm_row ADD COLUMN IF NOT EXISTS parent VARCHAR;
+ALTER TABLE alarm_row ADD COLUMN IF NOT EXISTS told VARCHAR;
+UPDATE alarm_row SET told = CASE WHEN cleared IS NOT NULL THEN 'cleared' WHEN acknowledged IS NOT NULL THEN 'acknowledged' ELSE 'active' END WHERE told IS NULL;
+-- Every transition of an alarm from state to state, in the order in which it was put on record. Only ever appended.
+CREATE TABLE IF NOT EXISTS alarm_event (
+  n BIGINT NOT NULL, alarm VARCHAR NOT NULL, rule VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, time TIMESTAMPTZ NOT NULL, before VARCHAR NOT NULL, state VARCHAR NOT NULL,
+  actor VARCHAR NOT NULL, reason VARCHAR NOT NULL);
+-- What people keep from being told: the alarms of a rule at an asset ('*': at every one), `shelved` until a time or `out_of_service`, with the reason.
+CREATE TABLE IF NOT EXISTS alarm_hold_row (
+  hold BIGINT PRIMARY KEY, rule VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, since TIMESTAMPTZ NOT NULL, until TIMESTAMPTZ, reason VARCHAR NOT NULL,
+  actor VARCHAR NOT NULL, ended TIMESTAMPTZ, ended_by VARCHAR);
 -- States that have not yet held for as long as their rule asks.
 CREATE TABLE IF NOT EXISTS pending_row (rule VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, since TIMESTAMPTZ NOT NULL);
 -- Cases as their events make them (kernel/case.py): what is asked for often, kept up with every event.

@@ -37,10 +37,18 @@ CREATE OR REPLACE VIEW arrival AS
   FROM held AS r JOIN stream_row AS s ON s.key = r.stream JOIN batch AS b ON b.batch = r.batch;
 CREATE OR REPLACE VIEW indicator_value AS SELECT indicator, asset_id, period, value FROM indicator_row;
 CREATE OR REPLACE VIEW target_progress AS SELECT * FROM target_progress_row;
-CREATE OR REPLACE VIEW alarm AS
-  SELECT alarm, rule, asset_id, level, since, value, bound, cleared, acknowledged, acknowledged_by,
-         CASE WHEN cleared IS NOT NULL THEN 'cleared' WHEN acknowledged IS NOT NULL THEN 'acknowledged' ELSE 'active' END AS state
+-- The states of kernel/rule.py, from the same facts as its `standing`.
+CREATE OR REPLACE VIEW alarm_standing AS
+  SELECT *, CASE WHEN cleared IS NULL AND coalesce(hold, '') <> '' THEN hold
+                 WHEN cleared IS NULL THEN CASE WHEN acknowledged IS NULL THEN 'active' ELSE 'acknowledged' END
+                 WHEN coalesce(hold, '') <> '' OR reset IS NOT NULL THEN 'cleared'
+                 WHEN latching THEN CASE WHEN acknowledged IS NULL THEN 'latched' ELSE 'latched_acknowledged' END
+                 WHEN must_acknowledge AND acknowledged IS NULL THEN 'returned' ELSE 'cleared' END AS state
   FROM alarm_row;
+CREATE OR REPLACE VIEW alarm AS
+  SELECT alarm, rule, asset_id, level, since, value, bound, cleared, acknowledged, acknowledged_by, state, parent FROM alarm_standing;
+CREATE OR REPLACE VIEW alarm_history AS SELECT n, alarm, rule, asset_id, time, before, state, actor, reason FROM alarm_event;
+CREATE OR REPLACE VIEW alarm_hold AS SELECT hold, rule, asset_id, kind, since, until, reason, actor, ended, ended_by FROM alarm_hold_row;
 CREATE OR REPLACE VIEW case_file AS
   SELECT case_id, type, asset_id, alarm, step, opened, due, closed, state, source, measure, parent,
          holder, entered, whole_due, guessed, longitude, latitude, returns, reopens

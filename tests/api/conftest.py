@@ -18,7 +18,7 @@ import pytest
 from citytwin import reader
 from citytwin.api.app import App
 from citytwin.api.house import House
-from citytwin.engine import catalog, files, follow, handle, ingest, load, measure, watch
+from citytwin.engine import catalog, files, follow, handle, hold, ingest, load, measure, watch
 from citytwin.engine.drafts import read as drafting
 from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import Twin
@@ -269,6 +269,7 @@ def furnish(twin: Twin) -> None:
     watch.watch(twin, NOW)
     handle.handle(twin, NOW)
     drafting.read(twin, DOCUMENT.encode(), "plan.txt", "Wang", reads=reader.read)
+    hold.put(twin, "out_of_service", "trial.hot", "lamp-3", "lamp is taken down", "Wang")
     proof = files.keep(twin, b"photograph", "tower.jpg", "Wang")
     follow.report(twin, "light_2026", "m001", "Wang", "under_way", "ground broken", [proof.sha256])
     follow.report(twin, "light_2026", "m001", "Wang", "delayed", "rain")

@@ -29,7 +29,8 @@ TARGET = """id plan plan_title subject kind comparator value value_max unit qual
   place measured_by not_measured progress"""
 PROGRESS = "as_of status value period goal baseline expected forecast low high probability unit reason"
 ALARM = """id rule title level state asset asset_title longitude latitude since value limit unit cleared acknowledged acknowledged_by
-  advice case"""
+  advice case parent"""
+HOLD = "hold rule asset kind since until reason actor ended ended_by"
 CASE = "id type title asset asset_title alarm step step_title role opened due overdue closed"
 PACK = "id title summary systems uses counts"
 COUNTS = "met on_track at_risk missed not_measured total"
@@ -141,7 +142,17 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/drafts/{id}/decisions", f"/drafts/{DRAFT}/decisions", "items.0", DECISION),
     ("/drafts/{id}/proposals", f"/drafts/{DRAFT}/proposals?record=r001", "", "items lacks"),
     ("/rules", "/rules", "items.0", """id pack title level stream indicator rows unit above below outside silent_s deadband on_delay_s
-      opens advice"""),
+      opens advice forecast off_delay_s seasons against rising over_s
+      stuck_s deviation method learn_days latching must_acknowledge consequence urgency suppressed_by"""),
+    ("/alarm-history", "/alarm-history?rule=trial.hot&asset=lamp-1", "items.0", "n alarm rule asset time before state actor reason"),
+    ("/alarm-groups", "/alarm-groups?by=place", "items.0", "key first count held level"),
+    ("/alarm-groups", "/alarm-groups", "items.0.first", ALARM),
+    ("/alarm-health", "/alarm-health?operators=2", "", """since until operators raised held per_hour peak flood_share chattering fleeting stale top_share
+      top mix"""),
+    ("/alarm-health", "/alarm-health", "top.0", "rule asset count share"),
+    ("/alarm-health", "/alarm-health", "mix", "critical high medium low"),
+    ("/alarm-holds", "/alarm-holds?active=true", "items.0", HOLD),
+    ("/alarm-holds/{hold}", "/alarm-holds/1", "", HOLD),
     ("/alarms", "/alarms?state=open&level=high&rule=trial.hot&asset=lamp-1&since=2026-03-01T00:00:00Z", "items.0", ALARM),
     ("/alarms/{id}", "/alarms/{alarm}", "", ALARM),
     ("/cases", "/cases?state=open&type=trial.cooling", "items.0", CASE),

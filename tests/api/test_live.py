@@ -17,6 +17,7 @@ import pytest
 from citytwin.api import live
 from citytwin.api.house import House
 from citytwin.api.live import Live
+from citytwin.engine import hold
 from citytwin.engine.hub import Choice, Hub
 from citytwin.kernel.observation import Batch
 from tests.api.conftest import NOW, Caller, store
@@ -92,6 +93,33 @@ def test_the_last_readings_come_first_and_then_what_comes_in(own_house: House) -
         line.leave.set()
         await asyncio.wait_for(task, 5)
         assert len(own_house.hub) == 0
+
+    asyncio.run(scene())
+
+
+def test_what_becomes_of_an_alarm_is_told_at_once_and_to_whom_it_concerns(own_house: House) -> None:
+    async def scene() -> None:
+        near, far = Line(Live(own_house), "assets=lamp-1&readings=false"), Line(Live(own_house), "assets=lamp-3")
+        tasks = [asyncio.create_task(one.run()) for one in (near, far)]
+        await near.until(1)
+        await far.until(1)
+        await asyncio.to_thread(
+            store, own_house.twin, ["lamp-1.trial.warmth"], [NOW], [40.0]
+        )  # of which it wants to hear nothing
+        held = ("shelved", "trial.hot", "lamp-1", "paint dries", "王工", NOW + timedelta(hours=1))
+        await asyncio.to_thread(hold.put, own_house.twin, *held)
+        _, (kind, (told,)) = await near.until(2)
+        assert (kind, told["rule"], told["asset"]) == ("alarms", "trial.hot", "lamp-1")
+        assert (told["before"], told["state"], told["actor"], told["reason"]) == (
+            "active",
+            "shelved",
+            "王工",
+            "paint dries",
+        )
+        for line in (near, far):
+            line.leave.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), 5)
+        assert len(events(far.text)) == 1
 
     asyncio.run(scene())
 

@@ -41,7 +41,8 @@ def crowd(build: Any, portal: Any) -> Caller:
         }
     )
     insert = [
-        "INSERT INTO alarm_row SELECT alarm, 'trial.hot', asset_id, level, since, 1.0, 2.0, NULL, NULL, '' FROM many",
+        "INSERT INTO alarm_row (alarm, rule, asset_id, level, since, value, bound, cleared, acknowledged, acknowledged_by) "
+        "SELECT alarm, 'trial.hot', asset_id, level, since, 1.0, 2.0, NULL, NULL, '' FROM many",
         "INSERT INTO case_row SELECT alarm, 'trial.cooling', asset_id, alarm, 'look', since, since, closed, CASE WHEN closed IS NULL THEN 'open' ELSE 'closed' END, "
         "'alarm', '', '', '', since, NULL, FALSE, NULL, NULL, 0, 0 FROM many",
         "INSERT INTO run_row SELECT alarm, 'trial.Persistence', 'done', '', '{}', since, since, since, '{}', '' FROM many",

@@ -62,6 +62,29 @@ def test_a_relation_to_nothing_is_named(own: Caller) -> None:
     assert "room-7" in told["faults"][0]["message"]
 
 
+def test_alarms_are_shelved_for_a_reason_until_a_time_or_a_release(own: Caller) -> None:
+    alarm = own.get("/api/alarms?state=active&rule=trial.hot").json()["items"][0]
+    body = {"rule": alarm["rule"], "asset": alarm["asset"], "kind": "shelved", "reason": "paint dries", "by": "王工"}
+    check_problem(own.post("/api/alarm-holds", json=body), 400, "bad_request")  # a shelf has an end
+    answer = own.post("/api/alarm-holds", json={**body, "until": "2099-01-01T00:00:00Z"})
+    assert answer.status_code == 201
+    number = answer.json()["hold"]
+    assert own.get(f"/api/alarms/{alarm['id']}").json()["state"] == "shelved"
+    assert alarm["id"] in [a["id"] for a in own.get("/api/alarms?state=held").json()["items"]]
+    assert alarm["id"] not in [a["id"] for a in own.get("/api/alarms?state=open").json()["items"]]
+    check_problem(own.post("/api/alarm-holds", json={**body, "until": "2099-01-01T00:00:00Z"}), 409, "conflict")
+    released = own.post(f"/api/alarm-holds/{number}/release", json={"by": "李工"}).json()
+    assert (released["ended_by"], own.get(f"/api/alarms/{alarm['id']}").json()["state"]) == ("李工", "active")
+    check_problem(own.post(f"/api/alarm-holds/{number}/release", json={"by": "李工"}), 409, "conflict")
+    check_problem(own.post("/api/alarm-holds/999/release", json={"by": "李工"}), 404, "not_found")
+    check_problem(own.post(f"/api/alarms/{alarm['id']}/reset", json={"by": "李工"}), 409, "conflict")
+    told = own.get(f"/api/alarm-history?alarm={alarm['id']}&limit=2").json()["items"]
+    assert [(t["before"], t["state"], t["actor"], t["reason"]) for t in told] == [
+        ("shelved", "active", "李工", ""),
+        ("active", "shelved", "王工", "paint dries"),
+    ]
+
+
 def test_an_alarm_is_acknowledged_once_and_keeps_the_first_name(own: Caller) -> None:
     alarm = own.get("/api/alarms?state=active").json()["items"][0]["id"]
     first = own.post(f"/api/alarms/{alarm}/acknowledge", json={"by": "王工 👷"}).json()

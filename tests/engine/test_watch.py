@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from citytwin.engine import handle, ingest, measure, watch
+from citytwin.engine import handle, hold, ingest, measure, watch
 from citytwin.engine.twin import Twin
 from citytwin.kernel.clock import FixedClock
 from citytwin.kernel.errors import BadRequest, Conflict, NotFound
@@ -57,7 +57,7 @@ def test_a_spell_that_goes_on_stays_one_alarm(twin: Twin, readings: Callable[...
     put(twin, readings("t1.tank.level", START, [4.5, 4.5, 4.5, 4.5]))
     watch.watch(twin, NOW)
     (first,) = twin.store.fetch("SELECT alarm FROM alarm WHERE rule = 'tank.overfull'")["alarm"].to_pylist()
-    watch.acknowledge(twin, first, "王工")
+    hold.acknowledge(twin, first, "王工")
     put(twin, readings("t1.tank.level", START + timedelta(minutes=20), [5.5, 3.0]))
     watch.watch(twin, NOW)
     assert alarms(twin) == [("t1", 0, 25, 5.5)]
@@ -165,6 +165,6 @@ def test_a_case_opens_once_and_walks_its_steps(twin: Twin, readings: Callable[..
 
 def test_unknown_alarms_and_cases_are_named(twin: Twin) -> None:
     with pytest.raises(NotFound, match="nope"):
-        watch.acknowledge(twin, "nope", "x")
+        hold.acknowledge(twin, "nope", "x")
     with pytest.raises(NotFound, match="nope"):
         handle.advance(twin, "nope", "close", "x")

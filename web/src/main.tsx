@@ -2,6 +2,7 @@
 
 import { render } from "preact";
 import { App } from "./app/app";
+import { listenToAlarms } from "./state/alarms";
 import "./ui/styles/tokens.css";
 import "./ui/styles/base.css";
 import "./ui/styles/shell.css";
@@ -16,3 +17,4 @@ import "./ui/styles/print.css";
 
 const root = document.getElementById("app");
 if (root) render(<App />, root);
+listenToAlarms();

@@ -17,5 +17,6 @@ CODES: dict[str, str] = {
     "CUT": "A demo series or an indicator gives other figures when its span is cut.",
     "FIGURE": "An indicator gives rows at fault: period, asset, double or not a number.",
     "IDLE": "Something is declared that the demo does not exercise.",
+    "FLOOD": "A rule would alarm on nearly everything, nearly always: it tells nobody anything.",
     "STALE": "A generated schema or page is not what the sources say now.",
 }

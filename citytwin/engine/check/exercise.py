@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from citytwin.engine import load
 from citytwin.engine.check.sql import statements
+from citytwin.engine.check.stage import DAYS, UNTIL
 from citytwin.engine.check.subject import text
 from citytwin.engine.twin import rows
 from citytwin.kernel.errors import Fault
 from citytwin.kernel.panel import Panel
+from citytwin.kernel.rule import Rule
 
 if TYPE_CHECKING:
     from citytwin.engine.check.stage import Play
+
+
+LEAST, MOST = 2, 0.8
+"""A rule that looks at so many assets and holds for more than that share of their time alarms on everything."""
 
 
 def idle(p: Play) -> Iterator[Fault]:
@@ -61,6 +68,10 @@ def idle(p: Play) -> Iterator[Fault]:
                 f"rule '{local(rule.id)}' is never silent",
                 "a rule that always holds says nothing: mend the limit",
             )
+        elif found := _flood(p, rule):
+            yield Fault(
+                where, "FLOOD", f"rule '{local(rule.id)}' {found}", "mend the limit, or give it a delay and a deadband"
+            )
     for i, case in enumerate(pack.cases):
         reached = seen.steps.get(case.id, set())
         for k, step in enumerate(case.steps):
@@ -93,6 +104,30 @@ def idle(p: Play) -> Iterator[Fault]:
                 f"table '{table}' is read by nothing",
                 "read it in SQL or Python, or remove it",
             )
+
+
+def _flood(p: Play, rule: Rule) -> str:
+    """What to expect of a rule that holds at most of the assets it looks at for most of the demo; nothing where it does not."""
+    begin = UNTIL - timedelta(days=DAYS)
+    found = rows(
+        p.twin.store.fetch(
+            """SELECT count(*) AS n, count(DISTINCT asset_id) AS assets, sum(epoch(least(coalesce(cleared, $until), $until) - greatest(since, $begin))) AS held
+               FROM alarm WHERE rule = $rule AND since < $until AND coalesce(cleared, $until) > $begin""",
+            {"rule": rule.id, "begin": begin, "until": UNTIL},
+        )
+    )[0]
+    looked = rule.stream or rule.indicator
+    if not looked or not found["n"]:
+        return ""
+    sql = "SELECT count(DISTINCT asset_id) AS n FROM indicator_value WHERE indicator = $id"
+    if rule.stream:
+        sql = "SELECT count(DISTINCT asset_id) AS n FROM stream WHERE stream_type = $id"
+    assets = p.twin.store.fetch(sql, {"id": looked})["n"][0].as_py()
+    share = found["held"] / (assets * (UNTIL - begin).total_seconds()) if assets else 0.0
+    if assets < LEAST or share < MOST:
+        return ""
+    each = found["n"] / DAYS
+    return f"raises {found['n']} alarms on the demo ({each:.0f} a day) at {found['assets']} of {assets} assets, and holds {share:.0%} of the time"
 
 
 class Seen:

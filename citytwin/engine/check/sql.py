@@ -32,6 +32,7 @@ VIEWS = (
     "stream_day",
     "arrival",
     "indicator_value",
+    "alarm",
 )
 """The views that packs may read besides what is declared (docs/reference/pack.md)."""
 _SHARED = (

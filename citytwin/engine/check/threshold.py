@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from citytwin.engine import load
@@ -11,7 +11,7 @@ from citytwin.engine.check.reference import unit
 from citytwin.engine.check.subject import Subject
 from citytwin.kernel.asset import AssetType
 from citytwin.kernel.errors import Fault
-from citytwin.kernel.rule import Rule
+from citytwin.kernel.rule import Rule, Season
 
 
 def rules(subject: Subject, ids: Ids) -> Iterator[Fault]:
@@ -19,13 +19,13 @@ def rules(subject: Subject, ids: Ids) -> Iterator[Fault]:
     for i, rule in enumerate(subject.pack.rules):
         at = partial(subject.at, "rules", "rules", i)
         local = rule.id.partition(".")[2]
-        looks = [k for k in ("stream", "indicator", "rows") if getattr(rule, k)]
+        looks = [k for k in ("stream", "indicator", "forecast", "rows") if getattr(rule, k)]
         if len(looks) != 1:
             yield Fault(
                 at(),
                 "NAMES",
                 f"rule '{local}' looks at {' and '.join(looks) or 'nothing'}",
-                "exactly one of stream, indicator, rows",
+                "exactly one of stream, indicator, forecast, rows",
             )
             continue
         named.add(rule.rows)
@@ -35,6 +35,10 @@ def rules(subject: Subject, ids: Ids) -> Iterator[Fault]:
             yield from ids.lost(rule.stream, ("stream",), at("stream"), f"rule '{local}'")
         if rule.indicator:
             yield from ids.lost(rule.indicator, ("indicator",), at("indicator"), f"rule '{local}'")
+        if rule.forecast:
+            yield from ids.lost(rule.forecast, ("stream",), at("forecast"), f"rule '{local}'")
+        yield from _level(rule, local, at)
+        yield from _modifiers(rule, ids, local, at)
         if rule.rows and not (
             rule.rows.endswith(".sql") and "/" not in rule.rows and (subject.folder / "rows" / rule.rows).is_file()
         ):
@@ -46,13 +50,18 @@ def rules(subject: Subject, ids: Ids) -> Iterator[Fault]:
             )
         if rule.opens:
             yield from ids.lost(rule.opens, ("case",), at("opens"), f"rule '{local}'")
-        for key in ("deadband", "on_delay_s"):
+        for key in ("deadband", "on_delay_s", "off_delay_s"):
             if getattr(rule, key) < 0:
                 yield Fault(at(key), "NAMES", f"{key} is below nothing", "a number from 0 on")
         for key in ("above", "below"):
             limit = getattr(rule, key)
             if isinstance(limit, str):
                 yield from _limit_attribute(subject, rule, limit, at(key))
+        for n, season in enumerate(rule.seasons):
+            yield from _season(season, local, partial(at, "seasons", n))
+            for key in ("above", "below"):
+                if isinstance(limit := getattr(season, key), str):
+                    yield from _limit_attribute(subject, rule, limit, at("seasons", n, key))
     for path in sorted((subject.folder / "rows").glob("*.sql")):
         if path.name not in named:
             yield Fault(
@@ -61,7 +70,7 @@ def rules(subject: Subject, ids: Ids) -> Iterator[Fault]:
 
 
 def _limits(subject: Subject, rule: Rule, local: str, i: int) -> Iterator[Fault]:
-    limits = [k for k in ("above", "below", "outside", "silent_s") if getattr(rule, k) is not None]
+    limits = list(rule.conditions)
     where = subject.at("rules", "rules", i, *limits[1:2])
     if rule.rows:
         if limits:
@@ -78,8 +87,9 @@ def _limits(subject: Subject, rule: Rule, local: str, i: int) -> Iterator[Fault]
             where,
             "NAMES",
             f"rule '{local}' has {' and '.join(limits) or 'no limit'}",
-            "exactly one of above, below, outside, silent_s",
+            "exactly one of above, below, outside, seasons, rising, silent_s, stuck_s, deviation",
         )
+    yield from _fits(rule, local, limits, partial(subject.at, "rules", "rules", i))
     if rule.silent_s is not None:
         if rule.indicator:
             yield Fault(
@@ -97,6 +107,79 @@ def _limits(subject: Subject, rule: Rule, local: str, i: int) -> Iterator[Fault]
             )
     if rule.outside is not None and rule.outside[0] >= rule.outside[1]:
         yield Fault(subject.at("rules", "rules", i, "outside"), "NAMES", "outside goes from high to low", "[low, high]")
+
+
+def _level(rule: Rule, local: str, at: Callable[..., str]) -> Iterator[Fault]:
+    """A level is given, or follows."""
+    if not rule.level:
+        yield Fault(at(), "NAMES", f"rule '{local}' has no level", "level, or consequence and urgency")
+    elif (rule.consequence is None) != (rule.urgency is None):
+        given = "consequence" if rule.consequence else "urgency"
+        yield Fault(at(given), "NAMES", f"rule '{local}' has {given} alone", "consequence and urgency, or neither")
+
+
+def _fits(rule: Rule, local: str, limits: list[str], at: Callable[..., str]) -> Iterator[Fault]:
+    """Conditions belong to what they can be asked of, and carry what they need."""
+    reading = ("rising", "stuck_s", "deviation")
+    if not rule.stream:
+        for key in (k for k in limits if k in reading):
+            yield Fault(at(key), "NAMES", f"rule '{local}' has {key} and no stream", f"{key} belongs to streams")
+        if rule.forecast and rule.silent_s is not None:
+            yield Fault(at("silent_s"), "NAMES", "a forecast is not silent", "silent_s belongs to streams")
+        if rule.against:
+            yield Fault(
+                at("against"), "NAMES", f"rule '{local}' has against and no stream", "against belongs to streams"
+            )
+    if rule.method != "residual":
+        yield Fault(at("method"), "NAMES", f"method {rule.method} is not judged yet", "residual")
+    if rule.learn_days < 5:
+        yield Fault(
+            at("learn_days"), "NAMES", f"learn_days is {rule.learn_days}", "five days or more tell what is usual"
+        )
+    if rule.seasons and (set(limits) & {*reading, "silent_s", "outside"}):
+        yield Fault(
+            at("seasons"), "NAMES", f"rule '{local}' has seasons and {limits[0]}", "seasons change above and below"
+        )
+    if rule.against and not set(limits) <= {"above", "below", "outside", "seasons"}:
+        yield Fault(at("against"), "NAMES", f"rule '{local}' has against and {limits[0]}", "against goes with above, below, outside")  # fmt: skip
+    for key, of in (("rising", "rising"), ("over_s", "rising"), ("stuck_s", "stuck_s"), ("deviation", "deviation")):
+        if getattr(rule, of) is not None and not getattr(rule, key) > 0:
+            yield Fault(
+                at(key),
+                "NAMES",
+                f"rule '{local}' has {of} and {key} is {getattr(rule, key)}",
+                f"{key} is above nothing",
+            )
+    if rule.over_s and rule.rising is None:
+        yield Fault(at("over_s"), "NAMES", f"rule '{local}' has over_s and nothing that rises", "rising, or drop it")
+
+
+def _season(season: Season, local: str, at: Callable[..., str]) -> Iterator[Fault]:
+    """A season is in the calendar and changes something."""
+    for key, low, high in (("months", 1, 12), ("weekdays", 1, 7)):
+        if wrong := [n for n in getattr(season, key) if not low <= n <= high]:
+            yield Fault(at(key), "NAMES", f"{key} has {wrong[0]}", f"{low} to {high}")
+    if season.hours is not None and not (0 <= season.hours[0] <= 23 and 0 <= season.hours[1] <= 24 and season.hours[0] != season.hours[1]):  # fmt: skip
+        yield Fault(
+            at("hours"), "NAMES", f"hours are {season.hours[0]} to {season.hours[1]}", "from 0 to 23, to before 1 to 24"
+        )
+    if season.above is None and season.below is None:
+        yield Fault(at(), "NAMES", f"a season of rule '{local}' has no limit", "above or below")
+
+
+def _modifiers(rule: Rule, ids: Ids, local: str, at: Callable[..., str]) -> Iterator[Fault]:
+    """What a rule names beside what it looks at."""
+    if rule.against:
+        yield from ids.lost(rule.against, ("stream",), at("against"), f"rule '{local}'")
+    for n, suppression in enumerate(rule.suppressed_by):
+        place = at("suppressed_by", n)
+        yield from ids.lost(suppression.rule, ("rule",), place, f"rule '{local}'")
+        if suppression.through:
+            yield from ids.lost(suppression.through, ("relation",), place, f"rule '{local}'")
+        elif suppression.rule == rule.id:
+            yield Fault(
+                place, "NAMES", f"rule '{local}' explains itself", "another rule, or a relation that leads elsewhere"
+            )
 
 
 def _unit(subject: Subject, rule: Rule, local: str, i: int) -> Iterator[Fault]:
@@ -138,5 +221,6 @@ def _looked_at(subject: Subject, rule: Rule) -> AssetType | None:
     """The type of the assets that a threshold rule judges."""
     packs = [subject.pack, *(p for u in subject.pack.uses if (p := subject.bench.pack(u)))]
     ids = [s.asset for p in packs for s in p.streams if s.id == rule.stream]
+    ids += [s.asset for p in packs for s in p.streams if s.id == rule.forecast]
     ids += [i.per for p in packs for i in p.indicators if i.id == rule.indicator]
     return next((t for p in packs for t in p.types if t.id in ids), None)

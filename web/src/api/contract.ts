@@ -1,5 +1,6 @@
 /** What the server answers: one interface per noun. Times are RFC 3339 strings; in columns they are epoch milliseconds. */
 
+import type { Alarm } from "./alarm";
 import type { FeatureCollection, Geometry } from "geojson";
 import type { Divided, MeasureItem, Published } from "./plan";
 import type { CaseItem } from "./work";
@@ -325,25 +326,5 @@ export interface Rule {
   advice: Title | null;
 }
 
-export interface Alarm {
-  id: string;
-  rule: string;
-  title: Title;
-  level: Level;
-  state: "active" | "acknowledged" | "cleared";
-  asset: string;
-  asset_title: Title;
-  longitude: number | null;
-  latitude: number | null;
-  since: string;
-  value: number | null;
-  limit: number | null;
-  unit: string;
-  cleared: string | null;
-  acknowledged: string | null;
-  acknowledged_by: string;
-  advice: Title | null;
-  case: string | null;
-}
-
+export type * from "./alarm";
 export type * from "./work";

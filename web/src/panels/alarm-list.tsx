@@ -22,7 +22,9 @@ const lasted = (alarm: Alarm): number => ((ms(alarm.cleared) ?? lately.value) - 
 export function Acknowledge({ alarm }: { alarm: Alarm }) {
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState("");
-  if (alarm.state === "cleared") return null;
+  const waits = alarm.state === "active" || alarm.state === "returned" || alarm.state === "latched";
+  const act_of = alarm.state === "latched_acknowledged" ? "reset" : "acknowledge";
+  if (!waits && alarm.state !== "acknowledged" && act_of !== "reset") return null;
   if (alarm.state === "acknowledged")
     return (
       <span class="small faint" title={precisely(alarm.acknowledged)}>
@@ -38,7 +40,7 @@ export function Acknowledge({ alarm }: { alarm: Alarm }) {
     setBusy(true);
     setFault("");
     try {
-      await post<Alarm>(`/alarms/${segment(alarm.id)}/acknowledge`, { by: person.value.trim() });
+      await post<Alarm>(`/alarms/${segment(alarm.id)}/${act_of}`, { by: person.value.trim() });
       invalidate("/alarms", "/summary", `/assets/${segment(alarm.asset)}`);
     } catch (error) {
       setFault(error instanceof Error && error.message ? error.message : say("failed"));
@@ -49,7 +51,7 @@ export function Acknowledge({ alarm }: { alarm: Alarm }) {
   return (
     <span class="row">
       <button type="button" class="button small" disabled={busy} onClick={() => void act()} data-testid="acknowledge">
-        {say("acknowledge")}
+        {say(act_of)}
       </button>
       {fault && (
         <span class="small stale" role="alert">

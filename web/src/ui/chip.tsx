@@ -54,7 +54,17 @@ export const LevelChip = ({ level }: { level: Level }) => (
 );
 
 export function AlarmState({ alarm }: { alarm: Alarm }) {
-  const tones = { active: "missed", acknowledged: "on_track", cleared: "not_measured" } as const;
+  const tones = {
+    active: "missed",
+    acknowledged: "on_track",
+    returned: "at_risk",
+    latched: "at_risk",
+    latched_acknowledged: "on_track",
+    shelved: "not_measured",
+    suppressed: "not_measured",
+    out_of_service: "not_measured",
+    cleared: "not_measured",
+  } as const;
   return (
     <span class="chip" style={tone(tones[alarm.state])} data-testid="alarm-state">
       {say(alarm.state)}

@@ -21,6 +21,7 @@ def db() -> Iterator[duckdb.DuckDBPyConnection]:
     connection.execute("SET TimeZone = 'Asia/Shanghai'; CREATE SCHEMA base")
     for name in ("temperature", "rainfall", "noise", "fine_particles"):
         connection.execute(f"CREATE TABLE base.{name} (asset_id VARCHAR, time TIMESTAMPTZ, value DOUBLE)")
+    connection.execute("CREATE TABLE alarm (asset_id VARCHAR, since TIMESTAMPTZ, parent VARCHAR)")
     for name in ("temperature_mean", "rainfall_daily"):
         connection.execute(f"CREATE TABLE base.{name} (asset_id VARCHAR, period TIMESTAMPTZ, value DOUBLE)")
     connection.execute("CREATE TABLE base.lies_in (source VARCHAR, target VARCHAR)")
@@ -112,3 +113,13 @@ def test_delay_is_a_median_without_what_was_filled_in_later(db: duckdb.DuckDBPyC
     for minute, delay in enumerate([60.0, 120.0, 600.0, 90_000.0]):
         db.execute("INSERT INTO arrival VALUES ('ws-1', ?, ?)", [DAY + timedelta(minutes=minute), delay])
     assert value_of(db, "stream_delay") == {("ws-1", DAY.timestamp()): 2.0}
+
+
+def test_alarms_of_a_region_and_their_floods_against_counts_by_hand(db: duckdb.DuckDBPyConnection) -> None:
+    db.execute("INSERT INTO base.lies_in VALUES ('a', 'west'), ('b', 'west'), ('c', 'east')")
+    flood = [("a" if n % 2 else "b", DAY + timedelta(hours=3, seconds=20 * n), None) for n in range(12)]
+    others = [("c", NEXT - timedelta(seconds=1), None), ("c", NEXT, None), ("a", DAY, "cause")]
+    db.executemany("INSERT INTO alarm VALUES (?, ?, ?)", flood + others)
+    at = DAY.timestamp()
+    assert value_of(db, "region_alarms") == {("west", at): 12.0, ("east", at): 1.0}
+    assert value_of(db, "region_alarm_floods") == {("west", at): pytest.approx(100 / 144), ("east", at): 0.0}

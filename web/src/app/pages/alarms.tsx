@@ -44,6 +44,7 @@ export function Alarms() {
             { value: "open", title: say("open_alarms") },
             { value: "active", title: say("active") },
             { value: "acknowledged", title: say("acknowledged") },
+            { value: "held", title: say("held_alarms") },
             { value: "cleared", title: say("cleared") },
             { value: "all", title: say("all") },
           ]}
