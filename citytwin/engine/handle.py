@@ -51,8 +51,9 @@ def _from_alarms(twin: Twin, now: datetime) -> int:
         if not rule.opens:
             continue
         kind = twin.cases[rule.opens]
+        # what is held back is nobody's work until it is told
         sql = """
-          SELECT a.alarm, a.asset_id, a.since FROM alarm AS a WHERE a.rule = $rule AND a.since <= $now
+          SELECT a.alarm, a.asset_id, a.since FROM alarm AS a WHERE a.rule = $rule AND a.since <= $now AND a.state NOT IN ('shelved', 'suppressed', 'out_of_service')
             AND NOT EXISTS (SELECT 1 FROM case_file AS c WHERE c.alarm = a.alarm)
             AND NOT EXISTS (SELECT 1 FROM case_file AS c WHERE c.type = $type AND c.asset_id = a.asset_id AND c.opened <= a.since AND (c.closed IS NULL OR c.closed > a.since))
           ORDER BY a.since, a.alarm"""

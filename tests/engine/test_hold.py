@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from citytwin.engine import hold, ingest, watch
+from citytwin.engine import handle, hold, ingest, watch
 from citytwin.engine.twin import Twin
 from citytwin.kernel.clock import FixedClock
 from citytwin.kernel.errors import BadRequest, Conflict, NotFound
@@ -143,16 +143,19 @@ def test_one_cause_tells_one_alarm_however_many_it_explains(twin: Twin, readings
     pairs = pa.table({"source": ["t1", "t2"], "target": ["t2", "t3"]})
     twin.store.commit(Change("INSERT INTO relation_row SELECT source, 'tank.spills_to', target FROM p", tables={"p": pairs}))  # fmt: skip
     low = Rule("tank.low", Title("低", "Low"), "critical", stream="tank.level", below=1.0)
-    city = ruled(twin, replace(HIGH, suppressed_by=(Suppression("tank.low", "tank.spills_to"),)), low)
+    high = replace(HIGH, suppressed_by=(Suppression("tank.low", "tank.spills_to"),), opens="tank.spill")
+    city = ruled(twin, high, low)
     for n, values in ((1, [5.0]), (2, [5.0]), (3, [0.5])):
         put(city, readings(f"t{n}.tank.level", START, values))
     cause = city.store.fetch("SELECT alarm FROM alarm WHERE rule = 'tank.low'")["alarm"][0].as_py()
     assert states(city) == ["suppressed", "suppressed"]
     assert set(city.store.fetch("SELECT parent FROM alarm WHERE rule = 'tank.high'")["parent"].to_pylist()) == {cause}
     assert states(city, "tank.low") == ["active"]
+    assert handle.handle(city, NOW) == 0  # what is held back is nobody's work
     put(city, readings("t3.tank.level", START + timedelta(minutes=5), [2.0]))
     assert states(city) == ["active", "active"]
     assert states(city, "tank.low") == ["cleared"]
+    assert handle.handle(city, NOW) == 2
 
 
 @pytest.mark.parametrize(
