@@ -210,7 +210,7 @@ def test_a_body_too_large_is_413(build: Any, portal: Any, route: Route) -> None:
 
 @pytest.mark.parametrize("route", **named([r for r in WRITES if r.slots]))
 def test_acting_on_nothing_is_404(client: Caller, route: Route) -> None:
-    place = url(route, "nothing").replace("/edits/nothing/", "/edits/1/").replace("holds/nothing/", "holds/1/")
+    place = url(route, "nothing").replace("/edits/nothing/", "/edits/1/").replace("holds/nothing/", "holds/999/")
     check_problem(client.post(place, json=BODIES_OF[route.name]), 404, "not_found")
 
 
