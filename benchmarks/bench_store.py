@@ -3,7 +3,7 @@
 Method: a city of 20,000 streams (or `--streams`) that report every minute, two decimals, each wandering about a level of its own with noise of a tenth of a unit, one batch a minute with its leaf;
 made by SQL in a folder of its own, laid down as the store lays down what it sorted, as many readings as each of `--sizes` says, then rolled up by the store itself. Asked of each size, each question with
 other streams every time: the last 24 hours of one stream (`window`) and, as many readings whatever the size, its last 90 minutes and the hourly means of all streams in them, all streams' newest readings (`latest`), one stream's hourly means over all time, all streams' hourly means of the last 24
-hours (`series`); what a roll costs after one more minute of readings; bytes per reading in the database, in partitions, and of both; the last 24 hours of a stream in partitions. And, once, a city
+hours (`series`); what a roll costs after one more minute of readings; how long the store takes to open (`opened_s`: the first time, when all readings are read once for their ends, as after a migration; `opened_again_s`: from then on); bytes per reading in the database, in partitions, and of both; the last 24 hours of a stream in partitions. And, once, a city
 with a reading of every stream in every hour of 30 days: hourly means of all streams as a table (14.4 million of them), the mean over all streams of every hour, and the mean of each stream (`monthly`):
 what this costs depends on how many hours there are, not on how many readings they hold. And, once, a month of 200 streams with a reading every minute: what statements as packs write them cost (means by day,
 sums by hour, the swing of each day; over the month, and over its last day with a minute of readings that no roll-up knows), as the store answers them from roll-ups and as they are written (`packs`). Peers in the same run, on the first size, of the same readings: SQLite (a table ordered by stream and time), a Parquet
@@ -153,7 +153,9 @@ def grown(folder: Path, readings: int, streams: int, runs: int) -> dict[str, Any
         store.close()
         used, _ = size(path)
         told["bytes_per_reading_in_the_database"] = round(used / ((steps + added) * streams), 2)
+        began = time.perf_counter()
         store = DuckStore(path, "Asia/Shanghai")
+        told["opened_again_s"] = round(time.perf_counter() - began, 2)
         edge = until - timedelta(minutes=max(steps // 10, 1))
         tier.LEAST, least = 1, 1
         began, moved = time.perf_counter(), 0
