@@ -142,8 +142,9 @@ def main() -> None:
     }
     with tarfile.open(CORPUS) as tar:
         published, limits = (
-            json.load(tar.extractfile(name))  # type: ignore[arg-type]
+            json.loads(member.read())
             for name in ("results/final_results.json", "config/thresholds.json")
+            if (member := tar.extractfile(name))
         )
     results["published"] = {d: round(s["standard"], 4) for d, s in sorted(published.items())}
     if given.results:

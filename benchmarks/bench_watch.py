@@ -174,7 +174,7 @@ def latency(folder: Path) -> dict[str, object]:
         answer.read()
         done.append(time.perf_counter() - moment_sent)
     rate = len(done) * 2 * STREAMS / (time.perf_counter() - began)
-    time.sleep(3)
+    time.sleep(3)  # alarms of the last bodies are on their way; what is not heard by then counts as not heard
     process.terminate()
     process.wait(30)
     took = np.array([heard[a] - t for a, t in sent.items() if a in heard][BODIES_PER_S:]) * 1000

@@ -187,12 +187,14 @@ class Desk:
         start = start or end - SPAN
         if not timedelta() <= end - start <= SPAN:
             raise BadRequest("the span is none, or too long", f"at most {SPAN.days} days", "end_date")
-        tests, params = "AND c.opened >= $start AND c.opened <= $end", {"start": start, "end": end}
+        tests = "AND c.opened >= $start AND c.opened <= $end"
+        params: dict[str, Any] = {"start": start, "end": end}
         if code := said.get("service_code"):
             codes = code.split(",")[:100]
             for one in codes:
                 self._kind(one)
-            tests, params = f"{tests} AND list_contains($codes, c.type)", {**params, "codes": codes}  # type: ignore[dict-item]
+            tests += " AND list_contains($codes, c.type)"
+            params["codes"] = codes
         if status := said.get("status"):
             if status not in ("open", "closed"):
                 raise BadRequest(f"status is '{status[:50]}'", "open or closed", "status")

@@ -59,7 +59,8 @@ def copied(store: DuckStore, folder: Path, forget: bool) -> DuckStore:
     with store._write:
         store._settle()
         store._db.execute("CHECKPOINT")
-        shutil.copytree(store._path.parent, folder)  # type: ignore[union-attr]
+        assert store.home
+        shutil.copytree(store.home, folder)
     path = folder / "city.duckdb"
     if forget:
         with duckdb.connect(str(path)) as db:

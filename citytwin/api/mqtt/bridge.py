@@ -125,7 +125,7 @@ class Bridge:
         self._client.on_message = self._on_message
         self._client.on_publish = self._on_publish
         self._client.on_subscribe = self._on_subscribe
-        lasting = Properties(1)  # type: ignore[no-untyped-call]  # of CONNECT
+        lasting = Properties(1)  # type: ignore[no-untyped-call]  # of CONNECT; paho leaves this one without types
         lasting.SessionExpiryInterval = SESSION_S
         lasting.ReceiveMaximum = IN_FLIGHT
         where = self.address
@@ -155,7 +155,7 @@ class Bridge:
             self._closing = True
         stop = time.monotonic() + 5
         while self._pending and time.monotonic() < stop:
-            time.sleep(0.02)
+            time.sleep(0.02)  # the last receipts come from the intake's thread, which wakes nobody here
         self._news.leave(self.outbox)
         self._awake.set()
         self._thread.join()

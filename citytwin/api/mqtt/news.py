@@ -183,7 +183,7 @@ class News:
     def _awake_after(self, rest_s: float) -> None:
         stop = time.monotonic() + min(rest_s, 2.0)
         while not self._stop and (left := stop - time.monotonic()) > 0:
-            time.sleep(min(left, 0.1))
+            time.sleep(min(left, 0.1))  # news that comes meanwhile must not cut the rest short: only the end does
 
     def _round(self) -> None:
         rows, missed = self._follower.take()
