@@ -30,7 +30,7 @@ PACK = {
     "types.yaml": "types:\n  - {id: gate, title: {zh: 闸门, en: Gate}, geometry: point}\n",
     "streams.yaml": """\
 streams:
-  - {id: level, title: {zh: 水位, en: Level}, asset: gate, quantity: water_level, cadence_s: 60, low: -5, high: 20}
+  - {id: level, title: {zh: 水位, en: Level}, asset: gate, quantity: level, cadence_s: 60, low: -5, high: 20}
 """,
     "rules.yaml": """\
 rules:
@@ -167,7 +167,7 @@ def test_from_a_bad_reading_to_a_closed_case_and_its_report(tab: Visit, desk: Se
     tab.see("form-over").fill("６０")
     tab.see("form-cause").select_option('"rain"')
     tab.see("form-remarks").fill("水位持续上涨")
-    tab.page.wait_for_selector("[data-testid=guard] tr[data-fired=true]", state="attached")
+    tab.page.wait_for_selector("[data-testid=guard] tr:nth-child(1)[data-fired=true]", state="attached")
     assert "开闸泄水" in tab.see("guard").locator("summary").inner_text()
     assert "决策表不允许" in tab.page.locator("label:has([data-step=done])").inner_text()
     # nothing typed is lost when the server does not answer

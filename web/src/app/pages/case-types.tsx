@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { send, segment } from "../../api/client";
 import type { CaseType, DecisionTable, Step, Values } from "../../api/contract";
+import { kindsOf } from "../../panels/case/files";
 import { FlowChart } from "../../panels/case/flow-chart";
 import { saidOf, TableView, useDecided, useTables } from "../../panels/case/guard";
 import { bodyTitle, useCaseTypes, useFields, within } from "../../panels/case/naming";
@@ -20,11 +21,12 @@ import { Icon } from "../../ui/icon";
 import { Page } from "../../ui/page";
 import { Show } from "../../ui/show";
 import { Table } from "../../ui/table";
+import { comma } from "../../ui/format";
 import { say, type Word } from "../../ui/text";
 
 const recurWords: Record<"hour" | "day" | "month" | "year", Word> = { hour: "every_hour", day: "every_day", month: "every_month", year: "every_year" };
 
-const fieldWords = (fields: Field[]): string => fields.map((field) => `${inWords(field.title)}${field.required ? " *" : ""}`).join("、");
+const fieldWords = (fields: Field[]): string => fields.map((field) => `${inWords(field.title)}${field.required ? " *" : ""}`).join(comma());
 
 function StepTable({ type }: { type: CaseType }) {
   return (
@@ -34,13 +36,13 @@ function StepTable({ type }: { type: CaseType }) {
       label={say("steps_of_kind")}
       testid="type-steps"
       columns={[
-        { key: "step", title: say("step"), cell: (s: Step) => <div><b>{inWords(s.title)}</b><div class="small faint"><code>{s.id}</code></div></div> },
-        { key: "role", title: say("role"), cell: (s: Step) => inWords(s.role) },
-        { key: "time", title: say("deadline"), cell: (s: Step) => within(s) || <span class="faint">{say("no_deadline")}</span> },
-        { key: "next", title: say("leads_to"), cell: (s: Step) => s.next.map((id) => inWords(type.steps.find((other) => other.id === id)?.title) || id).join("、") || <Tag tone="met">{say("step_ends")}</Tag> },
+        { key: "step", title: say("step"), cell: (s: Step) => <div class="num"><b>{inWords(s.title)}</b><div class="small faint"><code>{s.id}</code></div></div> },
+        { key: "role", title: say("role"), cell: (s: Step) => <span class="num">{inWords(s.role)}</span> },
+        { key: "time", title: say("deadline"), cell: (s: Step) => within(s) ? <span class="num">{within(s)}</span> : <span class="faint">{say("no_deadline")}</span> },
+        { key: "next", title: say("leads_to"), cell: (s: Step) => s.next.map((id) => inWords(type.steps.find((other) => other.id === id)?.title) || id).join(comma()) || <Tag tone="met">{say("step_ends")}</Tag> },
         { key: "form", title: say("form"), cell: (s: Step) => fieldWords(fieldsOf(s.form)) || <span class="faint">{say("dash")}</span> },
-        { key: "proofs", title: say("evidence_asked"), cell: (s: Step) => s.proofs.map((proof) => `${inWords(proof.title)} ≥ ${proof.least}`).join("、") || <span class="faint">{say("dash")}</span> },
-        { key: "bodies", title: say("joint"), cell: (s: Step) => (s.bodies.length > 0 ? `${s.bodies.map((body) => bodyTitle(type.steps, body.id)).join("、")}（${say(`need_${s.need}`)}）` : <span class="faint">{say("dash")}</span>) },
+        { key: "proofs", title: say("evidence_asked"), cell: (s: Step) => s.proofs.map((proof) => `${inWords(proof.title)} ≥ ${proof.least}`).join(comma()) || <span class="faint">{say("dash")}</span> },
+        { key: "bodies", title: say("joint"), cell: (s: Step) => (s.bodies.length > 0 ? `${s.bodies.map((body) => bodyTitle(type.steps, body.id)).join(comma())}（${say(`need_${s.need}`)}）` : <span class="faint">{say("dash")}</span>) },
         {
           key: "told",
           title: say("reminders"),
@@ -69,7 +71,7 @@ function TryTable({ of, type }: { of: DecisionTable; type: CaseType }) {
   const now = tried ? decided : null;
   return (
     <div class="stack tight" data-testid={`try-${of.id}`}>
-      <TableView of={of} fired={now?.rows ?? []} steps={type.steps} names={(name) => inWords(fields.get(name)?.title)} />
+      <TableView of={of} fired={now?.rows ?? []} steps={type.steps} fields={fields} />
       <div class="row wrap">
         <b class="small">{say("try_it")}</b>
         {asked.map(({ name, kind, values }) => {
@@ -94,7 +96,7 @@ function TryTable({ of, type }: { of: DecisionTable; type: CaseType }) {
         })}
       </div>
       <div class="small" role="status" data-testid="tried">
-        {lost ? say("guard_lost") : now ? (now.fault ? say("guard_fault", { why: now.fault }) : say("guard_says", { what: saidOf(now.value, type.steps), rows: now.rows.join("、") || say("none") })) : <span class="faint">{say("try_hint")}</span>}
+        {lost ? say("guard_lost") : now ? (now.fault ? say("guard_fault", { why: now.fault }) : say("guard_says", { what: saidOf(now.value, type.steps), rows: now.rows.join(comma()) || say("none") })) : <span class="faint">{say("try_hint")}</span>}
       </div>
     </div>
   );
@@ -181,7 +183,7 @@ function One({ type }: { type: CaseType }) {
               type.about !== null && [say("about_kind"), inWords(type.about)],
               [say("whole_due"), type.days > 0 ? say("within_days", { n: type.days }) : say("no_deadline")],
               [say("opened_by_form"), fieldWords(fieldsOf(type.form)) || say("dash")],
-              [say("files"), say("file_limits", { kinds: type.attachments.media.join("、") || say("all"), size: bytes(type.attachments.largest), most: type.attachments.most })],
+              [say("files"), say("file_limits", { kinds: kindsOf(type.attachments.media), size: bytes(type.attachments.largest), most: type.attachments.most })],
               type.recurs !== null && [say("recurs"), `${say(recurWords[type.recurs.every])} ${type.recurs.per}`],
               [say("public_kind"), type.public ? <a href={`/report?service=${segment(type.id)}`}>{say("yes")}</a> : say("no")],
               [say("id"), <code>{type.id}</code>],

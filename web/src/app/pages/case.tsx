@@ -36,7 +36,7 @@ function Inside({ item }: { item: Case }) {
           )}
           {item.state === "waiting" && <div class="callout">{say("waiting_means")}</div>}
           <Joint item={item} onAnswer={(body) => setDoing({ deed: "answer", body })} />
-          <GuardOf item={item} />
+          {item.state !== "open" && <GuardOf item={item} />}
           <Filled item={item} />
           <Evidence item={item} />
           <Card title={say("files")} end={<span class="small faint num">{item.files.length}</span>} testid="files-card">

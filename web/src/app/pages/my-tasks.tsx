@@ -16,6 +16,7 @@ import { MeasureChip, OverdueTag } from "../../ui/measure";
 import { Page } from "../../ui/page";
 import { PersonField } from "../../ui/person";
 import { Empty, Show } from "../../ui/show";
+import { comma } from "../../ui/format";
 import { say, type Word } from "../../ui/text";
 
 const whyWord: Record<CaseTask["why"][number], Word> = { holder: "why_holder", role: "why_role", body: "why_body" };
@@ -31,13 +32,13 @@ const groups: [Word, (task: CaseTask) => boolean][] = [
 function Line({ task }: { task: CaseTask }) {
   return (
     <li data-testid="my-case" data-id={task.id} data-why={task.why.join(" ")}>
-      <a class="item" href={to.case(task.id)}>
+      <a class="item task" href={to.case(task.id)}>
         <div class="grow">
           <div>
             <b>{inWords(task.title)}</b> · {inWords(task.asset_title) || task.id.slice(0, 8)}
           </div>
           <div class="small faint">
-            {inWords(task.step_title)} · {inWords(task.role)} · {task.why.map((why) => say(whyWord[why])).join("、")}
+            {inWords(task.step_title)} · {inWords(task.role)} · {task.why.map((why) => say(whyWord[why])).join(comma())}
           </div>
         </div>
         <Left item={task} />

@@ -17,6 +17,7 @@ import { Facts } from "../../ui/facts";
 import { Input } from "../../ui/field";
 import { useTitle } from "../../ui/page";
 import { Empty, Loading } from "../../ui/show";
+import { comma } from "../../ui/format";
 import { say } from "../../ui/text";
 import { moment } from "../../ui/time";
 
@@ -105,7 +106,7 @@ function Form({ service, onSent }: { service: Service; onSent: (id: string) => v
   const submit = async () => {
     if (!draft.description.trim()) return refuse(say("describe_needed"));
     const lacking = attributes.filter((one) => one.required && !(draft.given[one.code] ?? []).some((value) => value.trim()));
-    if (lacking.length > 0) return refuse(say("report_lacks", { names: lacking.map((one) => one.description).join("、") }));
+    if (lacking.length > 0) return refuse(say("report_lacks", { names: lacking.map((one) => one.description).join(comma()) }));
     if (!draft.address.trim() && !draft.at) return refuse(say("report_where_needed"));
     setBusy(true);
     refuse(null);

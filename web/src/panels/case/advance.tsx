@@ -10,6 +10,7 @@ import { Refused, useAct } from "../../ui/act";
 import { Dialog } from "../../ui/dialog";
 import { PersonField } from "../../ui/person";
 import { Show } from "../../ui/show";
+import { comma } from "../../ui/format";
 import { say } from "../../ui/text";
 import { CaseFiles, proofsOf, useFiles } from "./files";
 import { SchemaForm, toFault } from "./form";
@@ -27,7 +28,7 @@ export function hindrance(item: Case, step: Step): string {
   const waits = Object.entries(item.answers).filter(([, answer]) => (item.need === "all" ? answer !== "agree" : answer === ""));
   const agreed = Object.values(item.answers).includes("agree");
   if (Object.keys(item.answers).length > 0 && (item.need === "any" ? !agreed : waits.length > 0))
-    return say("waits_for_bodies", { bodies: (item.need === "any" ? Object.keys(item.answers) : waits.map(([body]) => body)).map((body) => bodyTitle(item.steps, body)).join("、") });
+    return say("waits_for_bodies", { bodies: (item.need === "any" ? Object.keys(item.answers) : waits.map(([body]) => body)).map((body) => bodyTitle(item.steps, body)).join(comma()) });
   const open = item.children.filter((child) => child.state !== "closed").length;
   return step.next.length === 0 && open > 0 ? say("waits_for_children", { n: open }) : "";
 }
@@ -60,7 +61,7 @@ export function AdvanceForm({ item, to, onDone }: Props) {
   const going = next.find((step) => step.id === draft.to);
   const allowed = guard && decided && !decided.fault ? letsGo(decided.value) : guard && !lost ? [] : next.map((step) => step.id);
   const proofs = proofsOf(item.steps);
-  const needed = item.lacking.filter((one) => !going || one.to.includes(going.id));
+  const needed = item.lacking.filter((one) => (going ? one.to.includes(going.id) : one.to.length === next.length));
   const files = useFiles(item.attachments, proofs, item.files.length);
   const still = needed.filter((one) => one.have + files.files.filter((file) => file.proof === one.proof.id).length < one.proof.least);
   const table = tables?.items.find((one) => one.id === guard);
@@ -72,7 +73,7 @@ export function AdvanceForm({ item, to, onDone }: Props) {
       toFault("advance", unfit);
       return refuse(say("form_has_faults", { n: Object.keys(unfit).length }));
     }
-    if (still.length > 0) return refuse(say("proofs_lack", { names: still.map((one) => inWords(one.proof.title)).join("、") }));
+    if (still.length > 0) return refuse(say("proofs_lack", { names: still.map((one) => inWords(one.proof.title)).join(comma()) }));
     if (files.fault) return refuse(files.fault);
     const good = await act(async (by) => {
       try {
@@ -110,15 +111,15 @@ export function AdvanceForm({ item, to, onDone }: Props) {
       {guard && (
         <details class="guard" data-testid="guard" open={decided !== null && decided.rows.length === 0}>
           <summary>
-            {lost ? say("guard_lost") : decided === null ? say("loading") : decided.fault ? say("guard_fault", { why: decided.fault }) : say("guard_says", { what: saidOf(decided.value, item.steps), rows: decided.rows.join("、") || say("none") })}
+            {lost ? say("guard_lost") : decided === null ? say("loading") : decided.fault ? say("guard_fault", { why: decided.fault }) : say("guard_says", { what: saidOf(decided.value, item.steps), rows: decided.rows.join(comma()) || say("none") })}
           </summary>
-          {table && <TableView of={table} fired={decided?.rows ?? []} steps={item.steps} names={(name) => inWords(fields.get(name)?.title)} />}
+          {table && <TableView of={table} fired={decided?.rows ?? []} steps={item.steps} fields={fields} />}
         </details>
       )}
       {still.length > 0 && (
         <div class="lacks" data-testid="lacking">
           <b>{say("evidence_lacks")}</b>
-          {still.map((one) => `${inWords(one.proof.title)} (${one.have}/${one.proof.least})`).join("、")}
+          {still.map((one) => `${inWords(one.proof.title)} (${one.have}/${one.proof.least})`).join(comma())}
         </div>
       )}
       <div class="stack tight">

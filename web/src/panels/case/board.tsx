@@ -24,8 +24,8 @@ function Ticket({ item, onMove, onDrag }: { item: CaseItem; onMove: () => void; 
       <a href={to.case(item.id)} class="cut" style={{ display: "block" }}>
         <b>{inWords(item.asset_title) || (item.longitude === null ? item.id.slice(0, 8) : `${item.longitude.toFixed(4)}, ${item.latitude?.toFixed(4)}`)}</b>
       </a>
-      <div class="row wrap small">
-        <Left item={item} />
+      <Left item={item} />
+      <div class="row small ticket-foot">
         <span class="soft grow cut">{item.holder || say("nobody")}</span>
         {item.state === "open" && (
           <button type="button" class="button small" onClick={onMove} data-testid="move" aria-label={say("move_card", { name: inWords(item.asset_title) || item.id })}>

@@ -80,6 +80,7 @@ export function CaseCalendar() {
           const chosen = data.find((day) => day.day === queried("day"));
           return (
             <>
+              {data.every((day) => day.due.length === 0) && <span class="soft">{say("nothing_due")}</span>}
               {unknown && <div class="lacks">{say("days_unknown", { year: unknown.day.slice(0, 4) })}</div>}
               <div class="calendar" data-testid="calendar">
                 {names.map((name) => (

@@ -8,10 +8,11 @@ import { Card } from "../../ui/card";
 import { Tag } from "../../ui/chip";
 import { Facts } from "../../ui/facts";
 import { Digest } from "../../ui/files";
+import { comma } from "../../ui/format";
 import { say } from "../../ui/text";
-import { moment, span } from "../../ui/time";
+import { ms, span } from "../../ui/time";
 import { saidOf, TableView, useTables } from "./guard";
-import { Left } from "./left";
+import { lastOf, Left } from "./left";
 import { bodyTitle, happened, sourceWord, useFields, visitedOf, within } from "./naming";
 import { shown } from "./schema";
 
@@ -42,11 +43,17 @@ export function Standing({ item }: { item: Case }) {
     <div class="row wrap" data-testid="standing">
       <Left item={item} />
       {item.guessed && <span class="small stale">{say("deadline_guessed")}</span>}
-      {item.due && item.state === "open" && <span class="small soft">{say("step_until", { at: moment(item.due) })}</span>}
-      {item.whole_due && item.state !== "closed" && <span class="small soft">{say("whole_until", { at: moment(item.whole_due), n: item.whole_days })}</span>}
+      {item.due && item.state === "open" && <span class="small soft">{say("step_until", { at: lastOf(ms(item.due) ?? 0) })}</span>}
+      {item.whole_due && item.state !== "closed" && <span class="small soft">{say("whole_until", { at: lastOf(ms(item.whole_due) ?? 0), n: item.whole_days })}</span>}
       {item.waited_s > 0 && <span class="small soft">{say("stood_for", { span: span(item.waited_s) })}</span>}
       {item.returns + item.reopens > 0 && <Tag tone="at_risk">{say("rework_n", { returns: item.returns, reopens: item.reopens })}</Tag>}
-      <span class="small soft">{item.holder ? say("held_by", { name: item.holder }) : say("held_by_nobody", { role: inWords(item.role) })}</span>
+      {item.closed ? (
+        <span class="small soft">
+          <When at={item.closed} />
+        </span>
+      ) : (
+        <span class="small soft">{item.holder ? say("held_by", { name: item.holder }) : say("held_by_nobody", { role: inWords(item.role) })}</span>
+      )}
     </div>
   );
 }
@@ -98,8 +105,8 @@ export function GuardOf({ item }: { item: Case }) {
   return (
     <Card title={say("guard")} testid="guard-said">
       <div class="stack">
-        <div>{verdict.fault ? say("guard_fault", { why: verdict.fault }) : say("guard_says", { what: saidOf(verdict.value, item.steps), rows: verdict.rows.join("、") || say("none") })}</div>
-        <TableView of={table} fired={verdict.rows} steps={item.steps} names={(name) => inWords(fields.get(name)?.title)} />
+        <div>{verdict.fault ? say("guard_fault", { why: verdict.fault }) : say("guard_says", { what: saidOf(verdict.value, item.steps), rows: verdict.rows.join(comma()) || say("none") })}</div>
+        <TableView of={table} fired={verdict.rows} steps={item.steps} fields={fields} />
       </div>
     </Card>
   );

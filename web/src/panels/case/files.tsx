@@ -8,7 +8,8 @@ import { bytes } from "../../ui/bytes";
 import { Drop } from "../../ui/drop";
 import { Digest, stored, type Chosen } from "../../ui/files";
 import { Icon } from "../../ui/icon";
-import { say } from "../../ui/text";
+import { comma } from "../../ui/format";
+import { say, type Word } from "../../ui/text";
 
 export interface Brought extends Chosen {
   proof: string;
@@ -21,10 +22,15 @@ export const fits = (media: string, wanted: string[]): boolean =>
 export function faultOf(file: File, proof: Proof | undefined, limits: Limits): string {
   if (file.size === 0) return say("file_empty");
   if (file.size > limits.largest) return say("file_large", { most: bytes(limits.largest) });
-  if (!fits(file.type, limits.media)) return say("file_kind", { kinds: limits.media.join("、") });
-  if (proof && !fits(file.type, proof.media)) return say("file_kind", { kinds: proof.media.join("、") });
+  if (!fits(file.type, limits.media)) return say("file_kind", { kinds: kindsOf(limits.media) });
+  if (proof && !fits(file.type, proof.media)) return say("file_kind", { kinds: kindsOf(proof.media) });
   return "";
 }
+
+const kinds: Record<string, Word> = { "image/*": "kind_image", "application/pdf": "kind_pdf", "text/plain": "kind_text", "video/*": "kind_video", "video/mp4": "kind_video" };
+
+/** Media types as people call them. */
+export const kindsOf = (media: string[]): string => media.map((one) => (kinds[one] ? say(kinds[one]) : one.replace(/^image\//, "").toUpperCase())).join(comma()) || say("kind_any");
 
 /** What is sent along with an act. */
 export const bringing = (files: Brought[]): { sha256: string; proof: string }[] => files.flatMap((one) => (one.stored ? [{ sha256: one.stored.sha256, proof: one.proof }] : []));
@@ -83,7 +89,7 @@ export function CaseFiles({ of, limits, proofs, lacking, busy }: Props) {
       <Drop label={say("files")} choose={say("choose_files")} busy={busy} onFiles={(chosen) => void add(chosen)} named={{ place: "drop", input: "files" }} accept={limits.media.join(",")}>
         {say("drop_files")}
       </Drop>
-      <span class="small faint">{say("file_limits", { kinds: limits.media.join("、") || say("all"), size: bytes(limits.largest), most: limits.most })}</span>
+      <span class="small faint">{say("file_limits", { kinds: kindsOf(limits.media), size: bytes(limits.largest), most: limits.most })}</span>
       {files.length > 0 && (
         <ul class="stack tight" data-testid="chosen-files">
           {files.map((one, i) => {

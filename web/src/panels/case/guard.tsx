@@ -5,21 +5,30 @@ import { post, segment } from "../../api/client";
 import type { Decided, DecisionTable, List, Step, Value, Values } from "../../api/contract";
 import { inWords } from "../../state/language";
 import { useResource } from "../../state/resource";
+import { comma } from "../../ui/format";
 import { say, isWord } from "../../ui/text";
+import { shown, type Field } from "./schema";
 
 export const useTables = () => useResource<List<DecisionTable>>("/decision-tables?limit=10000", "once");
 
 /** What a table says: steps by their titles, anything else as it is. */
 export function saidOf(value: Value | undefined, steps: Step[]): string {
   if (value === undefined || value === null) return say("guard_nothing");
-  if (Array.isArray(value)) return value.map((one) => saidOf(one, steps)).join("、") || say("guard_nothing");
+  if (Array.isArray(value)) return value.map((one) => saidOf(one, steps)).join(comma()) || say("guard_nothing");
   if (typeof value === "object") return Object.entries(value).map(([name, one]) => `${name}: ${saidOf(one, steps)}`).join("；");
   return inWords(steps.find((step) => step.id === value)?.title) || String(value);
 }
 
-const unquoted = (cell: string): string => cell.replace(/^"([^"]*)"$/, "$1");
+/** Texts in a cell by their titles: steps where it concludes, choices of the form where it asks. */
+const inTitles = (cell: string, titles: (text: string) => string): string => cell.replace(/"([^"]*)"/g, (_, text: string) => titles(text));
 
-export function TableView({ of, fired, steps, names }: { of: DecisionTable; fired: number[]; steps: Step[]; names?: (fact: string) => string }) {
+function condition(cell: string, field: Field | undefined) {
+  if (cell === "-") return <span class="faint">{say("guard_any")}</span>;
+  const words = inTitles(cell, (text) => (field ? shown(field, text) : text));
+  return words === cell ? <code>{cell}</code> : <span title={cell}>{words}</span>;
+}
+
+export function TableView({ of, fired, steps, fields }: { of: DecisionTable; fired: number[]; steps: Step[]; fields: Map<string, Field> }) {
   const { table } = of;
   const hit = `hit_${table.hit.slice(0, 1).toLowerCase()}`;
   return (
@@ -36,7 +45,7 @@ export function TableView({ of, fired, steps, names }: { of: DecisionTable; fire
               <th scope="col">#</th>
               {table.inputs.map((input) => (
                 <th scope="col" key={input.name} title={input.of || input.name}>
-                  {names?.(input.name) || input.name}
+                  {inWords(fields.get(input.name)?.title) || input.name}
                 </th>
               ))}
               {table.outputs.map((output) => (
@@ -54,11 +63,11 @@ export function TableView({ of, fired, steps, names }: { of: DecisionTable; fire
                   {fired.includes(i + 1) && <span class="hidden-text"> {say("guard_fits")}</span>}
                 </td>
                 {row.when.map((cell, k) => (
-                  <td key={k}>{cell === "-" ? <span class="faint">{say("guard_any")}</span> : <code>{cell}</code>}</td>
+                  <td key={k}>{condition(cell, fields.get(table.inputs[k]?.name ?? ""))}</td>
                 ))}
                 {row.then.map((cell, k) => (
-                  <td key={k} class="out">
-                    {saidOf(unquoted(cell), steps)}
+                  <td key={k} class="out" title={cell}>
+                    {inTitles(cell.replace(/^\[(".*")\]$/, "$1"), (text) => saidOf(text, steps)).replaceAll(", ", comma())}
                     {row.note && k === row.then.length - 1 && <div class="small faint">{row.note}</div>}
                   </td>
                 ))}

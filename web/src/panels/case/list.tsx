@@ -30,7 +30,7 @@ export const caseColumns = (): Column<CaseItem>[] => [
     title: say("case"),
     sort: (c) => inWords(c.title),
     cell: (c) => (
-      <div class="wide-cell">
+      <div class="case-cell">
         <a href={to.case(c.id)}>
           <b>{inWords(c.title)}</b>
         </a>
@@ -40,10 +40,10 @@ export const caseColumns = (): Column<CaseItem>[] => [
       </div>
     ),
   },
+  { key: "left", title: say("due"), sort: (c) => (c.closed ? null : nearest(c)), cell: (c) => <Left item={c} /> },
   { key: "place", title: say("place"), sort: (c) => inWords(c.asset_title), cell: (c) => (c.asset ? <a href={to.asset(c.asset)}>{inWords(c.asset_title) || c.asset}</a> : <span class="small soft num">{c.longitude === null ? say("dash") : `${c.longitude.toFixed(4)}, ${c.latitude?.toFixed(4)}`}</span>) },
   { key: "step", title: say("step"), sort: (c) => inWords(c.step_title), cell: (c) => <div>{inWords(c.step_title)}<div class="small faint">{inWords(c.role)}</div></div> },
-  { key: "holder", title: say("holder"), sort: (c) => c.holder, cell: (c) => c.holder || <span class="faint">{say("nobody")}</span> },
-  { key: "left", title: say("due"), sort: (c) => (c.closed ? null : nearest(c)), cell: (c) => <Left item={c} /> },
+  { key: "holder", title: say("holder"), sort: (c) => c.holder, cell: (c) => c.holder || <span class="faint num">{say("nobody")}</span> },
   { key: "opened", title: say("opened"), sort: (c) => ms(c.opened), cell: (c) => <When at={c.opened} /> },
   { key: "state", title: say("state"), sort: (c) => c.state, cell: (c) => <Tag tone={c.state === "closed" ? "met" : c.state === "waiting" ? "not_measured" : "on_track"}>{say(stateWord[c.state])}</Tag> },
 ];

@@ -4,6 +4,7 @@ import { useMemo } from "preact/hooks";
 import type { Act, Case, CaseState, CaseType, Happened, List, Source, Step, Title, Value } from "../../api/contract";
 import { inWords } from "../../state/language";
 import { useResource, type Resource } from "../../state/resource";
+import { comma } from "../../ui/format";
 import { say, type Word } from "../../ui/text";
 import { fieldsOf, type Field } from "./schema";
 
@@ -36,7 +37,7 @@ export function happened(entry: Happened, steps: Step[]): string {
     step: titleOf(steps, textOf(body["to"]) || textOf(body["step"])),
     to: textOf(body["to"]) || inWords(body["to"] as unknown as Title | undefined),
     body: bodyTitle(steps, textOf(body["body"])),
-    bodies: Array.isArray(body["bodies"]) ? body["bodies"].map((one) => bodyTitle(steps, String(one))).join("、") : "",
+    bodies: Array.isArray(body["bodies"]) ? body["bodies"].map((one) => bodyTitle(steps, String(one))).join(comma()) : "",
     answer,
     case: textOf(body["case"]),
     what: told ? say(told) : "",

@@ -2,7 +2,7 @@
 
 import type { Scalar, Schema, Title, Value, Values } from "../../api/contract";
 import { inWords } from "../../state/language";
-import { number } from "../../ui/format";
+import { comma, number } from "../../ui/format";
 import { say } from "../../ui/text";
 
 export type Kind = "text" | "long" | "number" | "integer" | "boolean" | "date" | "moment" | "choice" | "choices" | "list" | "json";
@@ -174,7 +174,7 @@ export function faultsOf(told: { where: string; message: string }[]): Faults {
 export function shown(field: Field | undefined, value: Value | undefined): string {
   if (value === undefined || value === null || value === "") return say("dash");
   if (typeof value === "boolean") return say(value ? "yes" : "no");
-  if (Array.isArray(value)) return value.map((one) => shown(field, one)).join("、");
+  if (Array.isArray(value)) return value.map((one) => shown(field, one)).join(comma());
   if (typeof value === "object") return JSON.stringify(value);
   const known = field?.choices.find((choice) => choice.value === value);
   return known ? inWords(known.title) : typeof value === "number" ? String(value) : value;
