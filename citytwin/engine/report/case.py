@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -132,9 +132,9 @@ class _Writer:
             (say("经办人", "In charge"), held.holder or "—"),
         ]  # fmt: skip
         if due:
-            facts.append((say("环节期限", "Step due"), self.moment(due.at)))
+            facts.append((say("环节期限", "Step due"), self.until(due.at)))
         if whole:
-            facts.append((say("总期限", "Whole case due"), self.moment(whole.at)))
+            facts.append((say("总期限", "Whole case due"), self.until(whole.at)))
         if held.closed:
             facts.append((say("办结时间", "Closed"), self.moment(held.closed)))
         if held.returns or held.reopens:
@@ -280,6 +280,11 @@ class _Writer:
         if held.longitude is not None and held.latitude is not None:
             return f"{address} {held.longitude:.5f}, {held.latitude:.5f}".strip()
         return address
+
+    def until(self, t: datetime) -> str:
+        """A deadline: midnight is the end of the day before, as people say it."""
+        at = t.astimezone(self.zone)
+        return f"{at - timedelta(days=1):%Y-%m-%d} 24:00" if (at.hour, at.minute) == (0, 0) else self.moment(t)
 
     def moment(self, t: datetime) -> str:
         at = (t if t.tzinfo else t.replace(tzinfo=UTC)).astimezone(self.zone)

@@ -119,6 +119,7 @@ export const caseWords = {
   reason_needed: { zh: "请写明内容或原因", en: "Say what, or why" },
   whom_needed: { zh: "请写明交给谁", en: "Say to whom" },
   bodies_needed: { zh: "请至少写一个单位", en: "Name one body or more" },
+  answer_needed: { zh: "请选择同意或不同意", en: "Choose whether the body agrees" },
   files_needed: { zh: "请先选择文件", en: "Choose a file first" },
   to_whom: { zh: "交给（姓名）", en: "To whom" },
   has_cases: { zh: "在办 {n} 件", en: "has {n}" },

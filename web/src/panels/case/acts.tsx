@@ -50,7 +50,7 @@ interface Draft {
   bodies: string;
   need: Need;
   body: string;
-  answer: "agree" | "object";
+  answer: "" | "agree" | "object";
   open: boolean;
   typed: Typed;
 }
@@ -73,7 +73,7 @@ export function ActDialog({ item, deed, body = "", onClose }: Props) {
   const steps = visitedOf(item).filter((step) => deed !== "return" || step !== item.step).map((id) => item.steps.find((step) => step.id === id)).filter((step) => step !== undefined && (deed !== "reopen" || step.next.length > 0));
   const initial: Draft = {
     to: deed === "return" || deed === "reopen" ? (steps.at(-1)?.id ?? "") : "", note: "", bodies: "", need: item.need, body: body || (owing[0] ?? Object.keys(item.answers)[0] ?? ""),
-    answer: "agree", open: false, typed: typedFrom(item.form, item.facts),
+    answer: "", open: false, typed: typedFrom(item.form, item.facts),
   };
   const [draft, keep, done] = useKept<Draft>(`act ${item.id} ${deed} ${body}`, initial);
   const [faults, setFaults] = useState<Faults>({});
@@ -90,6 +90,7 @@ export function ActDialog({ item, deed, body = "", onClose }: Props) {
     if (reasoned.includes(deed) && !draft.note.trim()) return refuse(say("reason_needed"));
     if ((deed === "assign" || deed === "delegate") && !draft.to.trim()) return refuse(say("whom_needed"));
     if (deed === "join" && bodies.length === 0) return refuse(say("bodies_needed"));
+    if (deed === "answer" && draft.answer === "") return refuse(say("answer_needed"));
     if (deed === "attach" && files.files.length === 0) return refuse(say("files_needed"));
     if (files.fault) return refuse(files.fault);
     const changed = asks.form && JSON.stringify(draft.typed) !== JSON.stringify(initial.typed);

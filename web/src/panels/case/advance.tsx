@@ -144,7 +144,7 @@ export function AdvanceForm({ item, to, onDone }: Props) {
 /** The same over a page that knows no more than the case's id: a card that was moved on the board. */
 export function AdvanceDialog({ id, to, onClose }: { id: string; to?: string; onClose: () => void }) {
   const item = useResource<Case>(`/cases/${segment(id)}`, "live");
-  const title = item.data ? `${inWords(item.data.title)} · ${inWords(item.data.step_title)}` : say("advance");
+  const title = item.data ? [item.data.title, item.data.asset_title, item.data.step_title].map((one) => inWords(one)).filter(Boolean).join(" · ") : say("advance");
   return (
     <Dialog title={title} onClose={onClose} testid="advance-dialog">
       <Show of={item}>{(data) => <AdvanceForm item={data} {...(to === undefined ? {} : { to })} onDone={onClose} />}</Show>
