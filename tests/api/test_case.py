@@ -227,3 +227,24 @@ def test_the_report_of_a_case_against_its_history(own: Caller, lang: str, words:
     with zipfile.ZipFile(io.BytesIO(word)) as archive:
         assert "灯过热" in archive.read("word/document.xml").decode()
     check_problem(own.get("/api/cases/none/report.html"), 404, "not_found")
+
+
+def test_the_calendar_and_the_order_go_by_the_nearer_deadline(own: Caller, own_house: House) -> None:
+    """The whole of `cooling` within two working days: `repair` alone would have three."""
+    kind = own_house.twin.cases["trial.cooling"]
+    own_house.twin.cases = {kind.id: replace(kind, days=2)}
+    late, soon = open_one(own, asset="lamp-1")["id"], open_one(own, asset="lamp-2")["id"]
+    own.post(f"/api/cases/{late}/advance", json={"to": "repair", "by": "王"})
+    days = own.get("/api/cases/calendar?since=2026-03-10&until=2026-03-20").json()
+    due = {item["id"]: d["day"] for d in days for item in d["due"]}
+    assert (due[soon], due[late]) == ("2026-03-11", "2026-03-12")
+    assert own.get(f"/api/cases/{late}").json()["days_left"] == 2
+    order = [c["id"] for c in own.get("/api/cases?order=due&limit=100").json()["items"]]
+    assert order.index(soon) < order.index(late)
+    pages = []
+    cursor = ""
+    while cursor is not None:
+        page = own.get(f"/api/cases?order=due&limit=1&cursor={cursor}").json()
+        pages += [c["id"] for c in page["items"]]
+        cursor = page["next"]
+    assert pages == order

@@ -16,7 +16,7 @@ import { go, queried, setQuery } from "../../state/route";
 import { Refused, useAct } from "../../ui/act";
 import { to } from "../../ui/address";
 import { Card } from "../../ui/card";
-import { Segments, Select } from "../../ui/field";
+import { Input, Segments, Select } from "../../ui/field";
 import { Page } from "../../ui/page";
 import { PersonField } from "../../ui/person";
 import { Show } from "../../ui/show";
@@ -30,6 +30,15 @@ interface Draft {
   where: Where;
   asset: { id: string; title: { zh: string; en: string } } | null;
   at: [number, number] | null;
+  /** The same, as typed. */
+  place: string;
+}
+
+/** Longitude and latitude as typed, or null. */
+function placeOf(text: string): [number, number] | null {
+  const [longitude, latitude, ...more] = text.normalize("NFKC").split(/[,\s]+/).filter(Boolean).map(Number);
+  const good = longitude !== undefined && latitude !== undefined && more.length === 0 && Math.abs(longitude) <= 180 && Math.abs(latitude) <= 90;
+  return good ? [longitude, latitude] : null;
 }
 
 /** What it is opened for: an alarm, a measure, another case. */
@@ -63,7 +72,7 @@ function Form({ type }: { type: CaseType }) {
   const parent = useResource<Case>(parentId ? `/cases/${segment(parentId)}` : null, "once").data;
   const asset = queried("asset");
   const given = useResource<{ id: string; title: { zh: string; en: string } }>(asset ? `/assets/${segment(asset)}` : null, "once").data;
-  const first: Draft = { note: "", typed: typedFrom(type.form), where: "asset", asset: null, at: null };
+  const first: Draft = { note: "", typed: typedFrom(type.form), where: "asset", asset: null, at: null, place: "" };
   const [draft, keep, done] = useKept<Draft>(`open ${type.id} ${alarmId} ${parentId} ${measure} ${asset}`, first);
   const [faults, setFaults] = useState<Faults>({});
   const { busy, refusal, refuse, act } = useAct();
@@ -123,8 +132,14 @@ function Form({ type }: { type: CaseType }) {
           )}
           {draft.where === "map" && (
             <>
-              <span class="small soft">{draft.at ? say("place_is", { at: `${draft.at[0].toFixed(5)}, ${draft.at[1].toFixed(5)}` }) : say("click_map")}</span>
-              <CaseMap at={draft.at} onPlace={(at) => set({ at })} testid="place-map" />
+              <div class="row wrap">
+                <label class="field">
+                  {say("longitude_latitude")}
+                  <Input kind="text" size={22} value={draft.place} testid="place" onInput={(place) => set({ place, at: placeOf(place) })} />
+                </label>
+                <span class="small soft">{say(draft.place && !draft.at ? "place_unread" : "click_map")}</span>
+              </div>
+              <CaseMap at={draft.at} onPlace={(at) => set({ at, place: at.map((one) => one.toFixed(5)).join(", ") })} testid="place-map" />
             </>
           )}
         </div>
