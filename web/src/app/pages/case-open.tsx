@@ -1,12 +1,12 @@
 /** Opening a case by hand: what kind, what is known of it, where, and files. What it comes from stands in the address. */
 
 import { useState } from "preact/hooks";
-import { Problem, path, post, segment } from "../../api/client";
+import { Problem, post, segment } from "../../api/client";
 import type { Alarm, Case, CaseItem, CaseType } from "../../api/contract";
 import { CaseMap } from "../../map/case-map";
 import { AssetPick } from "../../panels/case/asset-pick";
 import { CaseFiles, proofsOf, useFiles } from "../../panels/case/files";
-import { SchemaForm, toFault } from "../../panels/case/form";
+import { SchemaForm, toFault, without } from "../../panels/case/form";
 import { useCaseTypes } from "../../panels/case/naming";
 import { faultsOf, read, typedFrom, type Faults, type Typed } from "../../panels/case/schema";
 import { inWords } from "../../state/language";
@@ -112,7 +112,7 @@ function Form({ type }: { type: CaseType }) {
       <Origin alarm={alarm} parent={parent} />
       {type.form && (
         <Card title={say("what_is_known")}>
-          <SchemaForm schema={type.form} typed={draft.typed} faults={faults} onChange={(typed) => set({ typed })} name="open" />
+          <SchemaForm schema={type.form} typed={draft.typed} faults={faults} onChange={(typed, name) => { set({ typed }); setFaults(without(faults, name)); }} name="open" />
         </Card>
       )}
       <Card title={say("place")}>
@@ -189,6 +189,3 @@ export function CaseOpen() {
     </Page>
   );
 }
-
-/** Where a case for something is opened. */
-export const openFor = (query: Record<string, string>): string => path("/cases/new", query);

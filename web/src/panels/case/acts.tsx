@@ -14,7 +14,7 @@ import { PersonField } from "../../ui/person";
 import { say, type Word } from "../../ui/text";
 import { caseChanged } from "./advance";
 import { CaseFiles, proofsOf, useFiles } from "./files";
-import { SchemaForm } from "./form";
+import { SchemaForm, without } from "./form";
 import { bodyTitle, holdersOf, visitedOf } from "./naming";
 import { faultsOf, read, typedFrom, type Faults, type Typed } from "./schema";
 
@@ -183,7 +183,7 @@ export function ActDialog({ item, deed, body = "", onClose }: Props) {
             <Segments label={say("answer")} value={draft.answer} testid="act-answer" onChange={(answer) => set({ answer: answer as "agree" | "object" })} options={[{ value: "agree", title: say("agrees") }, { value: "object", title: say("objects") }]} />
           </>
         )}
-        {asks.form && <SchemaForm schema={item.form} typed={draft.typed} faults={faults} onChange={(typed) => set({ typed })} name="act" />}
+        {asks.form && <SchemaForm schema={item.form} typed={draft.typed} faults={faults} onChange={(typed, name) => { set({ typed }); setFaults(without(faults, name)); }} name="act" />}
         {asks.files && <CaseFiles of={files} limits={item.attachments} proofs={proofs} lacking={item.lacking.map((one) => one.proof.id)} busy={busy} />}
         <label class="field tall">
           <span>

@@ -1,6 +1,6 @@
 /** The next step of a case: which one, the form of the step, the files that prove it, and what there is to say. */
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Problem, post, segment } from "../../api/client";
 import type { Case, Step } from "../../api/contract";
 import { inWords } from "../../state/language";
@@ -13,7 +13,7 @@ import { Show } from "../../ui/show";
 import { comma } from "../../ui/format";
 import { say } from "../../ui/text";
 import { CaseFiles, proofsOf, useFiles } from "./files";
-import { SchemaForm, toFault } from "./form";
+import { SchemaForm, toFault, without } from "./form";
 import { letsGo, saidOf, TableView, useDecided, useTables } from "./guard";
 import { bodyTitle, useFields } from "./naming";
 import { faultsOf, read, typedFrom, type Faults, type Typed } from "./schema";
@@ -51,7 +51,10 @@ export function AdvanceForm({ item, to, onDone }: Props) {
   const next = item.steps.filter((step) => here?.next.includes(step.id));
   const guard = here?.guard ? `${item.type.split(".")[0] ?? ""}.${here.guard}` : "";
   const first: Draft = { to: to ?? (item.follows.length === 1 ? (item.follows[0] ?? "") : next.length === 1 ? (next[0]?.id ?? "") : ""), note: "", typed: typedFrom(here?.form ?? null, item.facts) };
-  const [draft, keep, done] = useKept<Draft>(`advance ${item.id} ${item.step} ${to ?? ""}`, first);
+  const [draft, keep, done] = useKept<Draft>(`advance ${item.id} ${item.step}`, first);
+  useEffect(() => {
+    if (to && draft.to !== to) keep({ ...draft, to });
+  }, [to]);
   const [faults, setFaults] = useState<Faults>({});
   const { busy, refusal, refuse, act } = useAct();
   const { values, faults: unfit } = read(here?.form ?? null, draft.typed);
@@ -107,7 +110,7 @@ export function AdvanceForm({ item, to, onDone }: Props) {
           );
         })}
       </fieldset>
-      <SchemaForm schema={here?.form ?? null} typed={draft.typed} faults={faults} onChange={(typed) => keep({ ...draft, typed })} name="advance" />
+      <SchemaForm schema={here?.form ?? null} typed={draft.typed} faults={faults} onChange={(typed, name) => { keep({ ...draft, typed }); setFaults(without(faults, name)); }} name="advance" />
       {guard && (
         <details class="guard" data-testid="guard" open={decided !== null && decided.rows.length === 0}>
           <summary>

@@ -45,7 +45,7 @@ export function Standing({ item }: { item: Case }) {
       {item.guessed && <span class="small stale">{say("deadline_guessed")}</span>}
       {item.due && item.state === "open" && <span class="small soft">{say("step_until", { at: lastOf(ms(item.due) ?? 0) })}</span>}
       {item.whole_due && item.state !== "closed" && <span class="small soft">{say("whole_until", { at: lastOf(ms(item.whole_due) ?? 0), n: item.whole_days })}</span>}
-      {item.waited_s > 0 && <span class="small soft">{say("stood_for", { span: span(item.waited_s) })}</span>}
+      {item.waited_s >= 60 && <span class="small soft">{say("stood_for", { span: span(item.waited_s) })}</span>}
       {item.returns + item.reopens > 0 && <Tag tone="at_risk">{say("rework_n", { returns: item.returns, reopens: item.reopens })}</Tag>}
       {item.closed ? (
         <span class="small soft">

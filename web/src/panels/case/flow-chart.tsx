@@ -62,6 +62,7 @@ export function FlowChart({ steps, now = "", chosen = "", onChoose }: { steps: S
             aria-pressed={onChoose ? step.id === chosen : undefined}
             aria-label={`${inWords(step.title)} · ${inWords(step.role)} → ${leads || say("step_ends")}`}
             data-step={step.id}
+            tabIndex={onChoose ? 0 : -1}
             onClick={() => onChoose?.(step.id)}
           >
             <b class="cut">{inWords(step.title)}</b>

@@ -11,7 +11,8 @@ interface Props {
   schema: Schema | null;
   typed: Typed;
   faults: Faults;
-  onChange: (typed: Typed) => void;
+  /** What stands in the boxes now, and which of them was changed. */
+  onChange: (typed: Typed, name: string) => void;
   /** Beside each other forms on one page: their ids begin with it. */
   name: string;
 }
@@ -86,9 +87,9 @@ export function SchemaForm({ schema, typed, faults, onChange, name }: Props) {
               {field.required && <b class="must" title={say("form_required")}> *</b>}
             </label>
             {field.kind === "choices" ? (
-              <Ticks field={field} value={Array.isArray(value) ? value : []} onChange={(next) => onChange({ ...typed, [field.name]: next })} />
+              <Ticks field={field} value={Array.isArray(value) ? value : []} onChange={(next) => onChange({ ...typed, [field.name]: next }, field.name)} />
             ) : (
-              <Box field={field} id={id} value={typeof value === "string" ? value : ""} wrong={fault !== ""} onChange={(next) => onChange({ ...typed, [field.name]: next })} />
+              <Box field={field} id={id} value={typeof value === "string" ? value : ""} wrong={fault !== ""} onChange={(next) => onChange({ ...typed, [field.name]: next }, field.name)} />
             )}
             <span id={`${id}-told`} class="told">
               {fault ? <span class="fault" role="alert" data-testid={`fault-${field.name}`}>{fault}</span> : told && <span class="faint small">{told}</span>}
@@ -99,6 +100,9 @@ export function SchemaForm({ schema, typed, faults, onChange, name }: Props) {
     </div>
   );
 }
+
+/** What is still wrong once a box was changed. */
+export const without = (faults: Faults, name: string): Faults => Object.fromEntries(Object.entries(faults).filter(([key]) => key !== name));
 
 /** Puts the focus on the first box that is wrong. */
 export function toFault(name: string, faults: Faults): void {
