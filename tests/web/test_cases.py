@@ -151,6 +151,8 @@ def test_from_a_bad_reading_to_a_closed_case_and_its_report(tab: Visit, desk: Se
     tab.page.wait_for_url(f"**/cases/{case['id']}")
     tab.ready()
     assert "告警" in tab.see("about").inner_text()
+    alarm = tab.see("alarm-of").inner_text()
+    assert [word for word in ("水位过高", "4.6 m", "到现场核实") if word not in alarm] == []
     assert "工作日" in tab.see("left").first.inner_text()
     # taken, in one's name
     tab.see("take").click()

@@ -5,7 +5,7 @@ import { segment } from "../../api/client";
 import type { Case } from "../../api/contract";
 import { ActDialog, Deeds, type Deed } from "../../panels/case/acts";
 import { AdvanceForm } from "../../panels/case/advance";
-import { About, Evidence, Family, Filled, GuardOf, History, Joint, Reporter, Standing, StepLine } from "../../panels/case/case-view";
+import { About, AlarmOf, Evidence, Family, Filled, GuardOf, History, Joint, Reporter, Said, Standing, StepLine } from "../../panels/case/case-view";
 import { FilesOf, proofsOf } from "../../panels/case/files";
 import { inWords, language } from "../../state/language";
 import { useResource } from "../../state/resource";
@@ -24,6 +24,7 @@ function Inside({ item }: { item: Case }) {
       <Card>
         <div class="stack">
           <Standing item={item} />
+          <Said item={item} />
           <StepLine item={item} />
         </div>
       </Card>
@@ -50,6 +51,7 @@ function Inside({ item }: { item: Case }) {
               <Deeds item={item} onDeed={(deed) => setDoing({ deed, body: "" })} />
             </div>
           </Card>
+          {item.alarm !== null && <AlarmOf id={item.alarm} />}
           <About item={item} />
           <Reporter item={item} />
           <Family item={item} />

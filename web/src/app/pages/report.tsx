@@ -221,7 +221,7 @@ export function ReportPage() {
       <header class="public-head">
         <h1>
           <a href="/report">
-            {inWords(city?.title)} {say("report_title")}
+            {[inWords(city?.title), say("report_title")].filter(Boolean).join(" · ")}
           </a>
         </h1>
         <button type="button" class="button quiet" onClick={() => { language.value = language.value === "zh" ? "en" : "zh"; setQuery({ lang: "" }); }} data-testid="language" lang={language.value === "zh" ? "en" : "zh-CN"}>

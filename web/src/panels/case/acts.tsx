@@ -226,7 +226,7 @@ export function Deeds({ item, onDeed }: { item: Case; onDeed: (deed: Deed) => vo
     <div class="stack tight">
       <div class="row wrap" data-testid="deeds">
         {item.state !== "closed" && !mine && (
-          <button type="button" class="button" disabled={busy} onClick={() => void take()} data-testid="take">
+          <button type="button" class={item.holder ? "button" : "button main"} disabled={busy} onClick={() => void take()} data-testid="take">
             {say("act_take")}
           </button>
         )}

@@ -1,14 +1,16 @@
 /** Everything about one case, part by part. */
 
-import type { Case, Happened, Value } from "../../api/contract";
+import { segment } from "../../api/client";
+import type { Alarm, Case, Happened, Value } from "../../api/contract";
 import { inWords } from "../../state/language";
+import { useResource } from "../../state/resource";
 import { to } from "../../ui/address";
 import { When } from "../../ui/age";
 import { Card } from "../../ui/card";
-import { Tag } from "../../ui/chip";
+import { AlarmState, LevelChip, Tag } from "../../ui/chip";
 import { Facts } from "../../ui/facts";
 import { Digest } from "../../ui/files";
-import { comma } from "../../ui/format";
+import { comma, quantity } from "../../ui/format";
 import { say } from "../../ui/text";
 import { ms, span } from "../../ui/time";
 import { saidOf, TableView, useTables } from "./guard";
@@ -208,6 +210,36 @@ export function History({ item }: { item: Case }) {
   );
 }
 
+/** What the alarm says that opened it: what is wrong, by how much, since when, and what to do. */
+export function AlarmOf({ id }: { id: string }) {
+  const alarm = useResource<Alarm>(`/alarms/${segment(id)}`, "live").data;
+  if (!alarm) return null;
+  return (
+    <Card title={say("alarm")} end={<LevelChip level={alarm.level} />} testid="alarm-of">
+      <Facts
+        of={[
+          [say("alarm"), <a href={to.alarm(alarm.id)}>{inWords(alarm.title)}</a>],
+          alarm.value !== null && [say("value"), `${quantity(alarm.value, alarm.unit)}${alarm.limit === null ? "" : ` · ${say("limit")} ${quantity(alarm.limit, alarm.unit)}`}`],
+          [say("since"), <When at={alarm.since} />],
+          [say("state"), <AlarmState alarm={alarm} />],
+          alarm.advice !== null && [say("advice"), <b>{inWords(alarm.advice)}</b>],
+        ]}
+      />
+    </Card>
+  );
+}
+
+/** What was said when it was opened. */
+export function Said({ item }: { item: Case }) {
+  const first = item.history[0];
+  if (!first?.note) return null;
+  return (
+    <blockquote class="wording pre break" data-testid="said">
+      {first.note} <span class="small faint">{first.by}</span>
+    </blockquote>
+  );
+}
+
 const contact = ["first_name", "last_name", "phone", "email"] as const;
 
 /** Who reported it, and how to reach them: for who handles the case only. */
@@ -237,7 +269,6 @@ export function About({ item }: { item: Case }) {
           item.asset !== "" && [say("asset"), <a href={to.asset(item.asset)}>{inWords(item.asset_title) || item.asset}</a>],
           item.asset === "" && item.longitude !== null && [say("place"), `${item.longitude.toFixed(5)}, ${item.latitude?.toFixed(5)}`],
           [say("case_source"), say(sourceWord[item.source])],
-          item.alarm !== null && [say("alarm"), <a href={to.alarm(item.alarm)}>{say("open")}</a>],
           item.measure !== "" && [say("measure"), <a href={`/measures/${item.measure}`}>{item.measure}</a>],
           item.parent !== "" && [say("parent_case"), <a href={to.case(item.parent)} data-testid="parent">{item.parent}</a>],
           [say("role"), inWords(item.role) || say("dash")],
