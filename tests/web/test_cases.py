@@ -237,7 +237,7 @@ def test_from_a_bad_reading_to_a_closed_case_and_its_report(tab: Visit, desk: Se
     assert tab.faults == []
 
 
-def test_from_a_citizens_report_to_its_status(tab: Visit, desk: Served) -> None:
+def test_from_a_citizens_report_to_its_status(tab: Visit, desk: Served, tmp_path: Path) -> None:
     tab.go("/report?lang=en")
     assert tab.page.locator(".nav").count() == 0
     assert "Broken banks" in tab.see("report-form").inner_text()
@@ -248,6 +248,8 @@ def test_from_a_citizens_report_to_its_status(tab: Visit, desk: Served) -> None:
     tab.see("attribute-size").fill("twelve")
     tab.see("report-address").fill("Bridge 3")
     tab.see("report-phone").fill("13800000000")
+    (tmp_path / "bank.png").write_bytes(PHOTO)
+    tab.see("report-picture").set_input_files(tmp_path / "bank.png")
     tab.see("report-send").click()
     tab.page.wait_for_selector("[data-testid=refusal]:has-text('size')")
     assert tab.see("report-description").input_value() == "The bank has slid into the water"
@@ -261,6 +263,9 @@ def test_from_a_citizens_report_to_its_status(tab: Visit, desk: Served) -> None:
     # the officer sees whom to call, and tells the citizen; a body is asked
     tab.go(f"/cases/{id}?lang=zh")
     assert "13800000000" in tab.see("reporter").inner_text()
+    with tab.page.expect_download() as picture:
+        tab.see("picture").click()
+    assert Path(picture.value.path()).read_bytes() == PHOTO
     assert "护岸破损" in tab.see("filled").inner_text()
     tab.see("acts").locator("[data-testid=person]").fill("王工")
     tab.see("act-comment").click()

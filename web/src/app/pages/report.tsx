@@ -5,16 +5,20 @@ import type { Problem } from "../../api/client";
 import type { Service, ServiceAttribute, ServiceRequest } from "../../api/contract";
 import { definition, report, request, services } from "../../api/open311";
 import { CaseMap } from "../../map/case-map";
+import { faultOf } from "../../panels/case/files";
 import { useCity } from "../../state/city";
 import { useKept } from "../../state/kept";
 import { inWords, language } from "../../state/language";
 import { hold } from "../../state/ready";
 import { queried, setQuery } from "../../state/route";
 import { Refused, refusalOf, type Refusal } from "../../ui/act";
+import { bytes } from "../../ui/bytes";
 import { Card } from "../../ui/card";
 import { Tag } from "../../ui/chip";
+import { Drop } from "../../ui/drop";
 import { Facts } from "../../ui/facts";
 import { Input } from "../../ui/field";
+import { stored, type Chosen } from "../../ui/files";
 import { useTitle } from "../../ui/page";
 import { Empty, Loading } from "../../ui/show";
 import { comma } from "../../ui/format";
@@ -48,6 +52,8 @@ interface Draft {
   email: string;
   given: Record<string, string[]>;
 }
+
+const largestPicture = 20_000_000;
 
 const empty: Draft = { description: "", address: "", at: null, name: "", phone: "", email: "", given: {} };
 
@@ -95,6 +101,7 @@ function Form({ service, onSent }: { service: Service; onSent: (id: string) => v
   const [busy, setBusy] = useState(false);
   const [mapped, setMapped] = useState(false);
   const [refusal, refuse] = useState<Refusal>(null);
+  const [picture, setPicture] = useState<Chosen | null>(null);
   const set = (more: Partial<Draft>): void => keep({ ...draft, ...more });
   const attributes = asked.data ?? [];
 
@@ -108,6 +115,8 @@ function Form({ service, onSent }: { service: Service; onSent: (id: string) => v
     const lacking = attributes.filter((one) => one.required && !(draft.given[one.code] ?? []).some((value) => value.trim()));
     if (lacking.length > 0) return refuse(say("report_lacks", { names: lacking.map((one) => one.description).join(comma()) }));
     if (!draft.address.trim() && !draft.at) return refuse(say("report_where_needed"));
+    const wrong = picture ? faultOf(picture.file, undefined, { media: ["image/*"], largest: largestPicture, most: 1 }) : "";
+    if (wrong) return refuse(wrong);
     setBusy(true);
     refuse(null);
     const fields: [string, string][] = [["service_code", service.service_code], ["description", draft.description.trim()], ["address_string", draft.address.trim()]];
@@ -115,6 +124,11 @@ function Form({ service, onSent }: { service: Service; onSent: (id: string) => v
     fields.push(["first_name", draft.name.trim()], ["phone", draft.phone.trim()], ["email", draft.email.trim()]);
     for (const one of attributes) for (const value of draft.given[one.code] ?? []) fields.push([one.datatype === "multivaluelist" ? `attribute[${one.code}][]` : `attribute[${one.code}]`, value.normalize("NFKC").trim()]);
     try {
+      const [kept] = picture ? await stored([picture], "市民 citizen") : [];
+      if (kept?.stored) {
+        setPicture(kept);
+        fields.push(["media_url", `${window.location.origin}/api/files/${kept.stored.sha256}`]);
+      }
       const id = await report(fields.filter(([, value]) => value !== ""), language.value);
       done();
       onSent(id);
@@ -148,6 +162,21 @@ function Form({ service, onSent }: { service: Service; onSent: (id: string) => v
           {attributes.map((one) => (
             <Attribute key={one.code} of={one} value={draft.given[one.code] ?? []} onChange={(value) => set({ given: { ...draft.given, [one.code]: value } })} />
           ))}
+          <div class="stack tight">
+            <span>{say("report_picture")}</span>
+            <Drop label={say("report_picture")} choose={say("report_choose_picture")} busy={busy} onFiles={(files) => setPicture(files[0] ? { file: files[0], stored: null } : null)} named={{ place: "picture-drop", input: "report-picture" }} accept="image/*">
+              {picture ? (
+                <>
+                  <span class="break">{picture.file.name}</span> <span class="small num">{bytes(picture.file.size)}</span>{" "}
+                  <button type="button" class="button small quiet" onClick={() => setPicture(null)}>
+                    {say("remove")}
+                  </button>
+                </>
+              ) : (
+                say("report_picture_means", { size: bytes(largestPicture) })
+              )}
+            </Drop>
+          </div>
         </div>
       </Card>
       <Card title={say("report_where")}>

@@ -242,6 +242,23 @@ export function Said({ item }: { item: Case }) {
 
 const contact = ["first_name", "last_name", "phone", "email"] as const;
 
+/** A picture that was sent here is at hand; of one that is elsewhere only the address is told. */
+function Picture({ at }: { at: string }) {
+  const sha256 = /^https?:\/\/[^/]+\/api\/files\/([0-9a-f]{64})$/.exec(at)?.[1];
+  const here = sha256 !== undefined && at.startsWith(`${window.location.origin}/`);
+  if (!here)
+    return (
+      <>
+        <code class="break">{at}</code> <span class="small faint">{say("picture_elsewhere")}</span>
+      </>
+    );
+  return (
+    <a href={`/api/files/${sha256}`} download={`${sha256.slice(0, 8)}.jpg`} data-testid="picture">
+      {say("save_picture")}
+    </a>
+  );
+}
+
 /** Who reported it, and how to reach them: for who handles the case only. */
 export function Reporter({ item }: { item: Case }) {
   const body = item.history[0]?.body ?? {};
@@ -254,7 +271,7 @@ export function Reporter({ item }: { item: Case }) {
         of={[
           [say("contact"), given.join(" · ") || say("no_contact")],
           typeof body["address"] === "string" && [say("address"), body["address"]],
-          typeof body["media_url"] === "string" && [say("picture"), <code class="break">{body["media_url"]}</code>],
+          typeof body["media_url"] === "string" && [say("picture"), <Picture at={body["media_url"]} />],
         ]}
       />
     </Card>
