@@ -207,6 +207,7 @@ export const caseWords = {
   guard_lost: { zh: "暂时问不到决策表", en: "The table could not be asked" },
   guard_nothing: { zh: "没有结论", en: "nothing" },
   guard_says_no: { zh: "决策表不允许", en: "not by the table" },
+  guard_refuses: { zh: "决策表判定为“{what}”，不能转至“{step}”。请核对所填内容，或改选下一步。", en: "The table says “{what}”: it cannot go to “{step}”. Check what was filled in, or choose another step." },
   guard_then: { zh: "结论", en: "Then" },
   guard_any: { zh: "任意", en: "any" },
   guard_fits: { zh: "符合", en: "fits" },

@@ -58,7 +58,7 @@ export function AdvanceForm({ item, to, onDone }: Props) {
   const [faults, setFaults] = useState<Faults>({});
   const { busy, refusal, refuse, act } = useAct();
   const { values, faults: unfit } = read(here?.form ?? null, draft.typed);
-  const { decided, lost } = useDecided(guard, { ...item.facts, ...values });
+  const { decided, lost, fresh } = useDecided(guard, { ...item.facts, ...values });
   const tables = useTables().data;
   const fields = useFields(item.form, item.steps);
   const going = next.find((step) => step.id === draft.to);
@@ -76,6 +76,9 @@ export function AdvanceForm({ item, to, onDone }: Props) {
       toFault("advance", unfit);
       return refuse(say("form_has_faults", { n: Object.keys(unfit).length }));
     }
+    const why = hindrance(item, going);
+    if (why) return refuse(why);
+    if (guard && fresh && decided && !decided.fault && !allowed.includes(going.id)) return refuse(say("guard_refuses", { what: saidOf(decided.value, item.steps), step: inWords(going.title) }));
     if (still.length > 0) return refuse(say("proofs_lack", { names: still.map((one) => inWords(one.proof.title)).join(comma()) }));
     if (files.fault) return refuse(files.fault);
     const good = await act(async (by) => {

@@ -80,17 +80,24 @@ export function TableView({ of, fired, steps, fields }: { of: DecisionTable; fir
   );
 }
 
+interface Asked {
+  decided: Decided | null;
+  lost: boolean;
+  /** It is said of the facts as they stand, not of those before. */
+  fresh: boolean;
+}
+
 /** What a table says of these facts; asked again once they stand still. */
-export function useDecided(table: string, facts: Values): { decided: Decided | null; lost: boolean } {
-  const [state, setState] = useState<{ decided: Decided | null; lost: boolean }>({ decided: null, lost: false });
+export function useDecided(table: string, facts: Values): Asked {
+  const [state, setState] = useState<{ decided: Decided | null; lost: boolean; key: string }>({ decided: null, lost: false, key: "" });
   const key = JSON.stringify(facts);
   useEffect(() => {
     if (!table) return undefined;
     let gone = false;
     const timer = setTimeout(() => {
       post<Decided>(`/decision-tables/${segment(table)}/decide`, { facts }).then(
-        (decided) => !gone && setState({ decided, lost: false }),
-        () => !gone && setState({ decided: null, lost: true }),
+        (decided) => !gone && setState({ decided, lost: false, key }),
+        () => !gone && setState({ decided: null, lost: true, key }),
       );
     }, 200);
     return () => {
@@ -98,7 +105,7 @@ export function useDecided(table: string, facts: Values): { decided: Decided | n
       clearTimeout(timer);
     };
   }, [table, key]);
-  return state;
+  return { decided: state.decided, lost: state.lost, fresh: state.key === key };
 }
 
 /** The steps that a table lets a case go to. */
