@@ -17,6 +17,8 @@ import { Indicators } from "./pages/indicators";
 import { MapPage } from "./pages/map";
 import { MeasurePage } from "./pages/measure";
 import { NotFound } from "./pages/not-found";
+import { Notifications } from "./pages/notifications";
+import { Notify } from "./pages/notify";
 import { Overview } from "./pages/overview";
 import { PackPage } from "./pages/pack";
 import { Packs } from "./pages/packs";
@@ -46,6 +48,8 @@ const lists: Record<string, PageOf> = {
   runs: Runs,
   indicators: Indicators,
   feeds: Feeds,
+  notifications: Notifications,
+  notify: Notify,
   packs: Packs,
   systems: Systems,
   evidence: EvidencePage,

@@ -5,12 +5,14 @@ import type { Title } from "../api/contract";
 import { editWords } from "./text-edit";
 import { feedWords } from "./text-feed";
 import { healthWords } from "./text-health";
+import { notifyWords } from "./text-notify";
 import { planWords } from "./text-plan";
 import { reviewWords } from "./text-review";
 
 const words = {
   ...feedWords,
   ...healthWords,
+  ...notifyWords,
   ...planWords,
   ...reviewWords,
   ...editWords,
