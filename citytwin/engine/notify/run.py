@@ -21,7 +21,7 @@ from citytwin.engine.notify.outbox import Lot
 from citytwin.engine.notify.send import Outlet, Undelivered
 from citytwin.engine.reach import Network
 from citytwin.engine.twin import Twin
-from citytwin.kernel.errors import NotFound, SourceFailed
+from citytwin.kernel.errors import NotFound, SourceFailed, StoreBusy
 from citytwin.kernel.message import EVERYBODY, Language, Person, SmtpChannel
 from citytwin.kernel.title import Title
 
@@ -45,6 +45,8 @@ class ChannelState:
     since: datetime | None = None
     error: str = ""
     until: datetime | None = None
+    rest_s: float = 0.0
+    """How long before that it failed: where clocks are set back, it is not left alone for longer."""
     sent: datetime | None = None
 
 
@@ -57,7 +59,7 @@ class Sender:
     declared: Callable[[], Declared]
     address: Callable[[], str]
     state: ChannelState = field(default_factory=ChannelState)
-    _times: deque[float] = field(default_factory=lambda: deque(maxlen=6000))
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=6000))
     """When the last messages went out: the rates of platforms are kept by a clock that nobody sets."""
     monotonic: Callable[[], float] = time.monotonic
 
@@ -72,13 +74,13 @@ class Sender:
         """Send what is due. Returns when to look again (None: when something new is there)."""
         store, channel = self.twin.store, self.outlet.channel
         now = self.twin.clock.now()
-        if self.state.until is not None and now < self.state.until:
+        if self.state.until is not None and 0 < (self.state.until - now).total_seconds() <= self.state.rest_s:
             return self.state.until
         outbox.arrange(store, channel.id, self.outlet.room, now)
         for lot in outbox.lots(store, channel.id, self.outlet.room, now):
             if stop():
                 return None
-            if (wait := self._early()) > 0:
+            if (wait := self.early()) > 0:
                 return now + timedelta(seconds=wait)
             if not self._send(lot):
                 return self.state.until
@@ -91,7 +93,7 @@ class Sender:
         people = self._people(lot)
         words = compose(lot, self._language(people), self.twin.city.zone, self.address(), self.twin.city.title)
         outbox.intend(store, lot)
-        self._times.append(self.monotonic())
+        self.times.append(self.monotonic())
         try:
             self.outlet.send(words, lot, people, self.twin.clock.now())
         except Undelivered as e:
@@ -105,7 +107,7 @@ class Sender:
                 return True
             failures = self.state.failures + 1
             until = outbox.retry_at(now, failures, e.after_s)
-            self.state = replace(self.state, failures=failures, since=self.state.since or now, error=e.message, until=until)  # fmt: skip
+            self.state = replace(self.state, failures=failures, since=self.state.since or now, error=e.message, until=until, rest_s=(until - now).total_seconds())  # fmt: skip
             if e.doubt:
                 outbox.doubt(store, lot, e.message, now, until, longest, channel.in_doubt == "again")
             else:
@@ -117,12 +119,12 @@ class Sender:
         outbox.arrived(store, lot, now)
         return True
 
-    def _early(self) -> float:
+    def early(self) -> float:
         """Seconds until the platform allows one more message."""
         now, wait = self.monotonic(), 0.0
         for most, within_s in self.outlet.rates:
-            if len(self._times) >= most:
-                wait = max(wait, self._times[-most] + within_s - now)
+            if len(self.times) >= most:
+                wait = max(wait, self.times[-most] + within_s - now)
         return wait
 
     def _people(self, lot: Lot) -> list[Person]:
@@ -314,11 +316,14 @@ class Notifier:
         worker.wake()
 
     def try_out(self, channel: str, name: str) -> None:
-        """Send a test message to one person by a channel, and say what became of it. Raises NotFound, SourceFailed."""
+        """Send a test message to one person by a channel, and say what became of it. Raises NotFound, SourceFailed, StoreBusy."""
         sender = self._worker(channel).sender
         person = next((p for p in self.declared.file.people if name in (p.name, p.id)), Person("", name))
         if isinstance(sender.outlet.channel, SmtpChannel) and not person.email:
             raise NotFound(f"'{name[:60]}' has no mail address", "test with somebody who has one in notify.yaml", "person")  # fmt: skip
+        if sender.early() > 0:
+            raise StoreBusy("the channel takes no more messages just now", "try again in a minute", channel)
+        sender.times.append(sender.monotonic())
         now = self.twin.clock.now()
         lot = Lot(f"test{int(now.timestamp() * 1000):x}", channel, "", now, (), 0, {"low": 1}, False)
         language = person.language if isinstance(sender.outlet.channel, SmtpChannel) else sender.outlet.channel.language

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -81,6 +83,9 @@ class Post:
     deaf: bool = False
     """Takes a message, and hangs up before it says so."""
     port: int = 0
+    secure: ssl.SSLContext | None = None
+    """With it the server has STARTTLS, or speaks TLS from the first byte where `wrapped`."""
+    wrapped: bool = False
 
 
 @pytest.fixture
@@ -91,13 +96,36 @@ def post() -> Iterator[Post]:
         def say(self, text: str) -> None:
             self.wfile.write(text.encode() + b"\r\n")
 
+        def setup(self) -> None:
+            super().setup()
+            if made.wrapped and made.secure:
+                self.encrypt()
+
+        def encrypt(self) -> None:
+            assert made.secure is not None
+            self.connection = made.secure.wrap_socket(self.connection, server_side=True)
+            self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)  # type: ignore[assignment]
+
+        def finish(self) -> None:
+            with contextlib.suppress(OSError):
+                super().finish()
+            self.connection.close()
+
         def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                self.talk()
+
+        def talk(self) -> None:
             self.say("220 post.test ESMTP")
             sender = reader = ""
             while line := self.rfile.readline().decode("utf-8", "replace").strip():
                 word = line.split(" ")[0].upper()
                 if word == "EHLO":
-                    self.say("250-post.test\r\n250-AUTH PLAIN\r\n250 8BITMIME")
+                    tls = "250-STARTTLS\r\n" if made.secure and not made.wrapped else ""
+                    self.say(f"250-post.test\r\n{tls}250-AUTH PLAIN\r\n250 8BITMIME")
+                elif word == "STARTTLS":
+                    self.say("220 go on")
+                    self.encrypt()
                 elif word == "AUTH":
                     made.logins.append(line)
                     self.say("235 welcome")

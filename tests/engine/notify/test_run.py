@@ -5,18 +5,22 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from citytwin.engine import handle
+from citytwin.engine.feeds.run import Runner
+from citytwin.engine.ingest import Intake
 from citytwin.engine.notify import outbox
 from citytwin.engine.notify.outbox import Letter
 from citytwin.engine.twin import Twin
 from citytwin.engine.watch import watch
-from citytwin.kernel.store import Arrival
+from citytwin.kernel.store import Arrival, Change
 
 from ...conftest import NOW
 from .conftest import Hall, Office, Post
@@ -254,6 +258,91 @@ def test_a_case_that_is_late_is_told_once_and_on_its_record_against_its_events(o
     assert [(r["what"], r["person"], r["level"]) for r in there.rows()] == [("case_late", "王敏", "high")]
     assert [e["act"] for e in handle.history(there.twin, held.id)] == ["open", "notify"]
     assert handle.notices(there.twin, there.clock.now()) == []
+
+
+def test_a_notice_is_given_once_though_we_end_before_it_is_on_the_case_against_the_outbox(office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    there = office(route("case_late", "concerned: true", "in_app"))
+    handle.open_case(there.twin, "tank.spill", "李强", asset="t1")
+    there.later(days=4)
+
+    def crash(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(handle, "told", crash)
+        with pytest.raises(KeyboardInterrupt):
+            there.step()
+    assert len(there.rows()) == 1
+    there.step()
+    assert len(there.rows()) == 1
+    assert handle.notices(there.twin, there.clock.now()) == []
+
+
+def test_what_stands_is_told_when_it_begins_and_ends_however_often_we_start_against_the_app(office: Callable[..., Office], hall: Hall) -> None:  # fmt: skip
+    text = HOOK.format(url=hall.url) + route(
+        "channel_failing, channel_back, target_missed", "everybody: true", "in_app"
+    )
+    there = office(text)
+    target = (
+        "INSERT INTO target_progress_row (target, plan, as_of, status) VALUES ('p.x', 'p', DATE '2025-06-29', 'missed')"
+    )
+    there.twin.store.commit(Change(target))  # a target that no plan has any more is passed over
+    hall.answers = [(503, b"", {})]
+    outbox.put(there.twin.store, letters(1, "hook", NOW), NOW)
+    for _ in range(4):
+        there.step("hook")
+        there.later(hours=1)
+    there.step()
+    assert [(r["what"], r["person"]) for r in there.rows("channel = 'in_app'")] == [("channel_failing", "*")]
+    second = office(text, there.twin)
+    second.step()  # not used yet since the start: nothing is known of it
+    second.sender("hook").once()
+    assert len(second.rows("channel = 'in_app'")) == 1
+    hall.answers = [(200, b"", {})]
+    second.later(hours=1)
+    second.step("hook")
+    second.step()
+    second.step()
+    assert [r["what"] for r in second.rows("channel = 'in_app'")] == ["channel_failing", "channel_back"]
+
+
+def test_a_feed_that_brings_nothing_is_told_after_a_while_against_its_state(office: Callable[..., Office], make_twin: Callable[..., Twin], tmp_path: Path) -> None:  # fmt: skip
+    feeds = tmp_path / "feeds"
+    feeds.mkdir()
+    (feeds / "feeds.yaml").write_text("pull: [{id: web, title: {zh: 接口, en: Service}, url: 'http://127.0.0.1:1/x', every_s: 60, form: csv}]\n", "utf-8")  # fmt: skip
+    there = office(route("feed_failing, feed_back", "everybody: true", "in_app"))
+    intake = Intake(there.twin)
+    runner = Runner(there.twin, intake, feeds)
+    try:
+        assert runner.declared.every_fault == ()
+        there.notifier.gatherer.feeds = runner
+        runner._workers["web"]._once()  # nobody listens there
+        there.step()
+        assert there.rows() == []
+        there.later(minutes=16)
+        there.step()
+        there.step()
+        (row,) = there.rows()
+        assert (row["what"], row["level"]) == ("feed_failing", "high")
+        assert '"link":"/feeds/web"' in row["facts"]
+        with runner._workers["web"]._turn:
+            runner._workers["web"]._state = replace(runner.state("web"), failures=0, last_success=there.clock.now())
+        there.step()
+        assert [r["what"] for r in there.rows()] == ["feed_failing", "feed_back"]
+    finally:
+        runner.close()
+        intake.close()
+
+
+def test_a_clock_that_is_set_back_does_not_silence_a_channel_against_the_server(office: Callable[..., Office], hall: Hall) -> None:  # fmt: skip
+    there = office(HOOK.format(url=hall.url) + route("alarm", "people: [wang]", "hook"))
+    hall.answers = [(503, b"", {}), (200, b"", {})]
+    outbox.put(there.twin.store, letters(1, "hook", NOW - timedelta(days=2)), NOW - timedelta(days=2))
+    there.step("hook")
+    there.later(days=-1)
+    outbox.put(there.twin.store, letters(2, "hook", there.clock.now()), there.clock.now())
+    there.step("hook")
+    assert len(hall.posted) == 2
 
 
 def test_whom_nobody_can_reach_is_not_passed_over_against_the_app(office: Callable[..., Office], post: Post, readings: Callable[..., pa.Table]) -> None:  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import ssl
+import subprocess
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import replace
@@ -109,6 +111,26 @@ def test_a_mail_server_with_a_password_against_its_log(post: Post, tmp_path: Pat
         outlet("smtp", replace(channel, security="starttls"), tmp_path).send(said(lot()), lot(), [WANG], AT)
     assert (e.value.final, e.value.doubt) == (False, False)
     assert len(post.logins) == 1
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_mail_over_tls_against_certificates_that_are_trusted_and_not(post: Post, tmp_path: Path, security: Any) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "ca.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    post.secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    post.secure.load_cert_chain(certificate, key)
+    post.wrapped = security == "tls"
+    channel = SmtpChannel("mail", Title("邮", "Mail"), "127.0.0.1", "twin@test.cn", post.port, security, "twin", Secret(file="password"))  # fmt: skip
+    with pytest.raises(Undelivered, match="CERTIFICATE_VERIFY_FAILED") as e:
+        outlet("smtp", channel, tmp_path).send(said(lot()), lot(), [WANG], AT)
+    assert not e.value.doubt
+    assert post.logins == post.taken == []
+    outlet("smtp", replace(channel, certificates="ca.pem"), tmp_path).send(said(lot()), lot(), [WANG], AT)
+    assert (len(post.logins), len(post.taken)) == (1, 1)
 
 
 def test_a_webhook_is_verified_against_its_own_headers(hall: Hall, tmp_path: Path) -> None:
