@@ -14,7 +14,7 @@ from citytwin.kernel.title import Title
 from citytwin.kernel.workday import DAY, Workdays
 
 What = Literal[
-    "alarm", "alarm_ended", "case_opened", "case_assigned", "case_moved", "case_returned", "case_waiting", "case_closed", "case_reminder", "case_late",
+    "alarm", "alarm_ended", "alarm_unanswered", "case_opened", "case_assigned", "case_moved", "case_returned", "case_waiting", "case_closed", "case_reminder", "case_late",
     "case_escalated", "feed_failing", "feed_back", "target_at_risk", "target_missed", "channel_failing", "channel_back",
 ]  # fmt: skip
 Language = Literal["zh", "en"]
@@ -147,6 +147,8 @@ class MessageRoute:
     digest: Digest = "none"
     daily_at: str = "08:30"
     wakes: tuple[Level, ...] = ("critical",)
+    after_min: float = 15.0
+    """An alarm that nobody acknowledged for so many minutes is `alarm_unanswered`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,14 +16,14 @@ from citytwin.kernel.rule import Level
 from citytwin.kernel.title import Title
 
 WORDS: Mapping[str, Title] = {
-    "alarm": Title("告警", "Alarm"), "alarm_ended": Title("告警恢复", "Alarm over"), "case_opened": Title("新工单", "New case"),
+    "alarm": Title("告警", "Alarm"), "alarm_ended": Title("告警恢复", "Alarm over"), "alarm_unanswered": Title("告警无人确认", "Alarm not answered"), "case_opened": Title("新工单", "New case"),
     "case_assigned": Title("工单指派", "Case assigned"), "case_moved": Title("工单流转", "Case moved on"), "case_returned": Title("工单退回", "Case returned"),
     "case_waiting": Title("工单暂停", "Case waits"), "case_closed": Title("工单办结", "Case closed"), "case_reminder": Title("工单临期", "Case due soon"),
     "case_late": Title("工单超期", "Case overdue"), "case_escalated": Title("工单催办升级", "Case escalated"), "feed_failing": Title("采集中断", "Feed failing"),
     "feed_back": Title("采集恢复", "Feed is back"), "target_at_risk": Title("目标有风险", "Target at risk"), "target_missed": Title("目标未达成", "Target missed"),
     "channel_failing": Title("通知渠道中断", "Channel failing"), "channel_back": Title("通知渠道恢复", "Channel is back"), "test": Title("测试", "Test"),
     "critical": Title("紧急", "Critical"), "high": Title("高", "High"), "medium": Title("中", "Medium"), "low": Title("低", "Low"),
-    "level": Title("级别", "Level"), "place": Title("位置", "Place"), "since": Title("开始", "Since"), "value": Title("数值", "Value"), "limit": Title("限值", "limit"),
+    "level": Title("级别", "Level"), "place": Title("位置", "Place"), "since": Title("开始", "Since"), "at": Title("时间", "At"), "value": Title("数值", "Value"), "limit": Title("限值", "limit"),
     "step": Title("环节", "Step"), "to": Title("办理", "With"), "due": Title("期限", "Due"), "by": Title("操作人", "By"), "note": Title("说明", "Note"),
     "advice": Title("处置建议", "What to do"), "look": Title("查看详情", "Open"), "digest": Title("{n} 条通知", "{n} notifications"),
     "more": Title("另有 {n} 条未列出，请到通知页面查看", "{n} more are not listed here: see the notifications page"),
@@ -102,8 +102,8 @@ def item(one: Told, language: Language, zone: str, address: str) -> Item:
         if language == "zh"
         else f"{say(one.what, language)}: {' · '.join(n for n in named if n)}"
     )
-    lines = [("place", named[1]), ("since", _at(facts.get("since"), zone)), ("value", _value(facts, language)), ("step", _in(facts.get("step"), language))]  # fmt: skip
-    lines += [("to", _in(facts.get("to"), language)), ("due", _at(facts.get("due"), zone)), ("by", str(facts.get("by", ""))), ("note", _line(facts.get("note", "")))]  # fmt: skip
+    lines = [("place", named[1]), ("at" if one.what.startswith("case") else "since", _at(facts.get("since"), zone)), ("value", _value(facts, language)), ("step", _in(facts.get("step"), language))]  # fmt: skip
+    lines += [("to", _in(facts.get("to"), language)), ("due", _due(facts.get("due"), zone)), ("by", str(facts.get("by", ""))), ("note", _line(facts.get("note", "")))]  # fmt: skip
     if facts.get("reason") in WORDS:
         lines.append(("note", say(facts["reason"], language)))
     if facts.get("unsent"):
@@ -199,6 +199,14 @@ def moment(at: datetime, zone: str) -> str:
 
 def _at(text: Any, zone: str) -> str:
     return moment(datetime.fromisoformat(text), zone) if text else ""
+
+
+def _due(text: Any, zone: str) -> str:
+    """A deadline: one at midnight is the end of the day before it, and so written."""
+    if not text:
+        return ""
+    at = datetime.fromisoformat(text).astimezone(ZoneInfo(zone))
+    return f"{at - timedelta(days=1):%Y-%m-%d} 24:00" if (at.hour, at.minute) == (0, 0) else f"{at:%Y-%m-%d %H:%M}"
 
 
 def _in(title: Mapping[str, str] | None, language: Language) -> str:

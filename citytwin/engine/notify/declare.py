@@ -44,6 +44,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "per_minute": (1, 6000),
     "give_up_days": (1, 60),
     "keep_days": (1, 3660),
+    "after_min": (1, 10_080),
 }
 MAIL = re.compile(r"[^@\s<>\"\x00-\x1f\x7f-\U0010ffff]{1,64}@[A-Za-z0-9.-]{1,200}")
 
@@ -226,6 +227,7 @@ class _Judge:
         if not route.via:
             yield self._fault((*at, "via"), "EMPTY", "the route names no channel", f"via: [{IN_APP}]")
         yield from self._time((*at, "daily_at"), route.daily_at)
+        yield from self._bounds(at, route)
         mails = [v for v in route.via if v in channels and channels[v][0] == "smtp"]
         for one in to.people if mails else ():
             if any(p.id == one and not p.email for p in made.people):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -54,6 +54,8 @@ class News:
     people: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     bodies: tuple[str, ...] = ()
+    after_min: float = 0.0
+    """How long an alarm was not answered."""
 
 
 @dataclass
@@ -72,7 +74,7 @@ class Gatherer:
         store = self.twin.store
         if _mark(self.twin, "alarm") is None:  # what was before anybody was to be told is news to nobody
             n = store.fetch("SELECT (SELECT coalesce(max(n), 0) FROM alarm_event) AS alarm, (SELECT coalesce(max(leaf), -1) FROM leaf) AS leaf")  # fmt: skip
-            marks = {"alarm": n["alarm"][0].as_py(), "case": n["leaf"][0].as_py()}
+            marks = {"alarm": n["alarm"][0].as_py(), "case": n["leaf"][0].as_py(), "first": n["alarm"][0].as_py()}
             standing = [Change("INSERT OR REPLACE INTO told_row VALUES ($about, $what, $since)", {"about": about, "what": one.what, "since": self.began}) for about, one in self._targets(self.began)]  # fmt: skip
             store.commit(*(_marked(name, n) for name, n in marks.items()), *standing)
 
@@ -159,7 +161,34 @@ class Gatherer:
 
     def look_around(self, now: datetime) -> frozenset[str]:
         """Write letters for deadlines of cases, and for feeds, targets and channels that changed how they stand. Idempotent."""
-        return self._deadlines(now) | self._standing(now)
+        return self._deadlines(now) | self._standing(now) | self._unanswered(now)
+
+    def _unanswered(self, now: datetime) -> frozenset[str]:
+        """Alarms that nobody acknowledged for as long as a route says: once for each time that an alarm was raised."""
+        letters: list[Letter] = []
+        sql = f"""
+          SELECT e.n, e.alarm, e.rule, e.asset_id, e.time, e.before, e.state, e.reason, r.level, r.since, r.value, r.bound, a.title_zh, a.title_en
+          FROM (SELECT alarm, max(n) AS n FROM alarm_event WHERE n > $first AND state = 'active' GROUP BY alarm) AS t
+          JOIN alarm_event AS e ON e.n = t.n JOIN alarm AS m ON m.alarm = e.alarm AND m.state = 'active' JOIN alarm_row AS r ON r.alarm = e.alarm
+          LEFT JOIN asset AS a ON a.asset_id = e.asset_id
+          WHERE e.time <= $until AND NOT EXISTS (SELECT 1 FROM outbox_row AS o WHERE o.event = 'unanswered:' || CAST(e.n AS VARCHAR) || $suffix)
+          ORDER BY e.n LIMIT {MOST:d}"""
+        routes = self.declared().file.routes
+        for minutes in sorted({r.after_min for r in routes if "alarm_unanswered" in r.what}):
+            params = {
+                "first": _mark(self.twin, "first") or 0,
+                "until": now - timedelta(minutes=minutes),
+                "suffix": f":{minutes:g}",
+            }
+            for r in rows(self.twin.store.fetch(sql, params)):
+                one = self._alarm({**r, "before": ""})
+                if one is not None:
+                    key = f"unanswered:{r['n']}:{minutes:g}"
+                    letters += self.letters(
+                        replace(one, key=key, what="alarm_unanswered", time=now, after_min=minutes), now
+                    )
+        outbox.put(self.twin.store, letters, now)
+        return _in_app(letters)
 
     def _deadlines(self, now: datetime) -> frozenset[str]:
         due = handle.notices(self.twin, now)
@@ -301,6 +330,7 @@ class Gatherer:
         where = {news.asset, self.twin.asset_types.get(news.asset, "")}
         return (
             news.what in route.what
+            and (news.what != "alarm_unanswered" or route.after_min == news.after_min)
             and (not route.levels or news.level in route.levels)
             and (not route.packs or news.pack in route.packs)
             and (not route.rules or news.rule in route.rules)

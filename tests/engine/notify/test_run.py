@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from citytwin.engine import handle
+from citytwin.engine import handle, hold
 from citytwin.engine.feeds.run import Runner
 from citytwin.engine.ingest import Intake
 from citytwin.engine.notify import outbox
@@ -332,6 +332,25 @@ def test_a_feed_that_brings_nothing_is_told_after_a_while_against_its_state(offi
     finally:
         runner.close()
         intake.close()
+
+
+def test_an_alarm_that_nobody_answers_is_told_to_the_next_against_its_acknowledgement(office: Callable[..., Office], readings: Callable[..., pa.Table]) -> None:  # fmt: skip
+    twice = "routes:\n  - {id: next, what: [alarm_unanswered], to: {people: [wang]}, after_min: 10}\n  - {id: head, what: [alarm_unanswered], to: {people: [li]}, after_min: 30}\n"
+    there = office(twice)
+    overfull(there.twin, readings, "t1", NOW)
+    overfull(there.twin, readings, "t2", NOW)
+    there.step()
+    assert there.rows() == []
+    there.later(minutes=10)
+    there.step()
+    there.step()
+    assert [r["person"] for r in there.rows()] == ["王敏", "王敏"]
+    alarm = there.twin.store.fetch("SELECT alarm FROM alarm WHERE asset_id = 't1' AND rule = 'tank.overfull'")["alarm"][0].as_py()  # fmt: skip
+    hold.acknowledge(there.twin, alarm, "王敏")
+    there.later(minutes=20)
+    there.step()
+    assert [r["person"] for r in there.rows()] == ["王敏", "王敏", "李强"]
+    assert "2号水箱" in there.rows()[2]["facts"]
 
 
 def test_a_clock_that_is_set_back_does_not_silence_a_channel_against_the_server(office: Callable[..., Office], hall: Hall) -> None:  # fmt: skip

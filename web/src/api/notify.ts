@@ -74,6 +74,7 @@ export interface MessageRoute {
   digest: "none" | "hourly" | "daily";
   daily_at: string;
   wakes: Level[];
+  after_min: number;
 }
 
 export interface NotifySetup {

@@ -73,6 +73,8 @@ export const notifyWords = {
   notify_off: { zh: "此城市未启用通知", en: "This city tells nobody anything" },
   what_alarm: { zh: "告警", en: "Alarm" },
   what_alarm_ended: { zh: "告警恢复", en: "Alarm over" },
+  what_alarm_unanswered: { zh: "告警无人确认", en: "Alarm not answered" },
+  route_after: { zh: "{n} 分钟无人确认", en: "not answered for {n} min" },
   what_case_opened: { zh: "新工单", en: "New case" },
   what_case_assigned: { zh: "工单指派", en: "Case assigned" },
   what_case_moved: { zh: "工单流转", en: "Case moved on" },

@@ -22,7 +22,7 @@ import { isWord, say } from "../../ui/text";
 
 const step = 50;
 
-const groups = ["alarm", "alarm_ended", "case_opened", "case_assigned", "case_returned", "case_reminder", "case_late", "case_escalated", "feed_failing", "target_missed", "channel_failing"];
+const groups = ["alarm", "alarm_ended", "alarm_unanswered", "case_opened", "case_assigned", "case_returned", "case_reminder", "case_late", "case_escalated", "feed_failing", "target_missed", "channel_failing"];
 
 export const whatWord = (what: string): string => {
   const word = `what_${what}`;

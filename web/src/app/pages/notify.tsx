@@ -147,6 +147,7 @@ function routeColumns(setup: NotifySetup): Column<MessageRoute>[] {
       cell: (r) => (
         <div>
           {digest[r.digest] || say("route_daily", { time: r.daily_at })}
+          {r.what.includes("alarm_unanswered") && <div class="small faint">{say("route_after", { n: r.after_min })}</div>}
           {r.via.some((v) => v !== "in_app") && <div class="small faint">{say("route_wakes", { levels: r.wakes.map((l) => say(l)).join(" · ") })}</div>}
         </div>
       ),
