@@ -76,15 +76,15 @@ def test_a_target_that_is_down_for_a_day_gets_one_message_of_all_against_the_eve
     hall.answers = [(503, b"closed", {})]
     told = 0
     waits = []
-    for _ in range(96):  # a day in quarters of an hour, 21 events in each
-        outbox.put(there.twin.store, [Letter(f"e{told + k}", "alarm", "high", "王敏", "hook", there.clock.now(), there.clock.now(), False, {"title": {"zh": "满", "en": "Full"}}) for k in range(21)], there.clock.now())  # fmt: skip
-        told += 21
+    for _ in range(48):  # a day in half hours, 42 events in each
+        outbox.put(there.twin.store, [Letter(f"e{told + k}", "alarm", "high", "王敏", "hook", there.clock.now(), there.clock.now(), False, {"title": {"zh": "满", "en": "Full"}}) for k in range(42)], there.clock.now())  # fmt: skip
+        told += 42
         before = len(hall.posted)
         there.sender("hook").once()
         waits += [there.clock.now()] * (len(hall.posted) - before)
-        there.later(minutes=15)
+        there.later(minutes=30)
     assert len(waits) < 60  # it was left alone
-    assert max(b - a for a, b in itertools.pairwise(waits)) <= timedelta(minutes=45)  # and tried every half hour
+    assert max(b - a for a, b in itertools.pairwise(waits)) <= timedelta(minutes=60)  # and tried every half hour
     hall.posted.clear()
     hall.answers = [(200, b"", {})]
     there.later(minutes=30)
@@ -96,6 +96,27 @@ def test_a_target_that_is_down_for_a_day_gets_one_message_of_all_against_the_eve
     assert body["data"]["away_since"] == NOW.isoformat()
     assert len(body["data"]["events"]) <= outbox.SHOWN
     assert {r["state"] for r in there.rows()} == {"sent"}
+
+
+def test_much_at_once_and_what_failed_before_come_as_one_against_the_server(office: Callable[..., Office], hall: Hall) -> None:  # fmt: skip
+    there = office(HOOK.format(url=hall.url) + route("alarm", "people: [wang]", "hook"))
+    outbox.put(there.twin.store, letters(outbox.AT_ONCE, "hook", NOW), NOW)
+    there.step("hook")
+    assert [b["type"] for b in hall.bodies()] == ["alarm"] * outbox.AT_ONCE
+    outbox.put(there.twin.store, letters(2 * outbox.AT_ONCE + 1, "hook", NOW), NOW)
+    there.step("hook")
+    assert [(b["type"], b["data"]["total"]) for b in hall.bodies()[outbox.AT_ONCE :]] == [
+        ("digest", outbox.AT_ONCE + 1)
+    ]
+    hall.posted.clear()
+    hall.answers = [(503, b"", {}), (200, b"", {})]
+    later = [replace(letter, event=f"late {letter.event}") for letter in letters(2, "hook", NOW)]
+    outbox.put(there.twin.store, later[:1], NOW)
+    there.step("hook")
+    outbox.put(there.twin.store, later[1:], NOW)
+    there.later(minutes=1)
+    there.step("hook")
+    assert [(b["type"], b["data"]["total"]) for b in hall.bodies()] == [("alarm", 1), ("digest", 2)]
 
 
 def test_what_is_in_doubt_goes_out_again_as_the_same_message_against_its_bytes(office: Callable[..., Office], post: Post, hall: Hall) -> None:  # fmt: skip
@@ -389,6 +410,12 @@ def test_a_restart_tells_what_happened_meanwhile_and_nothing_again_against_the_s
     second.step("hook")
     assert len(hall.posted) == 2
     assert len({h["webhook-id"] for _, h, _ in hall.posted}) == 2
+    outbox.forget(
+        second.twin.store, NOW + timedelta(days=1)
+    )  # what was told long ago is told no more, though it is on record no longer
+    assert second.rows() == []
+    second.step("hook")
+    assert len(hall.posted) == 2
 
 
 @pytest.mark.parametrize("step", ["arrange", "intend", "send", "arrived"])
