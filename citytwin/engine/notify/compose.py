@@ -90,6 +90,7 @@ def compose(lot: Lot, language: Language, zone: str, address: str, city: Title) 
         else f"{name}: {say('digest', language, n=lot.total)} ({mix})"
     )
     lead = [say("away", language, since=moment(lot.away_since, zone), n=lot.total)] if lot.away_since else []
+    lead += [say("many", language)] if lot.flood else []
     return Words(subject, tuple(lead), items, lot.total, level, lot.id, f"{address}/notifications", language)
 
 

@@ -76,6 +76,8 @@ class Lot:
     levels: Mapping[Level, int]
     digest: bool
     away_since: datetime | None = None
+    flood: bool = False
+    """Whether it is one message only because there was so much at once."""
     tries: int = field(default=0, compare=False)
 
     @property
@@ -155,7 +157,7 @@ def lots(store: Store, channel: str, room: bool, now: datetime, most: int = 50) 
             for e in shown
         )  # fmt: skip
         digest = r["digest"] or r["total"] > 1
-        found.append(Lot(r["lot"], channel, "" if room else r["person"], r["made"], events, r["total"], levels, digest, r["away"], r["tries"]))  # fmt: skip
+        found.append(Lot(r["lot"], channel, "" if room else r["person"], r["made"], events, r["total"], levels, digest, r["away"], digest and not r["digest"] and not r["away"], r["tries"]))  # fmt: skip
     return found
 
 

@@ -195,6 +195,8 @@ class Notifier:
         self._told = told
         self._workers: dict[str, _Worker] = {}
         self._turn = threading.Condition()
+        self._change = threading.Lock()
+        """Held while channels begin and end, which may take seconds; nobody who says that there is news waits for it."""
         self._due = False
         self._over = threading.Event()
         self._started = False
@@ -219,7 +221,7 @@ class Notifier:
 
     def reload(self) -> Declared:
         """Read `notify.yaml` anew. Where it cannot be read as a whole, what held goes on to hold; the faults are told."""
-        with self._turn:
+        with self._change:
             found = read(self.home, self.twin)
             if not self._over.is_set() and not (found.faults and found.file is EVERYTHING):
                 self.declared = found
@@ -234,7 +236,7 @@ class Notifier:
 
     def start(self, url: str = "") -> None:
         """Begin to look and to send."""
-        with self._turn:
+        with self._change:
             self.url, self._started = url, True
             for worker in self._workers.values():
                 worker.start()
@@ -249,10 +251,10 @@ class Notifier:
 
     def close(self) -> None:
         """Stop. What is just being sent is waited for a little; what it becomes is decided at the next start."""
-        with self._turn:
-            self._over.set()
-            self._turn.notify_all()
+        self._over.set()
+        with self._change:
             workers = list(self._workers.values())
+        self.wake()
         if self._thread:
             self._thread.join(LEAVE_S)
         _end(workers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -98,3 +99,6 @@ def test_many_kills_lose_nothing_and_tell_nothing_under_two_ids_against_the_serv
     mails = {mail["Message-ID"]: raw for (_, _, mail), raw in zip(post.taken, post.raw, strict=True)}
     for (_, _, mail), raw in zip(post.taken, post.raw, strict=True):
         assert mails[mail["Message-ID"]] == raw
+    subjects = {mail["Message-ID"]: str(mail["Subject"]) for _, _, mail in post.taken}
+    counts = [re.match(r"测试市：(\d+) 条通知", subject) for subject in subjects.values()]
+    assert sum(int(found[1]) if found else 1 for found in counts) == len(recorded)

@@ -19,6 +19,7 @@ from citytwin.engine.notify import outbox, run, send
 from citytwin.engine.notify.outbox import Letter
 from citytwin.engine.twin import Twin
 from citytwin.engine.watch import watch
+from citytwin.kernel.errors import NotFound, StoreBusy
 from citytwin.kernel.store import Arrival, Change
 
 from ...conftest import NOW
@@ -92,6 +93,22 @@ def test_a_target_that_is_down_for_a_day_gets_one_message_of_all_against_the_eve
     assert body["data"]["away_since"] == NOW.isoformat()
     assert len(body["data"]["events"]) <= outbox.SHOWN
     assert {r["state"] for r in there.rows()} == {"sent"}
+
+
+def test_a_test_message_goes_out_by_every_kind_against_the_servers(office: Callable[..., Office], hall: Hall, post: Post) -> None:  # fmt: skip
+    robots = "".join(f"{kind}:\n  - {{id: {kind}_room, title: {{zh: 群, en: Room}}, token: {{env: ROBOT_TOKEN}}, url: '{hall.url}/{{token}}', networks: [127.0.0.1]}}\n" for kind in ("wecom", "dingtalk", "feishu"))  # fmt: skip
+    there = office(HOOK.format(url=hall.url) + MAIL.format(port=post.port) + robots + route("alarm", "people: [wang]", "hook"))  # fmt: skip
+    for channel in there.notifier.states():
+        there.notifier.try_out(channel, "alex")
+    assert [(reader, mail["Subject"]) for _, reader, mail in post.taken] == [("alex@test.cn", "Test City · Test")]
+    assert hall.bodies()[0]["type"] == "test"
+    assert len(hall.posted) == 4
+    assert all("测试" in json.dumps(body, ensure_ascii=False) for body in hall.bodies())
+    with pytest.raises(NotFound, match="no mail address"):
+        there.notifier.try_out("mail", "刘洋")
+    there.sender("wecom_room").times.extend([there.sender("wecom_room").monotonic()] * 20)
+    with pytest.raises(StoreBusy):
+        there.notifier.try_out("wecom_room", "王敏")
 
 
 def test_much_at_once_and_what_failed_before_come_as_one_against_the_server(office: Callable[..., Office], hall: Hall) -> None:  # fmt: skip

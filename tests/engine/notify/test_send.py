@@ -184,6 +184,7 @@ def test_no_message_is_longer_than_its_platform_takes_against_its_bytes(n: int) 
     assert len(json.dumps(send.dingtalk(words, people), ensure_ascii=False, separators=(",", ":")).encode()) <= 20_000
     assert len(json.dumps(send.feishu(words, ids), ensure_ascii=False, separators=(",", ":")).encode()) <= 30_000
     assert len(send.hook(words, lot(n, note), ids)) <= 100_000
+    assert ("短时间内通知较多" in plain(said(replace(lot(n), flood=True)), 100_000)) == (n > 1)
     if n > 1:
         assert "另有" in send.wecom(words, ids)["markdown"]["content"]
 
