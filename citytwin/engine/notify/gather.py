@@ -289,28 +289,23 @@ class Gatherer:
     def letters(self, news: News, now: datetime) -> list[Letter]:
         """Everything that is to be sent of an event. Who should get it and cannot, or whom nobody could name, is not passed over: it lies in the app for all to see."""
         declared = self.declared()
+        channels = declared.file.channels()
         made: dict[tuple[str, str], Letter] = {}
         for route in declared.file.routes:
             if not self._takes(route, news):
                 continue
             people, everybody = self._meant(declared, route, news, now)
-            mails = {id: kind for id, (kind, _) in declared.file.channels().items()}
             for via in route.via:
-                sent = False
-                whole = everybody or (not people and mails.get(via) not in (None, "smtp"))
-                for name in [EVERYBODY] if everybody and via == IN_APP else [*people, *([EVERYBODY] if whole else [])]:
-                    person = next((p for p in declared.file.people if p.name == name), None)
-                    if mails.get(via) == "smtp":
-                        targets = [p for p in declared.file.people if p.email] if name == EVERYBODY else [person] if person and person.email else []  # fmt: skip
-                    else:
-                        targets = [person or Person("", name)]
-                    for one in targets:
-                        sent = True
+                kind = channels.get(via, ("", None))[0]
+                room = kind not in ("", "smtp")
+                names = [*people, *([EVERYBODY] if everybody or (room and not people) else [])]
+                for name in [EVERYBODY] if everybody and via == IN_APP else names or [EVERYBODY]:
+                    reached = _reached(declared.file.people, kind, name) if names else []
+                    for one in reached:
                         self._add(made, news, route, one, via, now)
-                if not sent:
-                    lacks = {**news.facts, "unsent": via if people else "nobody"}
-                    for name in people or [EVERYBODY]:
-                        self._add(made, News(news.key, news.what, news.level, news.time, lacks), route, Person("", name), IN_APP, now)  # fmt: skip
+                    if not reached:
+                        lacks = {**news.facts, "unsent": "nobody" if name == EVERYBODY else via}
+                        self._add(made, replace(news, facts=lacks), route, Person("", name), IN_APP, now)
         return list(made.values())
 
     def _add(self, made: dict[tuple[str, str], Letter], news: News, route: MessageRoute, person: Person, via: str, now: datetime) -> None:  # fmt: skip
@@ -323,7 +318,7 @@ class Gatherer:
         digest = via != IN_APP and route.digest != "none"
         letter = Letter(news.key, news.what, news.level, person.name, via, news.time, due, digest, news.facts)
         held = made.get((person.name, via))
-        if held is None or letter.due < held.due:
+        if held is None or letter.due < held.due or "unsent" in letter.facts:
             made[person.name, via] = letter
 
     def _takes(self, route: MessageRoute, news: News) -> bool:
@@ -361,6 +356,13 @@ def _filled(people: Sequence[Person], roles: Sequence[str], bodies: Sequence[str
     for person in people:
         if set(person.roles) & set(roles) or set(person.bodies) & set(bodies):
             yield person.name
+
+
+def _reached(people: Sequence[Person], kind: str, name: str) -> list[Person]:
+    """Those that a name stands for, as far as a kind of channel reaches them: mail needs an address."""
+    if kind != "smtp":
+        return [next((p for p in people if p.name == name), Person("", name))]
+    return [p for p in people if p.email and name in (p.name, EVERYBODY)]
 
 
 def _in_app(letters: Sequence[Letter]) -> frozenset[str]:

@@ -16,6 +16,7 @@ from citytwin.engine import handle, hold
 from citytwin.engine.feeds.run import Runner
 from citytwin.engine.ingest import Intake
 from citytwin.engine.notify import outbox, run, send
+from citytwin.engine.notify.gather import News
 from citytwin.engine.notify.outbox import Letter
 from citytwin.engine.twin import Twin
 from citytwin.engine.watch import watch
@@ -230,8 +231,6 @@ def test_retry_after_and_the_rates_of_platforms_are_kept_against_what_arrived(of
 
 
 def test_quiet_hours_hold_back_all_but_the_critical_against_the_clock(office: Callable[..., Office], post: Post) -> None:  # fmt: skip
-    from citytwin.engine.notify.gather import News
-
     there = office(MAIL.format(port=post.port) + route("alarm", "people: [li]", "mail"))
     there.clock.moment = datetime.fromisoformat("2025-06-30T23:30:00+08:00")
     for level in ("high", "critical"):
@@ -408,6 +407,32 @@ def test_whom_nobody_can_reach_is_not_passed_over_against_the_app(office: Callab
     there.step("mail")
     assert [(r["person"], r["channel"]) for r in there.rows()] == [("*", "in_app")]
     assert '"unsent":"nobody"' in there.rows()[0]["facts"]
+
+
+def test_each_is_told_by_a_way_that_reaches_them_against_the_letters(office: Callable[..., Office], post: Post) -> None:  # fmt: skip
+    there = office(MAIL.format(port=post.port) + HOOK.format(url="http://127.0.0.1:9") + route("case_assigned", "concerned: true, people: [wang]", "in_app, mail"))  # fmt: skip
+    held = handle.open_case(there.twin, "tank.spill", "李强", asset="t1")
+    handle.act(there.twin, held.id, "assign", "李强", body={"to": "刘洋"})  # who has no address anywhere
+    there.step("mail")
+    told = {(r["person"], r["channel"]): r for r in there.rows()}
+    assert sorted(told) == [("刘洋", "in_app"), ("王敏", "in_app"), ("王敏", "mail")]
+    assert '"unsent":"mail"' in told["刘洋", "in_app"]["facts"]
+    assert "unsent" not in told["王敏", "in_app"]["facts"]
+    assert [reader for _, reader, _ in post.taken] == ["wang@test.cn"]
+    news = News("x", "alarm", "high", NOW, {"title": {"zh": "满", "en": "Full"}})
+    for to, via, wanted in (
+        (
+            "everybody: true",
+            "in_app, mail, hook",
+            [("*", "hook"), ("*", "in_app"), ("Alex", "mail"), ("李强", "mail"), ("王敏", "mail")],
+        ),
+        ("everybody: true, people: [wang]", "in_app, hook", [("*", "hook"), ("*", "in_app"), ("王敏", "hook")]),
+        ("concerned: true", "hook", [("*", "hook")]),
+        ("concerned: true", "mail", [("*", "in_app")]),
+    ):
+        text = MAIL.format(port=post.port) + HOOK.format(url="http://127.0.0.1:9") + route("alarm", to, via)
+        found = office(text, there.twin).notifier.gatherer.letters(news, NOW)
+        assert sorted((x.person, x.channel) for x in found) == wanted, to
 
 
 def test_a_restart_tells_what_happened_meanwhile_and_nothing_again_against_the_server(office: Callable[..., Office], hall: Hall, readings: Callable[..., pa.Table]) -> None:  # fmt: skip
