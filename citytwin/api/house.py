@@ -20,6 +20,7 @@ from citytwin.engine.feeds.run import Runner
 from citytwin.engine.health import Examiner, Health
 from citytwin.engine.hub import Hub
 from citytwin.engine.ingest import Intake
+from citytwin.engine.notify.run import Notifier
 from citytwin.engine.observe import Observing
 from citytwin.engine.reach import Network
 from citytwin.engine.simulate import Simulator
@@ -45,6 +46,8 @@ class House:
     demo: bool = False
     feeds: Runner | None = None
     """What asks sources for readings, if anything does."""
+    notifier: Notifier | None = None
+    """What tells people, if anything does."""
     static: Path = Path(__file__).parent / "static"
     largest_batch: int = 256 * MIB
     """Bytes of one body of readings."""

@@ -70,7 +70,8 @@ ROUTES = (Route("GET", "/newest", newest),)
 
 
 class Live:
-    """`GET /api/live`: first the last readings, then what comes in (`event: readings`) and what becomes of alarms (`event: alarms`, at once), until the client goes or the server stops.
+    """`GET /api/live`: first the last readings, then what comes in (`event: readings`) and what becomes of alarms (`event: alarms`, at once),
+    and for whom there are new notifications (`event: notifications`; `*`: for everybody), until the client goes or the server stops.
 
     A client that is slow gets of each stream the newest reading only, and is told how many it `missed`; what comes in never waits for it.
     """
@@ -132,7 +133,10 @@ class Live:
                     await self._send(send, b": still here\n\n")
                 if alarmed.is_set():
                     alarmed.clear()
-                    await self._send(send, _event("alarms", _alarms(listener.take_alarms())))
+                    if changed := listener.take_alarms():
+                        await self._send(send, _event("alarms", _alarms(changed)))
+                    if people := listener.take_people():
+                        await self._send(send, _event("notifications", msgspec.json.encode({"people": sorted(people)})))
                 if news.is_set() and left <= 0:
                     news.clear()
                     rows, missed = listener.take()

@@ -24,7 +24,7 @@ from citytwin.api.sta.door import origin
 from citytwin.api.stream import milliseconds
 from citytwin.engine import export
 from citytwin.engine.hub import Choice
-from citytwin.engine.notify import LEASE_S, Notifier, Topic, Wish
+from citytwin.engine.relay import LEASE_S, Relay, Topic, Wish
 from citytwin.kernel.errors import BadRequest, NotFound, Unsupported
 
 HUB = "/websub"
@@ -49,14 +49,14 @@ class WebSub:
     def __init__(self, house: House) -> None:
         self._house = house
         self._desk = Desk(house)
-        self._notifier = Notifier(house.twin.store, house.hub, house.twin.clock, house.callback_networks)
-        house.at_stop.append(self._notifier.close)
-        self._notifier.resume(self.topic)
+        self._relay = Relay(house.twin.store, house.hub, house.twin.clock, house.callback_networks)
+        house.at_stop.append(self._relay.close)
+        self._relay.resume(self.topic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             if scope["method"] == "GET":
-                told = {"hub": origin(scope) + HUB, "subscriptions": len(self._notifier)}
+                told = {"hub": origin(scope) + HUB, "subscriptions": len(self._relay)}
                 await Response(msgspec.json.encode(told), 200, {"Cache-Control": "no-store"}, JSON)(
                     scope, receive, send
                 )
@@ -100,7 +100,7 @@ class WebSub:
         if not (lease.isascii() and lease.isdigit() and len(lease) < 12):
             raise BadRequest(f"hub.lease_seconds={lease[:40]}", "a whole number of seconds", "hub.lease_seconds")
         wish = Wish(given["hub.mode"], given["hub.callback"], self.topic(url), base + HUB, secret, int(lease))
-        self._notifier.ask(wish)
+        self._relay.ask(wish)
 
     def topic(self, url: str) -> Topic:
         """The topic with this address. Raises NotFound where there is none, BadRequest where its parameters are at fault."""

@@ -22,6 +22,7 @@ PARTS = {
     "backup": "backup",
     "restore": "backup",
     "feeds": "feeds",
+    "notify": "notify",
     "read": "text",
     "plan": "plan",
     "pack": "pack",
@@ -38,6 +39,7 @@ a first look:
   citytwin ingest readings.csv --home .home    bring readings in
   citytwin export level.parquet --home .home   and out
   citytwin feeds check --home .home            who is asked for readings, and whether all is said right
+  citytwin notify check --home .home           who is told what by which way, and whether all is said right
 """
 
 

@@ -20,6 +20,8 @@ from citytwin.engine.feeds.declare import FILE
 from citytwin.engine.feeds.run import Runner
 from citytwin.engine.heed import Lookout
 from citytwin.engine.ingest import Intake
+from citytwin.engine.notify import declare as notify
+from citytwin.engine.notify.run import Notifier
 from citytwin.engine.schedule import Schedule
 from citytwin.engine.simulate import Simulator
 from citytwin.kernel.errors import BadRequest
@@ -186,6 +188,11 @@ def serve(given: argparse.Namespace) -> int:
     feeds = Runner(twin, intake, chosen.home)
     for fault in feeds.declared.every_fault:
         say(f"{FILE}: {fault}")
+    notifier = Notifier(
+        twin, chosen.home, feeds, chosen.callback_networks, lambda people: house.hub.tell_people(people)
+    )
+    for fault in notifier.declared.faults:
+        say(f"{notify.FILE}: {fault}")
     schedule = Schedule(twin.clock)
     lookout = Lookout(twin)
     _keep_up(schedule, home, simulator, lookout)
@@ -202,6 +209,7 @@ def serve(given: argparse.Namespace) -> int:
         lookout.start()
         schedule.start()
         feeds.start()
+        notifier.start(url)
 
     try:
         house = House(
@@ -210,6 +218,7 @@ def serve(given: argparse.Namespace) -> int:
             simulator,
             demo=home.player is not None,
             feeds=feeds,
+            notifier=notifier,
             callback_networks=chosen.callback_networks,
         )
         schedule.add("health", timedelta(seconds=HEALTH_S), lambda _: house.health(), timedelta(seconds=10))
@@ -222,6 +231,7 @@ def serve(given: argparse.Namespace) -> int:
         schedule.close()
         intake.close()
         lookout.close()
+        notifier.close()
         simulator.close()
         home.close()
     say("stopped")

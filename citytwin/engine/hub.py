@@ -50,6 +50,7 @@ class Listener:
     _newest: dict[str, tuple[int, float | None, int]] = field(default_factory=dict)
     _missed: int = 0
     _alarms: list[Mapping[str, Any]] = field(default_factory=list)
+    _people: frozenset[str] = frozenset()
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _known: dict[str, bool] = field(default_factory=dict)
 
@@ -98,6 +99,18 @@ class Listener:
         """The transitions that it was not told yet."""
         with self._turn:
             told, self._alarms = self._alarms, []
+        return told
+
+    def put_people(self, people: frozenset[str]) -> None:
+        """Add names of those for whom there is something new to read."""
+        with self._turn:
+            self._people |= people
+        self.wake_alarms()
+
+    def take_people(self) -> frozenset[str]:
+        """The names that it was not told yet."""
+        with self._turn:
+            told, self._people = self._people, frozenset()
         return told
 
     def take(self) -> tuple[list[tuple[str, int, float | None, int]], int]:
@@ -197,6 +210,11 @@ class Hub:
         """Hand on transitions of alarms, once they are on record."""
         for listener in self._listeners:
             listener.put_alarms(changed)
+
+    def tell_people(self, people: frozenset[str]) -> None:
+        """Hand on for whom there are new notifications."""
+        for listener in self._listeners:
+            listener.put_people(people)
 
     def wake(self) -> None:
         """Have every listener look up, as when the house closes."""

@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 import citytwin
@@ -24,17 +24,19 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Unreached(CityTwinError):  # noqa: N818 - read as a state
-    """The server did not answer, or may not be called."""
+    """The server did not answer, or may not be called. `asked` where it may have got the question all the same."""
 
     code = "unreached"
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: the status, and the beginning of the body."""
+    """What came back: the status, the beginning of the body, and the headers (names in lower case)."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def parsed(url: str) -> SplitResult:
@@ -96,26 +98,36 @@ def request(
     body: bytes = b"",
     networks: Sequence[Network] = (),
     within: float = 10.0,
+    certificates: str | None = None,
 ) -> Answer:
-    """Ask once, without following where it sends us, and be done `within` seconds. Raises BadRequest and Unreached."""
+    """Ask once, without following where it sends us, and be done `within` seconds; `certificates` (PEM) are those to trust in place of the usual ones.
+
+    Raises BadRequest and Unreached. What was posted is not posted again to another address of the host.
+    """
     parts = parsed(url)
     host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
     end = time.monotonic() + within
     last: Exception | None = None
+    asked = False
     for address in addresses(host, port, networks)[:4]:
         line = None
         try:
             # the address that was looked at is the one that is called: a name may lead elsewhere a moment later
             line = socket.create_connection((str(address), port), timeout=max(0.1, end - time.monotonic()))
             if parts.scheme == "https":
-                line = ssl.create_default_context().wrap_socket(line, server_hostname=host)
+                line = ssl.create_default_context(cafile=certificates).wrap_socket(line, server_hostname=host)
+            asked = True
             return _ask(line, host, port, parts, method, headers, body, end)
         except (OSError, http.client.HTTPException, ValueError) as e:
             last = e
         finally:
             if line is not None:
                 line.close()
-    raise Unreached(f"{host}:{port} did not answer: {type(last).__name__} {last}", "", f"{host}:{port}") from last
+        if asked and method == "POST":
+            break
+    failed = Unreached(f"{host}:{port} did not answer: {type(last).__name__} {last}", "", f"{host}:{port}")
+    failed.asked = asked
+    raise failed from last
 
 
 def _ask(
@@ -147,7 +159,7 @@ def _ask(
         asking.request(method, target, body if method == "POST" else None, named)
         answer = asking.getresponse()
         try:
-            found = Answer(answer.status, answer.read(LARGEST))
+            found = Answer(answer.status, answer.read(LARGEST), {k.lower(): v for k, v in answer.getheaders()})
         finally:
             answer.close()
         if late.is_set():  # an answer that was cut off looks like one that ended

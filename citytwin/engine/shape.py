@@ -18,6 +18,7 @@ from citytwin.kernel.dmn import DecisionTable
 from citytwin.kernel.edit import Script
 from citytwin.kernel.errors import Fault
 from citytwin.kernel.feed import FeedsFile
+from citytwin.kernel.message import NotifyFile
 from citytwin.kernel.pack import Manifest
 from citytwin.kernel.panel import Panel
 from citytwin.kernel.plan import Plan
@@ -79,6 +80,7 @@ FILES: dict[str, type] = {
     "city": CityFile,
     "plan": Plan,
     "feeds": FeedsFile,
+    "notify": NotifyFile,
     "edits": Script,
 }
 """Every kind of YAML file, and the class it is read into."""

@@ -145,3 +145,13 @@ CREATE TABLE IF NOT EXISTS websub_row (
   stream VARCHAR NOT NULL, time TIMESTAMPTZ NOT NULL, PRIMARY KEY (callback, topic));
 -- Batches that the edits of a stream made (engine/edit.py): their rows are in force in place of the readings as they came.
 CREATE TABLE IF NOT EXISTS edit_batch (batch BIGINT PRIMARY KEY, stream VARCHAR NOT NULL, decision BIGINT NOT NULL);
+-- What is told to whom by which channel (engine/notify): one row for each event, person and channel, whose id is a digest of them. A lot is what goes out as one message:
+-- its rows are `sending` from before it is sent until it is known whether it was. `failed` is when the channel failed it first; facts (JSON) are what it says.
+CREATE TABLE IF NOT EXISTS outbox_row (
+  id VARCHAR PRIMARY KEY, n BIGINT NOT NULL, event VARCHAR NOT NULL, what VARCHAR NOT NULL, level VARCHAR NOT NULL, person VARCHAR NOT NULL, channel VARCHAR NOT NULL,
+  time TIMESTAMPTZ NOT NULL, made TIMESTAMPTZ NOT NULL, due TIMESTAMPTZ NOT NULL, digest BOOLEAN NOT NULL, state VARCHAR NOT NULL, lot VARCHAR NOT NULL, lotted TIMESTAMPTZ,
+  tries BIGINT NOT NULL, next TIMESTAMPTZ, failed TIMESTAMPTZ, error VARCHAR NOT NULL, sent TIMESTAMPTZ, facts VARCHAR NOT NULL);
+-- Who has read what of it in the app.
+CREATE TABLE IF NOT EXISTS outbox_read (id VARCHAR NOT NULL, person VARCHAR NOT NULL, time TIMESTAMPTZ NOT NULL, PRIMARY KEY (id, person));
+-- What was told to stand (a feed that fails, a target that is missed), so that it is told once however often the city is started.
+CREATE TABLE IF NOT EXISTS told_row (about VARCHAR PRIMARY KEY, what VARCHAR NOT NULL, since TIMESTAMPTZ NOT NULL);

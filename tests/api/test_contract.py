@@ -57,6 +57,9 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/health/streams/{id}", f"/health/streams/{STREAM}", "days", "time count expected completeness"),
     ("/health/streams/{id}", "/health/streams/lamp-2.trial.warmth", "longest_gaps.0", "since until"),
     ("/feeds", "/feeds", "", PAGE),
+    ("/notifications", "/notifications?person=Wang", "", PAGE),
+    ("/notifications/unread", "/notifications/unread?person=Wang", "", "unread critical newest"),
+    ("/outbox", "/outbox?state=trouble", "", PAGE),
     ("/newest", "/newest?assets=lamp-1", "", "stream time value quality"),
     ("/doors/mqtt", "/doors/mqtt", "", """open connected endpoints fault clients connections received recorded refused dropped
       pending sent waiting missed topics last_refused"""),
@@ -210,6 +213,8 @@ ELSEWHERE = {
     *(f"/readings.{form}" for form in export.FORMS),  # tests/api/test_readings.py
     "/feeds/{id}",  # tests/api/test_feed.py
     "/feeds.faults",
+    "/notify",  # tests/api/test_notify.py
+    "/notify.faults",
     "/docs",
     "/files/{sha256}",
     "/case-types/{id}/bpmn",  # tests/api/test_case.py

@@ -23,7 +23,7 @@ import anyio.from_thread
 import pytest
 
 from citytwin.api.house import House
-from citytwin.engine import catalog, notify, reach
+from citytwin.engine import catalog, reach, relay
 from citytwin.kernel.asset import Asset
 from citytwin.kernel.errors import BadRequest
 from citytwin.kernel.title import Title
@@ -127,8 +127,8 @@ def make(
     build: Callable[..., House], portal: anyio.from_thread.BlockingPortal, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., tuple[House, Caller]]]:
     """A city of this test's own that may call this machine and is quick to try again."""
-    monkeypatch.setattr(notify, "PAUSE_S", 0.02)
-    monkeypatch.setattr(notify, "BACK_OFF_S", 0.05)
+    monkeypatch.setattr(relay, "PAUSE_S", 0.02)
+    monkeypatch.setattr(relay, "BACK_OFF_S", 0.05)
     made: list[House] = []
 
     def one(*networks: Any) -> tuple[House, Caller]:
@@ -272,7 +272,7 @@ def test_failures_are_tried_again_and_nothing_is_lost(make: Callable[..., Any], 
 def test_more_than_fits_one_delivery_comes_in_several(
     make: Callable[..., Any], subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notify.Topic, "__init__", _small(notify.Topic.__init__))
+    monkeypatch.setattr(relay.Topic, "__init__", _small(relay.Topic.__init__))
     house, own = make()
     subscribe(own, subscriber, EVERY)
     store(
@@ -322,7 +322,7 @@ def test_a_server_that_is_gone_or_dead_is_dropped(
     reading(house, 1.0, 0)
     count(own, 0)
     subscriber.codes = [500, 500]
-    monkeypatch.setattr(notify, "DEAD_S", 0.01)
+    monkeypatch.setattr(relay, "DEAD_S", 0.01)
     subscribe(own, subscriber)
     reading(house, 2.0, 1)
     count(own, 0)
@@ -448,7 +448,7 @@ def test_other_ways_to_ask_are_refused(
     assert own.post("/websub", json={}).status_code == 415
     assert own.request("PUT", "/websub").status_code == 405
     assert own.post("/websub", data={"x": "y" * 20_000}).status_code == 413
-    monkeypatch.setattr(notify, "PENDING", 0)
+    monkeypatch.setattr(relay, "PENDING", 0)
     answer = own.post("/websub", data=form(subscriber))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 

@@ -33,6 +33,8 @@ LISTS = {
     "/runs": "runs",
     "/indicators": "indicators",
     "/feeds": "feeds",
+    "/notifications": "notifications",
+    "/notify": "notify",
     "/packs": "packs",
     "/systems": "systems",
     "/evidence": "evidence",

@@ -15,6 +15,7 @@ import "./ui/styles/work.css";
 import "./ui/styles/health.css";
 import "./ui/styles/case.css";
 import "./ui/styles/public.css";
+import "./ui/styles/notify.css";
 import "./ui/styles/print.css";
 
 const root = document.getElementById("app");

@@ -39,6 +39,7 @@ const groups: [Word, [Word & IconName, string][]][] = [
     "group_base",
     [
       ["feeds", "/feeds"],
+      ["notify", "/notify"],
       ["packs", "/packs"],
       ["systems", "/systems"],
       ["evidence", "/evidence"],

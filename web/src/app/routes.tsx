@@ -21,6 +21,8 @@ import { MapPage } from "./pages/map";
 import { MeasurePage } from "./pages/measure";
 import { MyTasks } from "./pages/my-tasks";
 import { NotFound } from "./pages/not-found";
+import { Notifications } from "./pages/notifications";
+import { Notify } from "./pages/notify";
 import { Overview } from "./pages/overview";
 import { PackPage } from "./pages/pack";
 import { Packs } from "./pages/packs";
@@ -52,6 +54,8 @@ const lists: Record<string, PageOf> = {
   runs: Runs,
   indicators: Indicators,
   feeds: Feeds,
+  notifications: Notifications,
+  notify: Notify,
   packs: Packs,
   systems: Systems,
   evidence: EvidencePage,

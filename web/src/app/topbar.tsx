@@ -8,6 +8,7 @@ import { inWords, language } from "../state/language";
 import { useResource } from "../state/resource";
 import { queried, setQuery } from "../state/route";
 import { theme } from "../state/theme";
+import { Bell } from "./bell";
 import { Tag } from "../ui/chip";
 import { Icon } from "../ui/icon";
 import { say } from "../ui/text";
@@ -49,6 +50,7 @@ export function Topbar() {
           </span>
         )}
         <span class="grow" />
+        <Bell />
         <button
           type="button"
           class="button quiet icon"

@@ -15,7 +15,12 @@ export function listenToAlarms(): void {
     last = Date.now();
     invalidate("/alarms", "/summary");
   };
-  new EventSource("/api/live?readings=false").addEventListener("alarms", () => {
+  const live = new EventSource("/api/live?readings=false");
+  live.addEventListener("notifications", () => {
+    answered();
+    invalidate("/notifications");
+  });
+  live.addEventListener("alarms", () => {
     answered();
     due ??= setTimeout(ask, Math.max(0, last + pause - Date.now()));
   });

@@ -6,6 +6,7 @@ import { caseWords } from "./text-case";
 import { editWords } from "./text-edit";
 import { feedWords } from "./text-feed";
 import { healthWords } from "./text-health";
+import { notifyWords } from "./text-notify";
 import { planWords } from "./text-plan";
 import { reportWords } from "./text-report";
 import { reviewWords } from "./text-review";
@@ -13,6 +14,7 @@ import { reviewWords } from "./text-review";
 const words = {
   ...feedWords,
   ...healthWords,
+  ...notifyWords,
   ...planWords,
   ...reviewWords,
   ...editWords,

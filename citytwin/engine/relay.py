@@ -29,7 +29,7 @@ from citytwin.kernel.clock import Clock
 from citytwin.kernel.errors import BadRequest, CityTwinError, StoreBusy
 from citytwin.kernel.store import Change, Store
 
-log = logging.getLogger("citytwin.notify")
+log = logging.getLogger("citytwin.relay")
 
 MOST = 1000
 """Subscriptions at once."""
@@ -112,7 +112,7 @@ class Wish:
 
 
 @dataclass(eq=False)
-class Notifier:
+class Relay:
     """Verifies wishes, delivers news and keeps subscriptions. Its threads begin with the first subscription and end with `close`."""
 
     store: Store
@@ -235,9 +235,9 @@ class Notifier:
 
     def _started(self) -> ThreadPoolExecutor:
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(WORKERS, "notify")
+            self._pool = ThreadPoolExecutor(WORKERS, "relay")
             self._save_due = time.monotonic() + SAVE_S
-            self._thread = threading.Thread(target=self._run, name="notify", daemon=True)
+            self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
             self._thread.start()
         return self._pool
 
