@@ -14,7 +14,7 @@ from citytwin.api.house import House
 from citytwin.api.page import Page, Paged, fetched, listed, title, where
 from citytwin.api.route import Body, Query, Route
 from citytwin.engine import hold
-from citytwin.engine.gauge import Course, Gauge, course, gauge
+from citytwin.engine.gauge import Course, course, gauge
 from citytwin.kernel.errors import NotFound
 from citytwin.kernel.rule import AlarmState, Level, Method, Rule, Season, Suppression
 from citytwin.kernel.stream import stream_id
@@ -115,9 +115,12 @@ class AlarmDetail(AlarmItem, frozen=True, kw_only=True):
 
 
 class AlarmQuery(Paged, frozen=True, kw_only=True):
-    """Which alarms; `open` ones wait for somebody or something: neither cleared nor held. `held` ones are shelved, suppressed or out of service."""
+    """Which alarms; `open` ones wait for somebody or something: neither cleared nor held; of these, `waiting` ones for somebody to acknowledge them.
 
-    state: AlarmState | Literal["open", "waiting", "held"] | None = None
+    `held` ones are shelved, suppressed or out of service; `standing` are all but cleared.
+    """
+
+    state: AlarmState | Literal["open", "waiting", "held", "standing"] | None = None
     level: Level | None = None
     rule: Annotated[str, msgspec.Meta(description="rule")] | None = None
     asset: Annotated[str, msgspec.Meta(description="asset")] | None = None
@@ -216,8 +219,9 @@ HELD = ("shelved", "suppressed", "out_of_service")
 
 def _meant(state: str | None) -> tuple[str, ...] | None:
     """The states that a query of a state means; None: all."""
-    open_ = tuple(s for s in get_args(AlarmState) if s not in ("cleared", *HELD))
-    return {None: None, "open": open_, "waiting": WAITING, "held": HELD}.get(state, (str(state),))
+    standing = tuple(s for s in get_args(AlarmState) if s != "cleared")
+    open_ = tuple(s for s in standing if s not in HELD)
+    return {None: None, "open": open_, "waiting": WAITING, "held": HELD, "standing": standing}.get(state, (str(state),))
 
 
 def _asked(house: House, query: AlarmQuery | GroupQuery) -> tuple[str, dict[str, Any]]:
@@ -413,7 +417,7 @@ class GroupQuery(Query, frozen=True, kw_only=True):
     """What makes a group: what explains the alarms (`cause`), their rule, or their asset (`place`); and which: those groups of which an alarm is in the state."""
 
     by: Literal["cause", "rule", "place"] = "cause"
-    state: AlarmState | Literal["open", "waiting", "held"] | None = None
+    state: AlarmState | Literal["open", "waiting", "held", "standing"] | None = None
     level: Level | None = None
     rule: Annotated[str, msgspec.Meta(description="rule")] | None = None
     asset: Annotated[str, msgspec.Meta(description="asset")] | None = None
@@ -473,10 +477,63 @@ class GaugeQuery(Query, frozen=True, kw_only=True):
     operators: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
-def alarm_health(house: House, query: GaugeQuery) -> Gauge:
+class Frequent(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule at an asset that raised many alarms: how many, what share of all, how many for no longer than a minute, and whether it chattered."""
+
+    rule: str
+    title: Title
+    asset: str
+    asset_title: Title
+    count: int
+    share: float
+    fleeting: int
+    chattering: bool
+
+
+class AlarmHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of a span. Shares are of 1; what was held from the beginning (shelved, suppressed, out of service) was told to nobody and is counted as `held` only.
+
+    `raised` alarms; `per_hour` per operator; `peak` of ten minutes; `flood_share` of periods of ten minutes with more than ten, per operator; `chattering` and `fleeting` rules
+    at assets; `stale`: standing at the end for longer than a day; `top_share`: that of the ten most frequent sources; `mix`: share of each level.
+    """
+
+    since: datetime
+    until: datetime
+    operators: int
+    raised: int
+    held: int
+    per_hour: float
+    peak: int
+    flood_share: float
+    chattering: int
+    fleeting: int
+    stale: int
+    top_share: float
+    top: list[Frequent]
+    mix: dict[Level, float]
+
+
+def alarm_health(house: House, query: GaugeQuery) -> AlarmHealth:
     """How well the alarms serve those who answer them: the performance figures of ISA-18.2"""
     until = query.until or house.now()
-    return gauge(house.twin, query.since or until - timedelta(days=30), until, query.operators)
+    told = gauge(house.twin, query.since or until - timedelta(days=30), until, query.operators)
+    sql = "SELECT asset_id, title_zh, title_en FROM asset WHERE list_contains($assets, asset_id)"
+    assets = {r["asset_id"]: r for r in house.rows(sql, {"assets": [s.asset for s in told.top]})}
+    top = [
+        Frequent(
+            rule=s.rule,
+            title=house.twin.rules[s.rule].title if s.rule in house.twin.rules else Title(s.rule, s.rule),
+            asset=s.asset,
+            asset_title=title(assets[s.asset], s.asset) if s.asset in assets else Title(s.asset, s.asset),
+            count=s.count,
+            share=s.share,
+            fleeting=s.fleeting,
+            chattering=s.chattering,
+        )
+        for s in told.top
+    ]
+    plain = {n: getattr(told, n) for n in AlarmHealth.__struct_fields__ if n != "top"}
+    return AlarmHealth(**plain, top=top)
 
 
 def alarm_health_course(house: House, query: GaugeQuery) -> Course:

@@ -27,12 +27,14 @@ ACCEPTABLE_PER_HOUR = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A rule at an asset, and how many alarms of the span it raised."""
+    """A rule at an asset, how many alarms of the span it raised, how many of these lasted for no longer than a minute, and whether it chattered."""
 
     rule: str
     asset: str
     count: int
     share: float
+    fleeting: int = 0
+    chattering: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def gauge(twin: Twin, since: datetime, until: datetime, operators: int = 1) -> G
         n = CHATTER - 1
         near = (which[n:] == which[:-n]) & (begun[n:] - begun[:-n] <= CHATTER_S)
         quick[which[n:][near]] = True
+    brief = np.bincount(which[ended - begun <= FLEETING_S], minlength=len(names))
     return Gauge(
         since,
         until,
@@ -103,10 +106,13 @@ def gauge(twin: Twin, since: datetime, until: datetime, operators: int = 1) -> G
         int(periods.max(initial=0)),
         float((periods > FLOOD * operators).mean()),
         int(quick.sum()),
-        len(np.unique(which[ended - begun <= FLEETING_S])),
+        int((brief > 0).sum()),
         stale,
         float(times[order].sum() / count) if count else 0.0,
-        tuple(Source(names[k][0], names[k][1], int(times[k]), float(times[k] / count)) for k in order.tolist()),
+        tuple(
+            Source(*names[k], int(times[k]), float(times[k] / count), int(brief[k]), bool(quick[k]))
+            for k in order.tolist()
+        ),
         {level: float((levels == level).mean()) if count else 0.0 for level in ("critical", "high", "medium", "low")},
     )
 

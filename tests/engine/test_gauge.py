@@ -63,6 +63,8 @@ def test_figures_of_a_day_against_counts_by_hand(twin: Twin) -> None:
     assert found.flood_share == pytest.approx(1 / 144)
     assert (found.chattering, found.fleeting, found.stale) == (1, 1, 1)
     assert (found.top[0].rule, found.top[0].asset, found.top[0].count) == ("r", "b", 4)
+    assert (found.top[0].fleeting, found.top[0].chattering) == (4, True)
+    assert not any(t.fleeting or t.chattering for t in found.top[1:])
     assert found.top_share == pytest.approx(13 / 17)  # four and nine times one
     assert found.mix == pytest.approx({"critical": 1 / 17, "high": 4 / 17, "medium": 0.0, "low": 12 / 17})
     shared = gauge(twin, START, START + timedelta(days=1), operators=2)

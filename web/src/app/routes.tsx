@@ -1,6 +1,9 @@
 /** Which page stands at which address. */
 
 import type { FunctionComponent } from "preact";
+import { AlarmPage } from "./pages/alarm";
+import { AlarmHealthPage } from "./pages/alarm-health";
+import { AlarmHolds } from "./pages/alarm-holds";
 import { Alarms } from "./pages/alarms";
 import { AssetPage } from "./pages/asset";
 import { Assets } from "./pages/assets";
@@ -41,6 +44,8 @@ const lists: Record<string, PageOf> = {
   streams: Streams,
   "data-health": Health,
   alarms: Alarms,
+  "alarms/holds": AlarmHolds,
+  "alarms/health": AlarmHealthPage,
   assets: Assets,
   cases: Cases,
   runs: Runs,
@@ -52,6 +57,7 @@ const lists: Record<string, PageOf> = {
 };
 
 const items: Record<string, PageOf> = {
+  alarms: AlarmPage,
   plans: PlanPage,
   drafts: DraftPage,
   targets: TargetPage,
@@ -80,6 +86,6 @@ function decoded(text: string): string {
 
 export function routeOf(path: string): Route {
   const [noun = "", id = "", ...rest] = path.slice(1).split("/");
-  const page = rest.length > 0 ? undefined : id === "" ? lists[noun] : items[noun];
+  const page = rest.length > 0 ? undefined : id === "" ? lists[noun] : (lists[`${noun}/${id}`] ?? items[noun]);
   return { page: page ?? NotFound, id: decoded(id) };
 }

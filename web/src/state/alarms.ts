@@ -13,10 +13,23 @@ export function listenToAlarms(): void {
   const ask = (): void => {
     due = undefined;
     last = Date.now();
-    invalidate("/alarms", "/summary");
+    alarmsChanged();
   };
-  new EventSource("/api/live?readings=false").addEventListener("alarms", () => {
+  const told = (): void => {
     answered();
     due ??= setTimeout(ask, Math.max(0, last + pause - Date.now()));
+  };
+  const live = new EventSource("/api/live?readings=false");
+  live.addEventListener("alarms", told);
+  let before = false;
+  live.addEventListener("newest", () => {
+    // a line that was lost and stands again has not told what came meanwhile
+    if (before) told();
+    before = true;
   });
+}
+
+/** Asks again for all that tells of alarms, but for the sums of long spans. */
+export function alarmsChanged(): void {
+  invalidate("/alarms", "/alarm-groups", "/alarm-holds", "/alarm-history", "/summary");
 }
