@@ -14,7 +14,7 @@ from citytwin.api.house import House
 from citytwin.api.page import Page, Paged, fetched, listed, title, where
 from citytwin.api.route import Body, Query, Route
 from citytwin.engine import hold
-from citytwin.engine.gauge import Course, course, gauge
+from citytwin.engine.gauge import AlarmCourse, course, gauge
 from citytwin.kernel.errors import NotFound
 from citytwin.kernel.rule import AlarmState, Level, Method, Rule, Season, Suppression
 from citytwin.kernel.stream import stream_id
@@ -127,7 +127,10 @@ class AlarmQuery(Paged, frozen=True, kw_only=True):
     since: Annotated[datetime, msgspec.Meta(description="alarms that began at this time or later")] | None = None
     pack: Annotated[str, msgspec.Meta(description="pack whose rules they are of")] | None = None
     q: Annotated[str, msgspec.Meta(description="part of the title or id of the asset or rule")] | None = None
-    cause: Annotated[str, msgspec.Meta(description="an alarm: that one, and those that it explains")] | None = None
+    cause: (
+        Annotated[str, msgspec.Meta(description="an alarm: that one, its earlier spells, and those that it explains")]
+        | None
+    ) = None
 
 
 class Acknowledge(Body, frozen=True, kw_only=True):
@@ -245,6 +248,9 @@ def _asked(house: House, query: AlarmQuery | GroupQuery) -> tuple[str, dict[str,
     return clause, params
 
 
+_SPELLS = "(m.rule, m.asset_id) IN (SELECT (x.rule, x.asset_id) FROM alarm AS x WHERE x.alarm = $cause)"
+
+
 def alarms(house: House, query: AlarmQuery) -> Page[AlarmItem]:
     """Alarms, the most severe and newest first"""
     clause, params = _asked(house, query)
@@ -252,7 +258,7 @@ def alarms(house: House, query: AlarmQuery) -> Page[AlarmItem]:
         {
             "list_contains($states, m.state)": _listed(_meant(query.state)),
             "m.since >= $since": query.since,
-            "$cause IN (m.alarm, m.parent)": query.cause,
+            f"($cause IN (m.alarm, m.parent) OR m.parent IS NULL AND {_SPELLS})": query.cause,
         }
     )
     both = f"{clause} {more.replace('WHERE', 'AND') if clause else more}"
@@ -414,7 +420,10 @@ def reset(house: House, id: str, body: Acknowledge) -> AlarmDetail:
 
 
 class GroupQuery(Query, frozen=True, kw_only=True):
-    """What makes a group: what explains the alarms (`cause`), their rule, or their asset (`place`); and which: those groups of which an alarm is in the state."""
+    """What makes a group: what explains the alarms (`cause`; spells of one rule at one asset have the same), their rule, or their asset (`place`).
+
+    Of the groups, those of which an alarm is in the `state`.
+    """
 
     by: Literal["cause", "rule", "place"] = "cause"
     state: AlarmState | Literal["open", "waiting", "held", "standing"] | None = None
@@ -426,29 +435,31 @@ class GroupQuery(Query, frozen=True, kw_only=True):
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Alarms that are one matter: the gravest and oldest stands for them (the one that explains the others, if there is one). `states` counts them by their states."""
+    """Alarms that are one matter: the gravest and oldest stands for them (of a cause: its last spell). `states` counts them by their states, `explained` those that the first explains."""
 
     key: str
     first: AlarmItem
     count: int
     held: int
+    explained: int
     level: Level
     states: dict[AlarmState, int]
 
 
 class Groups(msgspec.Struct, frozen=True):
-    """Groups, the gravest first."""
+    """Groups: the gravest first, of these the ones that wait for somebody, and of these the newest."""
 
     items: list[Group]
 
 
 def alarm_groups(house: House, query: GroupQuery) -> Groups:
     """The alarms that stand, as matters: those that one explains, or of one rule, or at one place, together"""
-    key = {"cause": "coalesce(s.parent, s.alarm)", "rule": "s.rule", "place": "s.asset_id"}[query.by]
+    last = "first_value(s.alarm) OVER (PARTITION BY s.rule, s.asset_id ORDER BY s.cleared IS NOT NULL, s.since DESC, s.alarm)"
+    key = {"cause": f"coalesce(s.parent, {last})", "rule": "s.rule", "place": "s.asset_id"}[query.by]
     found: dict[str, list[dict[str, Any]]] = {}
     clause, params = _asked(house, query)
     standing = f"{_SELECT} {clause} {'AND' if clause else 'WHERE'} m.state <> 'cleared'"
-    sql = f"SELECT s.*, {key} AS key FROM ({standing}) AS s ORDER BY s.parent IS NOT NULL, rank, since, alarm"
+    sql = f"SELECT s.*, {key} AS key FROM ({standing}) AS s ORDER BY s.alarm <> key, s.parent IS NOT NULL, rank, since, alarm"
     for row in house.rows(sql, params):
         found.setdefault(row["key"], []).append(row)
     meant = _meant(query.state)
@@ -460,13 +471,18 @@ def alarm_groups(house: House, query: GroupQuery) -> Groups:
             first=first,
             count=len(rows),
             held=sum(r["state"] in HELD for r in rows),
+            explained=sum(r["parent"] == first.id for r in rows),
             level=min(rows, key=lambda r: r["rank"])["level"],
             states=dict(Counter(r["state"] for r in rows)),
         )
         for (key, rows), first in zip(groups.items(), firsts, strict=True)
     ]
     rank = ("critical", "high", "medium", "low")
-    return Groups(sorted(made, key=lambda g: (rank.index(g.level), g.first.since, g.key)))
+
+    def order(g: Group) -> tuple[int, bool, float, str]:
+        return rank.index(g.level), not any(s in WAITING for s in g.states), -g.first.since.timestamp(), g.key
+
+    return Groups(sorted(made, key=order))
 
 
 class GaugeQuery(Query, frozen=True, kw_only=True):
@@ -482,6 +498,7 @@ class Frequent(msgspec.Struct, frozen=True, kw_only=True):
 
     rule: str
     title: Title
+    unit: str
     asset: str
     asset_title: Title
     count: int
@@ -523,6 +540,7 @@ def alarm_health(house: House, query: GaugeQuery) -> AlarmHealth:
         Frequent(
             rule=s.rule,
             title=house.twin.rules[s.rule].title if s.rule in house.twin.rules else Title(s.rule, s.rule),
+            unit=_unit(house, house.twin.rules.get(s.rule)),
             asset=s.asset,
             asset_title=title(assets[s.asset], s.asset) if s.asset in assets else Title(s.asset, s.asset),
             count=s.count,
@@ -536,7 +554,7 @@ def alarm_health(house: House, query: GaugeQuery) -> AlarmHealth:
     return AlarmHealth(**plain, top=top)
 
 
-def alarm_health_course(house: House, query: GaugeQuery) -> Course:
+def alarm_health_course(house: House, query: GaugeQuery) -> AlarmCourse:
     """How many alarms came in each hour (of more than three days: each day) of a span, by level, and how much of it was flooded"""
     until = query.until or house.now()
     return course(house.twin, query.since or until - timedelta(days=30), until, query.operators)

@@ -110,7 +110,7 @@ def gauge(twin: Twin, since: datetime, until: datetime, operators: int = 1) -> G
         stale,
         float(times[order].sum() / count) if count else 0.0,
         tuple(
-            Source(*names[k], int(times[k]), float(times[k] / count), int(brief[k]), bool(quick[k]))
+            Source(names[k][0], names[k][1], int(times[k]), float(times[k] / count), int(brief[k]), bool(quick[k]))
             for k in order.tolist()
         ),
         {level: float((levels == level).mean()) if count else 0.0 for level in ("critical", "high", "medium", "low")},
@@ -129,7 +129,7 @@ HOURS = 72
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class AlarmCourse:
     """What came in each step of a span, in columns: `time` is when a step begins (milliseconds since 1970 UTC), `peak` that of its ten minutes, `flooded` the share of its periods in flood.
 
     Steps are counted back from `until`, so that the last one is whole; alarms held from the beginning are left out.
@@ -142,7 +142,7 @@ class Course:
     flooded: tuple[float, ...]
 
 
-def course(twin: Twin, since: datetime, until: datetime, operators: int = 1) -> Course:
+def course(twin: Twin, since: datetime, until: datetime, operators: int = 1) -> AlarmCourse:
     """How the alarms of [since, until) are spread over it. Reads only. Raises BadRequest as `gauge` does."""
     span = (until - since).total_seconds()
     if span <= 0:
@@ -158,7 +158,7 @@ def course(twin: Twin, since: datetime, until: datetime, operators: int = 1) -> 
     begun, levels = begun[took], np.array(table["level"].to_pylist(), object)[took]
     periods = np.bincount((begun // PERIOD_S).astype(int), minlength=count * step // PERIOD_S).reshape(count, -1)
     steps = (begun // step).astype(int)
-    return Course(
+    return AlarmCourse(
         step,
         tuple(int((begin + n * step) * 1000) for n in range(count)),
         {

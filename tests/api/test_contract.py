@@ -145,11 +145,11 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
       opens advice forecast off_delay_s seasons against rising over_s
       stuck_s deviation method learn_days latching must_acknowledge consequence urgency suppressed_by"""),
     ("/alarm-history", "/alarm-history?rule=trial.hot&asset=lamp-1", "items.0", "n alarm rule asset time before state actor reason"),
-    ("/alarm-groups", "/alarm-groups?by=place", "items.0", "key first count held level states"),
+    ("/alarm-groups", "/alarm-groups?by=place", "items.0", "key first count held explained level states"),
     ("/alarm-groups", "/alarm-groups?state=waiting&level=high&rule=trial.hot&asset=lamp-1&pack=trial&q=Hot", "items.0.first", ALARM),
     ("/alarm-health", "/alarm-health?operators=2", "", """since until operators raised held per_hour peak flood_share chattering fleeting stale top_share
       top mix"""),
-    ("/alarm-health", "/alarm-health", "top.0", "rule title asset asset_title count share fleeting chattering"),
+    ("/alarm-health", "/alarm-health", "top.0", "rule title unit asset asset_title count share fleeting chattering"),
     ("/alarm-health", "/alarm-health", "mix", "critical high medium low"),
     ("/alarm-health/course", "/alarm-health/course", "", "step_s time raised peak flooded"),
     ("/alarm-holds", "/alarm-holds?active=true", "items.0", HOLD),

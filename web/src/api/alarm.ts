@@ -113,6 +113,8 @@ export interface Group {
   first: Alarm;
   count: number;
   held: number;
+  /** How many of them the first explains. */
+  explained: number;
   level: Level;
   states: Partial<Record<AlarmState, number>>;
 }
@@ -124,6 +126,7 @@ export interface Groups {
 export interface Frequent {
   rule: string;
   title: Title;
+  unit: string;
   asset: string;
   asset_title: Title;
   count: number;
@@ -151,7 +154,7 @@ export interface AlarmHealth {
 }
 
 /** What came in each step of a span. */
-export interface Course {
+export interface AlarmCourse {
   step_s: number;
   time: number[];
   raised: Record<Level, number[]>;

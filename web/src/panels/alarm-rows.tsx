@@ -6,12 +6,12 @@ import { inWords } from "../state/language";
 import { useResource } from "../state/resource";
 import { to } from "../ui/address";
 import { Age, When } from "../ui/age";
-import { alarmStates, isHeld, StateChip, waits } from "../ui/alarm-state";
+import { alarmStates, StateChip, waits } from "../ui/alarm-state";
 import { LevelChip } from "../ui/chip";
 import { Icon } from "../ui/icon";
 import { Loading } from "../ui/show";
 import { say } from "../ui/text";
-import { Acknowledge, AlarmActs, Held, nameOf } from "./alarm-acts";
+import { AlarmActs, Held, nameOf } from "./alarm-acts";
 import type { HoldKind } from "./alarm-hold";
 import { Spark, ValueLimit } from "./alarm-spark";
 
@@ -137,7 +137,8 @@ function summary(group: Group, by: By): string {
   const { first, count } = group;
   if (by === "place") return say("group_place", { name: inWords(first.title), n: count });
   if (by === "rule") return say("places", { name: inWords(first.asset_title), n: count });
-  return say("group_cause", { name: inWords(first.asset_title), n: count - 1 });
+  const before = count - 1 - group.explained;
+  return [group.explained > 0 && say("group_cause", { n: group.explained }), before > 0 && say("group_before", { n: before })].filter(Boolean).join(say("comma"));
 }
 
 function GroupRow({ group, by, asked, desk }: { group: Group; by: By; asked: Asked; desk: Desk }) {
@@ -155,17 +156,38 @@ function GroupRow({ group, by, asked, desk }: { group: Group; by: By; asked: Ask
         <td class="level">
           <LevelChip level={group.level} />
         </td>
-        <td class="what" colSpan={3}>
-          <button type="button" class="link alarm-name" onClick={() => desk.onOpen(group.key)}>
-            <b>{groupTitle(group, by)}</b>
+        <td class="what" colSpan={by === "cause" ? 1 : 3}>
+          {by === "place" || by === "cause" ? (
+            <a class="alarm-name" href={by === "place" ? to.asset(group.key) : to.alarm(group.first.id)}>
+              <b>{groupTitle(group, by)}</b>
+            </a>
+          ) : (
+            <b class="alarm-name">{groupTitle(group, by)}</b>
+          )}
+          {by === "cause" && (
+            <div>
+              <a href={to.asset(group.first.asset)}>{inWords(group.first.asset_title) || group.first.asset}</a>
+            </div>
+          )}
+          <button type="button" class="link" onClick={() => desk.onOpen(group.key)}>
+            {summary(group, by)} {open ? "▴" : "▾"}
           </button>
-          <div class="soft">{summary(group, by)}</div>
           {by !== "place" && group.first.advice && (
             <div class="small soft advice">
               <b>{say("what_to_do")}</b> {inWords(group.first.advice)}
             </div>
           )}
         </td>
+        {by === "cause" && (
+          <>
+            <td class="worth">
+              <ValueLimit alarm={group.first} />
+            </td>
+            <td class="course">
+              <Spark alarm={group.first} />
+            </td>
+          </>
+        )}
         <td class="since">
           <div>
             <When at={group.first.since} />
@@ -173,17 +195,19 @@ function GroupRow({ group, by, asked, desk }: { group: Group; by: By; asked: Ask
           <Age at={group.first.since} />
         </td>
         <td class="standing">
-          <span class="row wrap">
+          <span class="row wrap states">
             {alarmStates.map((state) => group.states[state] && <StateChip key={state} state={state} count={group.states[state]} />)}
           </span>
         </td>
         <td class="do">
-          {left > 0 && (
-            <button type="button" class="button small main" disabled={desk.busy} onClick={() => desk.onAcknowledge(group)} data-testid="acknowledge-group">
-              {say("acknowledge_n", { n: left })}
-            </button>
-          )}
-          {left === 0 && !isHeld(group.first.state) && by === "cause" && <Acknowledge alarm={group.first} />}
+          <span class="row wrap acts">
+            {left > 0 && (
+              <button type="button" class="button small main" disabled={desk.busy} onClick={() => desk.onAcknowledge(group)} data-testid="acknowledge-group">
+                {say("acknowledge_n", { n: left })}
+              </button>
+            )}
+            {by === "cause" && <AlarmActs alarm={group.first} onHold={(kind) => desk.onHold(group.first, kind)} {...(left > 0 ? { only: "holds" as const } : {})} />}
+          </span>
         </td>
       </tr>
       {open && <Members group={group} by={by} asked={asked} desk={desk} />}

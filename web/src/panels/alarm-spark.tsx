@@ -76,6 +76,13 @@ export function Spark({ alarm }: { alarm: Alarm }) {
 export function ValueLimit({ alarm }: { alarm: Alarm }) {
   if (alarm.value === null) return <span class="faint">{say("dash")}</span>;
   const { value, limit } = alarm;
+  if (alarm.unit === "s")
+    return (
+      <div class="alarm-value">
+        <b class="num">{say("for_so_long", { span: span(value) })}</b>
+        {limit !== null && <div class="small faint num">{say("at_most", { span: span(limit) })}</div>}
+      </div>
+    );
   const side = limit === null || value === limit ? null : value > limit ? "over" : "under";
   return (
     <div class="alarm-value">

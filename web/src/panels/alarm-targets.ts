@@ -5,7 +5,7 @@ import { number, percent, whole } from "../ui/format";
 import { say } from "../ui/text";
 import { span } from "../ui/time";
 
-export type Judged = "good" | "fair" | "bad";
+export type Judged = "good" | "fair" | "bad" | "few";
 
 export interface TargetOf {
   id: "rate" | "peak" | "flood" | "chattering" | "fleeting" | "stale" | "top";
@@ -32,8 +32,8 @@ export const targets: readonly TargetOf[] = [
 
 export function judged(target: TargetOf, of: AlarmHealth): Judged {
   const value = target.value(of);
-  // the few that were raised make any share large: ten alarms are ten of ten sources
-  if (target.id === "top" && of.raised <= 10) return "good";
+  // ten sources of one alarm each are 5 % of two hundred: of fewer nobody could be as recommended
+  if (target.id === "top" && of.raised < 200) return "few";
   return value <= target.good ? "good" : value <= target.fair ? "fair" : "bad";
 }
 

@@ -2,7 +2,7 @@
 
 import { path } from "../api/client";
 import type { Asset, Rule, Season, Stream } from "../api/contract";
-import { useIndicators, useRules, titleOf } from "../state/city";
+import { useIndicators, useRules, useTypes, titleOf } from "../state/city";
 import { inWords, language } from "../state/language";
 import { Facts } from "../ui/facts";
 import { quantity, scalar } from "../ui/format";
@@ -16,24 +16,31 @@ export interface Beside {
 
 type Bound = number | string | null;
 
-/** A limit as a number with its unit; one by attribute with the attribute's name and what it is here. */
-export function limitWords(of: Bound, unit: string, asset: Asset | undefined): string {
-  if (of === null) return "";
-  if (typeof of === "number") return quantity(of, unit);
-  const known = asset?.attributes.find((one) => one.id === of);
-  return known ? say("limit_by", { name: inWords(known.title), value: scalar(known.value, known.unit, known.value_title) }) : of;
+/** What an attribute that is a limit is called, and what it is here, where that is known. */
+export type Names = (attribute: string) => string;
+
+/** The titles of attributes, whichever type has them. */
+export function useAttributeNames(asset?: Asset): Names {
+  const types = useTypes().data;
+  return (id) => {
+    const known = asset?.attributes.find((one) => one.id === id);
+    if (known) return say("limit_by", { name: inWords(known.title), value: scalar(known.value, known.unit, known.value_title) });
+    return inWords(types?.items.flatMap((type) => type.attributes).find((one) => one.id === id)?.title) || id;
+  };
 }
 
-function bounds(of: { above: Bound; below: Bound; outside?: [number, number] | null }, unit: string, asset: Asset | undefined): string {
+const limitWords = (of: Bound, unit: string, names: Names): string => (of === null ? "" : typeof of === "number" ? quantity(of, unit) : names(of));
+
+function bounds(of: { above: Bound; below: Bound; outside?: [number, number] | null }, unit: string, names: Names): string {
   const parts: string[] = [];
   if (of.outside) parts.push(say("when_outside", { low: quantity(of.outside[0], unit), high: quantity(of.outside[1], unit) }));
-  if (of.above !== null) parts.push(say("when_above", { limit: limitWords(of.above, unit, asset) }));
-  if (of.below !== null) parts.push(say("when_below", { limit: limitWords(of.below, unit, asset) }));
+  if (of.above !== null) parts.push(say("when_above", { limit: limitWords(of.above, unit, names) }));
+  if (of.below !== null) parts.push(say("when_below", { limit: limitWords(of.below, unit, names) }));
   return parts.join(say("or"));
 }
 
 /** The condition, without what it looks at. */
-export function condition(rule: Rule, unit: string, asset: Asset | undefined): string {
+export function condition(rule: Rule, unit: string, names: Names): string {
   if (rule.silent_s !== null) return say("when_silent", { span: span(rule.silent_s) });
   if (rule.stuck_s !== null) return say("when_stuck", { span: span(rule.stuck_s), band: quantity(rule.deadband, unit) });
   if (rule.rising !== null) return say("when_rising", { by: quantity(rule.rising, unit), span: span(rule.over_s) });
@@ -42,20 +49,21 @@ export function condition(rule: Rule, unit: string, asset: Asset | undefined): s
     return say("when_deviation", { n: rule.deviation, days: rule.learn_days, method: isWord(way) ? say(way) : rule.method });
   }
   if (rule.rows) return say("when_rows", { file: rule.rows });
-  return bounds(rule, unit, asset) || say("when_seasons");
+  return bounds(rule, unit, names) || say("when_seasons");
 }
 
-function season(of: Season, unit: string, asset: Asset | undefined): string {
+function season(of: Season, unit: string, names: Names): string {
   const days = new Intl.DateTimeFormat(language.value === "zh" ? "zh-CN" : "en-GB", { weekday: "short", timeZone: "UTC" });
   const when = [
     of.months.length > 0 && say("in_months", { months: of.months.join(say("comma")) }),
     of.weekdays.length > 0 && of.weekdays.map((day) => days.format(Date.UTC(2024, 0, day))).join(say("comma")),
     of.hours && `${of.hours[0]}:00–${of.hours[1]}:00`,
   ].filter(Boolean);
-  return `${when.join(" ") || say("else_always")}: ${bounds(of, unit, asset)}`;
+  return `${when.join(" ") || say("else_always")}: ${bounds(of, unit, names)}`;
 }
 
 export function RuleWords({ rule, unit, asset, stream }: { rule: Rule; unit: string } & Beside) {
+  const names = useAttributeNames(asset);
   const rules = useRules().data;
   const indicators = useIndicators().data;
   const looked = stream ? inWords(stream.title) : rule.indicator ? inWords(titleOf(indicators, rule.indicator)) : rule.forecast ? `${say("forecast")} ${rule.forecast}` : rule.stream || say("rows_title");
@@ -65,7 +73,7 @@ export function RuleWords({ rule, unit, asset, stream }: { rule: Rule; unit: str
   return (
     <div class="stack" data-testid="rule-words">
       <p>
-        <b>{looked}</b> {condition(rule, unit, asset)}
+        <b>{looked}</b> {condition(rule, unit, names)}
         {rule.against && ` ${say("against_stream", { name: rule.against })}`}
         {rule.on_delay_s > 0 && say("for_as_long", { span: span(rule.on_delay_s) })}
         {say("becomes_alarm")}
@@ -79,7 +87,7 @@ export function RuleWords({ rule, unit, asset, stream }: { rule: Rule; unit: str
             say("by_season"),
             <ul>
               {rule.seasons.map((one, i) => (
-                <li key={i}>{season(one, unit, asset)}</li>
+                <li key={i}>{season(one, unit, names)}</li>
               ))}
             </ul>,
           ],

@@ -2,10 +2,10 @@
 
 import { useMemo } from "preact/hooks";
 import { path } from "../../api/client";
-import type { AlarmHealth, Course, Frequent, Level, Rule, Status } from "../../api/contract";
+import type { AlarmCourse, AlarmHealth, Frequent, Level, Rule, Status } from "../../api/contract";
 import { AlarmTabs } from "../../panels/alarm-tabs";
 import { judged, suggestion, targets, type Judged } from "../../panels/alarm-targets";
-import { condition } from "../../panels/rule-words";
+import { condition, useAttributeNames } from "../../panels/rule-words";
 import { lately } from "../../state/clock";
 import { useRules } from "../../state/city";
 import { inWords, language } from "../../state/language";
@@ -27,7 +27,7 @@ import { say, type Word } from "../../ui/text";
 const day = 86_400_000;
 const spans: Record<string, [number, Word]> = { "24h": [day, "hours_24"], "7d": [7 * day, "days_7"], "30d": [30 * day, "days_30"] };
 const round = 300_000;
-const words: Record<Judged, [Status, Word]> = { good: ["met", "in_target"], fair: ["at_risk", "near_target"], bad: ["missed", "off_target"] };
+const words: Record<Judged, [Status, Word]> = { good: ["met", "in_target"], fair: ["at_risk", "near_target"], bad: ["missed", "off_target"], few: ["not_measured", "few_target"] };
 
 const Verdict = ({ of }: { of: Judged }) => (
   <span class="chip" style={toneOf(words[of][0])} data-testid="verdict" data-verdict={of}>
@@ -38,7 +38,7 @@ const Verdict = ({ of }: { of: Judged }) => (
 
 function Figures({ of }: { of: AlarmHealth }) {
   return (
-    <div class="table-wrap">
+    <div class="table-wrap narrow-cards">
       <table class="table gauge" aria-label={say("alarm_health")} data-testid="gauge">
         <thead>
           <tr>
@@ -55,17 +55,17 @@ function Figures({ of }: { of: AlarmHealth }) {
               <td>
                 <b>{say(`gauge_${one.id}`)}</b>
               </td>
-              <td class="end num">
+              <td class="end num" data-label={say("value")}>
                 <b>{one.written(one.value(of))}</b>
               </td>
-              <td>
+              <td data-label={say("judged_as")}>
                 <Verdict of={judged(one, of)} />
               </td>
-              <td>
+              <td data-label={say("recommended")}>
                 {say(`target_${one.id}`)}
                 <div class="small faint">{one.standard}</div>
               </td>
-              <td class="small soft">{say(`from_${one.id}`)}</td>
+              <td class="small soft" data-label={say("comes_from")}>{say(`from_${one.id}`)}</td>
             </tr>
           ))}
         </tbody>
@@ -99,7 +99,7 @@ function Mix({ of }: { of: AlarmHealth }) {
   );
 }
 
-function Charts({ of }: { of: Course }) {
+function Charts({ of }: { of: AlarmCourse }) {
   const shown = [theme.value, language.value];
   const patterns = { critical: "rect", high: "triangle", medium: "diamond", low: "none" } as const;
   const raised = useMemo(() => barOption({ time: of.time, step_s: of.step_s, bars: levels.map((level) => ({ name: say(level), value: of.raised[level], color: colour(level), pattern: patterns[level] })) }), [of, ...shown]);
@@ -110,7 +110,7 @@ function Charts({ of }: { of: Course }) {
   );
   const each = say(of.step_s > 3600 ? "each_day" : "each_hour");
   return (
-    <div class="tiles">
+    <div class="tiles three">
       <Card title={`${say("raised_over_time")} · ${each}`} testid="chart-raised">
         <Chart option={raised} height={220} label={say("raised_over_time")} />
       </Card>
@@ -125,6 +125,7 @@ function Charts({ of }: { of: Course }) {
 }
 
 function Top({ of, rules }: { of: AlarmHealth; rules: Rule[] }) {
+  const names = useAttributeNames();
   const ruleOf = (f: Frequent): Rule | undefined => rules.find((rule) => rule.id === f.rule);
   const columns: Column<Frequent>[] = [
     {
@@ -137,7 +138,7 @@ function Top({ of, rules }: { of: AlarmHealth; rules: Rule[] }) {
             <a href={path("/alarms", { rule: f.rule, asset: f.asset, state: "all" })}>
               <b>{inWords(f.title)}</b>
             </a>
-            {rule && <div class="small faint">{condition(rule, rule.unit, undefined)}</div>}
+            {rule && <div class="small faint">{condition(rule, f.unit, names)}</div>}
           </div>
         );
       },
@@ -158,7 +159,11 @@ function Top({ of, rules }: { of: AlarmHealth; rules: Rule[] }) {
       },
     },
   ];
-  return <Table columns={columns} rows={of.top} id={(f) => `${f.rule} ${f.asset}`} label={say("gauge_top")} testid="top" />;
+  return (
+    <div class="narrow-cards">
+      <Table columns={columns} rows={of.top} id={(f) => `${f.rule} ${f.asset}`} label={say("gauge_top")} testid="top" />
+    </div>
+  );
 }
 
 export function AlarmHealthPage() {
@@ -168,7 +173,7 @@ export function AlarmHealthPage() {
   const until = Math.ceil(lately.value / round) * round;
   const asked = { since: new Date(until - length).toISOString(), until: new Date(until).toISOString(), operators };
   const health = useResource<AlarmHealth>(path("/alarm-health", asked), "slow", true);
-  const course = useResource<Course>(path("/alarm-health/course", asked), "slow", true);
+  const course = useResource<AlarmCourse>(path("/alarm-health/course", asked), "slow", true);
   const rules = useRules().data?.items ?? [];
   return (
     <Page title={say("alarm_health")} crumbs={[{ title: say("alarms"), to: "/alarms" }]} testid="page-alarm-health">

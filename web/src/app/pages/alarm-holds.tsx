@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { path } from "../../api/client";
-import type { Alarm, HoldItem, List } from "../../api/contract";
+import type { Group, Groups, HoldItem, List } from "../../api/contract";
 import { putBack } from "../../panels/alarm-acts";
 import { AlarmTabs } from "../../panels/alarm-tabs";
 import { now } from "../../state/clock";
@@ -77,20 +77,35 @@ function Ended({ holds }: { holds: HoldItem[] }) {
   return <Table columns={columns} rows={holds} id={(h) => String(h.hold)} label={say("held_before")} testid="holds-ended" />;
 }
 
-function Suppressed({ alarms }: { alarms: Alarm[] }) {
-  const columns: Column<Alarm>[] = [
-    { key: "level", title: say("level"), cell: (a) => <LevelChip level={a.level} /> },
-    { key: "alarm", title: say("alarm"), sort: (a) => inWords(a.title), cell: (a) => <a href={to.alarm(a.id)}>{inWords(a.title)}</a> },
-    { key: "asset", title: say("asset"), sort: (a) => inWords(a.asset_title), cell: (a) => <a href={to.asset(a.asset)}>{inWords(a.asset_title)}</a> },
-    { key: "since", title: say("since"), sort: (a) => ms(a.since), cell: (a) => <span><When at={a.since} /> <Age at={a.since} /></span> },
-    { key: "by", title: say("suppressed_by"), cell: (a) => (a.parent ? <a href={to.alarm(a.parent)}>{say("explained_by")}</a> : say("dash")) },
+/** What explains others now, and how many. */
+function Suppressed({ groups }: { groups: Group[] }) {
+  const columns: Column<Group>[] = [
+    { key: "level", title: say("level"), cell: (g) => <LevelChip level={g.first.level} /> },
+    {
+      key: "cause",
+      title: say("cause"),
+      sort: (g) => inWords(g.first.title),
+      cell: (g) => (
+        <div>
+          <a href={to.alarm(g.first.id)}>
+            <b>{inWords(g.first.title)}</b>
+          </a>
+          <div>
+            <a href={to.asset(g.first.asset)}>{inWords(g.first.asset_title)}</a>
+          </div>
+        </div>
+      ),
+    },
+    { key: "count", title: say("suppressed"), sort: (g) => g.states.suppressed, cell: (g) => <b class="num">{say("suppressed_of", { n: g.states.suppressed ?? 0 })}</b> },
+    { key: "since", title: say("since"), sort: (g) => ms(g.first.since), cell: (g) => <span><When at={g.first.since} /> <Age at={g.first.since} /></span> },
+    { key: "each", title: "", cell: (g) => <a href={path("/alarms", { state: "suppressed", opened: g.key })}>{say("see_all")}</a> },
   ];
-  return <Table columns={columns} rows={alarms} id={(a) => a.id} label={say("suppressed")} testid="suppressed" />;
+  return <Table columns={columns} rows={groups} id={(g) => g.key} label={say("suppressed")} testid="suppressed" />;
 }
 
 export function AlarmHolds() {
   const active = useResource<List<HoldItem>>(path("/alarm-holds", { active: true, limit: many }), "live", true);
-  const suppressed = useResource<List<Alarm>>(path("/alarms", { state: "suppressed", limit: many }), "live", true);
+  const suppressed = useResource<Groups>(path("/alarm-groups", { by: "cause", state: "suppressed" }), "live", true);
   const ended = useResource<List<HoldItem>>(path("/alarm-holds", { active: false, limit: few }), "slow", true);
   const [back, setBack] = useState<HoldItem | null>(null);
   return (
@@ -100,7 +115,7 @@ export function AlarmHolds() {
         <Show of={active}>
           {(data) => (
             <>
-              {data.total === 0 ? <Empty>{say("nothing_held")}</Empty> : <Active holds={data.items} onBack={setBack} />}
+              {data.total === 0 ? <Empty>{say("nothing_held")}</Empty> : <div class="narrow-cards"><Active holds={data.items} onBack={setBack} /></div>}
               {data.total > data.items.length && <Foot shown={data.items.length} total={data.total} />}
             </>
           )}
@@ -108,16 +123,11 @@ export function AlarmHolds() {
       </Card>
       <Card flush title={say("suppressed_now")} end={<span class="small faint">{say("hint_suppressed")}</span>} testid="holds-suppressed">
         <Show of={suppressed}>
-          {(data) => (
-            <>
-              {data.total === 0 ? <Empty>{say("nothing_suppressed")}</Empty> : <Suppressed alarms={data.items} />}
-              {data.total > data.items.length && <Foot shown={data.items.length} total={data.total} />}
-            </>
-          )}
+          {(data) => (data.items.length === 0 ? <Empty>{say("nothing_suppressed")}</Empty> : <div class="narrow-cards"><Suppressed groups={data.items} /></div>)}
         </Show>
       </Card>
       <Card flush title={say("held_before")} testid="holds-before">
-        <Show of={ended}>{(data) => (data.total === 0 ? <Empty /> : <><Ended holds={data.items} /><Foot shown={data.items.length} total={data.total} /></>)}</Show>
+        <Show of={ended}>{(data) => (data.total === 0 ? <Empty /> : <><div class="narrow-cards"><Ended holds={data.items} /></div><Foot shown={data.items.length} total={data.total} /></>)}</Show>
       </Card>
       {back && (
         <Confirm title={say("put_back")} verb={say("put_back")} testid="put-back" onClose={() => setBack(null)} onYes={(by, note) => putBack(back, by, note)}>

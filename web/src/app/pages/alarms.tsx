@@ -6,6 +6,7 @@ import type { Alarm, AlarmState, Group, Groups, List } from "../../api/contract"
 import { acknowledge, acknowledgeAll, changed, nameOf, putBack, type Outcome } from "../../panels/alarm-acts";
 import { HoldDialog, type HoldKind } from "../../panels/alarm-hold";
 import { AlarmLines, opensWith, waiting, type Asked, type By, type Desk } from "../../panels/alarm-rows";
+import { AlarmNews } from "../../panels/alarm-news";
 import { AlarmTabs } from "../../panels/alarm-tabs";
 import { usePacks, useRules } from "../../state/city";
 import { alarmsChanged } from "../../state/alarms";
@@ -61,7 +62,7 @@ function Filters({ counts, state }: { counts: Map<string, number>; state: string
   const option = (id: string) => ({ value: id, title: `${say(choiceWord(id))} ${counts.get(id) ?? 0}` });
   return (
     <>
-      <div class="row wrap">
+      <div class="state-bar">
         <Segments
           label={say("state")}
           value={state}
@@ -192,14 +193,14 @@ export function Alarms() {
     return true;
   };
   const here = () => rows().find((row) => row.dataset["row"] === at);
+  const groupHere = () => all.find((group) => group.key === here()?.dataset["group"]);
   const alarmHere = (then: (alarm: Alarm) => unknown) => {
-    const id = here()?.dataset["id"];
+    const id = here()?.dataset["id"] ?? (by === "cause" ? groupHere()?.first.id : undefined);
     const known = id ? (list.data?.items ?? all.map((group) => group.first)).find((alarm) => alarm.id === id) : undefined;
     if (known) then(known);
     else if (id) void act(async () => void then(await get<Alarm>(`/alarms/${id}`)));
     return id !== undefined;
   };
-  const groupHere = () => all.find((group) => group.key === here()?.dataset["group"]);
   useKeys({
     j: () => move(1),
     k: () => move(at ? -1 : 1),
@@ -245,6 +246,7 @@ export function Alarms() {
     >
       <AlarmTabs />
       <Filters counts={counts} state={state} />
+      <AlarmNews key={JSON.stringify([by, asked])} groups={groups.old ? undefined : groups.data?.items} />
       <Refused why={refusal} />
       {outcome && <Told outcome={outcome} onAgain={() => void many(() => outcome.failed.map(({ alarm }) => alarm))} onShut={() => setOutcome(null)} />}
       {ticks.size > 0 && (
