@@ -125,6 +125,7 @@ class AlarmQuery(Paged, frozen=True, kw_only=True):
     rule: Annotated[str, msgspec.Meta(description="rule")] | None = None
     asset: Annotated[str, msgspec.Meta(description="asset")] | None = None
     since: Annotated[datetime, msgspec.Meta(description="alarms that began at this time or later")] | None = None
+    before: Annotated[datetime, msgspec.Meta(description="alarms that began before this time")] | None = None
     pack: Annotated[str, msgspec.Meta(description="pack whose rules they are of")] | None = None
     q: Annotated[str, msgspec.Meta(description="part of the title or id of the asset or rule")] | None = None
     cause: (
@@ -258,6 +259,7 @@ def alarms(house: House, query: AlarmQuery) -> Page[AlarmItem]:
         {
             "list_contains($states, m.state)": _listed(_meant(query.state)),
             "m.since >= $since": query.since,
+            "m.since < $before": query.before,
             f"($cause IN (m.alarm, m.parent) OR m.parent IS NULL AND {_SPELLS})": query.cause,
         }
     )

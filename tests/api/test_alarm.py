@@ -50,6 +50,8 @@ def test_one_cause_is_one_group_with_all_that_it_explains(matters: Caller) -> No
     }
     assert [g["first"]["id"] for g in groups] == ["cause", "now", "other"]  # the gravest, then the newest
     assert [g["key"] for g in groups] == [g["first"]["id"] for g in groups]
+    old = matters.get("/api/alarms?state=open&before=2026-03-08T00:20:00Z").json()["items"]
+    assert [a["id"] for a in old] == ["cause", "other"]  # spells begin at 0:20
     for cause, found in {"cause": 41, "now": 4, "spell1": 4, "other": 1, "child3": 1, "none": 0}.items():
         assert matters.get(f"/api/alarms?cause={cause}&state=standing").json()["total"] == found, cause
 

@@ -154,7 +154,7 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/alarm-health/course", "/alarm-health/course", "", "step_s time raised peak flooded"),
     ("/alarm-holds", "/alarm-holds?active=true", "items.0", HOLD),
     ("/alarm-holds/{hold}", "/alarm-holds/1", "", HOLD),
-    ("/alarms", "/alarms?state=open&level=high&rule=trial.hot&asset=lamp-1&since=2026-03-01T00:00:00Z&pack=trial&q=LAMP", "items.0", ALARM),
+    ("/alarms", "/alarms?state=open&level=high&rule=trial.hot&asset=lamp-1&since=2026-03-01T00:00:00Z&before=2027-01-01T00:00:00Z&pack=trial&q=LAMP", "items.0", ALARM),
     ("/alarms/{id}", "/alarms/{alarm}", "", f"{ALARM} leaf"),
     ("/alarms", "/alarms?cause={alarm}&state=standing", "items.0", ALARM),
     ("/cases", "/cases?state=open&type=trial.cooling", "items.0", CASE),

@@ -45,13 +45,21 @@ function OfStream({ alarm, rule, stream }: { alarm: Alarm; rule: Rule | undefine
   );
 }
 
+function OfIndicator({ alarm, id }: { alarm: Alarm; id: string }) {
+  const marks = useMemo(
+    (): Mark[] => (alarm.limit === null ? [] : [{ name: `${say("limit")} ${valueOf(alarm.limit, alarm.unit)}`, value: alarm.limit, color: colour("missed") }]),
+    [alarm.limit, alarm.unit, theme.value, language.value],
+  );
+  return <IndicatorChart id={id} asset={alarm.asset} label={say("course_around")} marks={marks} />;
+}
+
 export function AlarmCourse({ alarm, rule, stream }: { alarm: Alarm; rule: Rule | undefined; stream: Stream | undefined }) {
   return (
     <Card title={say("course_around")} end={alarm.stream && <a href={to.stream(alarm.stream)}>{say("stream_page")}</a>} testid="alarm-course">
       {alarm.stream ? (
         <OfStream alarm={alarm} rule={rule} stream={stream} />
       ) : rule?.indicator ? (
-        <IndicatorChart id={rule.indicator} asset={alarm.asset} label={say("course_around")} />
+        <OfIndicator alarm={alarm} id={rule.indicator} />
       ) : (
         <Empty>{say("no_course")}</Empty>
       )}

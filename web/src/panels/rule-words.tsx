@@ -1,9 +1,10 @@
 /** A rule in words: when it becomes an alarm, when that is over, and how grave it is. */
 
 import { path } from "../api/client";
-import type { Asset, Rule, Season, Stream } from "../api/contract";
+import type { Asset, CaseType, List, Rule, Season, Stream } from "../api/contract";
 import { useIndicators, useRules, useTypes, titleOf } from "../state/city";
 import { inWords, language } from "../state/language";
+import { useResource } from "../state/resource";
 import { Facts } from "../ui/facts";
 import { quantity, scalar } from "../ui/format";
 import { isWord, say } from "../ui/text";
@@ -65,6 +66,7 @@ function season(of: Season, unit: string, names: Names): string {
 export function RuleWords({ rule, unit, asset, stream }: { rule: Rule; unit: string } & Beside) {
   const names = useAttributeNames(asset);
   const rules = useRules().data;
+  const cases = useResource<List<CaseType>>("/case-types?limit=10000", "once").data;
   const indicators = useIndicators().data;
   const looked = stream ? inWords(stream.title) : rule.indicator ? inWords(titleOf(indicators, rule.indicator)) : rule.forecast ? `${say("forecast")} ${rule.forecast}` : rule.stream || say("rows_title");
   const grave = rule.consequence !== null && rule.urgency !== null;
@@ -93,7 +95,7 @@ export function RuleWords({ rule, unit, asset, stream }: { rule: Rule; unit: str
           ],
           grave && [say("level"), `${isWord(consequence) ? say(consequence) : rule.consequence} × ${isWord(urgency) ? say(urgency) : rule.urgency} → ${say(rule.level)}`],
           rule.suppressed_by.length > 0 && [say("suppressed_by"), rule.suppressed_by.map((one) => inWords(titleOf(rules, one.rule))).join(say("comma"))],
-          rule.opens !== "" && [say("opens_case"), <code>{rule.opens}</code>],
+          rule.opens !== "" && [say("opens_case"), inWords(titleOf(cases, rule.opens))],
           [say("rule"), <a href={path(`/packs/${rule.pack}`, { view: "declared" })}><code class="break">{rule.id}</code></a>],
         ]}
       />

@@ -32,6 +32,8 @@ export const alarmWords = {
   by_place: { zh: "按地点", en: "By place" },
   by_rule: { zh: "按规则", en: "By rule" },
   by_none: { zh: "逐条", en: "One by one" },
+  began_before: { zh: "{time} 之前开始的", en: "begun before {time}" },
+  which_ones: { zh: "看是哪些", en: "See which" },
   seek_place: { zh: "按地点或告警名称搜索", en: "Search by place or name" },
   value_limit: { zh: "极值 / 限值", en: "Worst / limit" },
   course_lately: { zh: "近期走势", en: "Lately" },

@@ -23,6 +23,7 @@ import { Page } from "../../ui/page";
 import { Empty, Show } from "../../ui/show";
 import { Table, type Column } from "../../ui/table";
 import { say, type Word } from "../../ui/text";
+import { ms } from "../../ui/time";
 
 const day = 86_400_000;
 const spans: Record<string, [number, Word]> = { "24h": [day, "hours_24"], "7d": [7 * day, "days_7"], "30d": [30 * day, "days_30"] };
@@ -65,7 +66,10 @@ function Figures({ of }: { of: AlarmHealth }) {
                 {say(`target_${one.id}`)}
                 <div class="small faint">{one.standard}</div>
               </td>
-              <td class="small soft" data-label={say("comes_from")}>{say(`from_${one.id}`)}</td>
+              <td class="small soft" data-label={say("comes_from")}>
+                {say(`from_${one.id}`)}{" "}
+                {one.id === "stale" && of.stale > 0 && <a href={path("/alarms", { by: "none", before: new Date((ms(of.until) ?? 0) - day).toISOString() })}>{say("which_ones")}</a>}
+              </td>
             </tr>
           ))}
         </tbody>

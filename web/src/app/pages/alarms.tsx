@@ -26,6 +26,7 @@ import { PersonField } from "../../ui/person";
 import { Empty, Show } from "../../ui/show";
 import { Foot } from "../../ui/table";
 import { isWord, say, type Word } from "../../ui/text";
+import { moment } from "../../ui/time";
 
 const step = 100;
 
@@ -103,6 +104,11 @@ function Filters({ counts, state }: { counts: Map<string, number>; state: string
           options={[{ value: "", title: say("all_rules") }, ...rules.filter((one) => !pack || one.pack === pack).map((one) => ({ value: one.id, title: inWords(one.title) }))]}
         />
         <Search value={queried("q")} onChange={(q) => setQuery({ q })} label={say("seek_place")} />
+        {queried("before") && (
+          <button type="button" class="button small" onClick={() => setQuery({ before: "" })} data-testid="filter-before">
+            {say("began_before", { time: moment(queried("before")) })} ×
+          </button>
+        )}
         {asset && (
           <button type="button" class="button small" onClick={() => setQuery({ asset: "" })} data-testid="filter-asset">
             {say("asset")}: {asset} ×
@@ -144,14 +150,14 @@ export function Alarms() {
   }, [old]);
   const state = queried("state") || "open";
   const asked: Asked = { level: queried("level"), pack: queried("pack"), q: queried("q"), rule: queried("rule"), asset: queried("asset") };
-  const chosen = queried("by") || "cause";
-  const flat = state === "cleared" || state === "all" || chosen === "none";
+  const [chosen, before] = [queried("by") || "cause", queried("before")];
+  const flat = before !== "" || state === "cleared" || state === "all" || chosen === "none";
   const by: By = chosen === "place" || chosen === "rule" ? chosen : "cause";
   const [limit, setLimit] = useState(step);
   useEffect(() => setLimit(step), [state, chosen, ...Object.values(asked)]);
   // all states at once, so that the bar can count them; which groups are shown is chosen here
   const groups = useResource<Groups>(path("/alarm-groups", { by, ...asked }), "live", true);
-  const list = useResource<List<Alarm>>(flat ? path("/alarms", { ...asked, state: state === "all" ? "" : state, limit }) : null, "live", true);
+  const list = useResource<List<Alarm>>(flat ? path("/alarms", { ...asked, before, state: state === "all" ? "" : state, limit }) : null, "live", true);
   const all = groups.data?.items ?? [];
   const matters = useMemo(() => all.filter((group) => alarmStates.some((one) => group.states[one] && takes(state, one))), [all, state]);
   const counts = useMemo(() => new Map<string, number>(choices.map((id) => [id, all.reduce((n, group) => n + alarmStates.reduce((m, one) => m + (takes(id, one) ? (group.states[one] ?? 0) : 0), 0), 0)])), [all]);
