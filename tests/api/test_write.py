@@ -108,6 +108,7 @@ def test_a_place_out_of_service_says_why_at_each_of_its_alarms(own: Caller) -> N
     [
         ("q=LAMP 1", True),
         ("q=1号灯", True),
+        ("q=过热", True),
         ("q=lamp-2", False),
         ("pack=trial", True),
         ("pack=tria", False),

@@ -59,6 +59,7 @@ rules:
     deadband: 0.1
     must_acknowledge: true
     advice: {zh: 投运备用泵，通知上游减量。, en: Run the spare pump and ask upstream to hold back.}
+  - {id: overflow, title: {zh: 冒溢, en: Overflow}, level: critical, stream: level, above: 6, latching: true}
 """,
     "city/city.yaml": """
 id: pumpville
@@ -173,6 +174,34 @@ def test_a_bad_reading_is_told_acknowledged_shelved_put_back_and_on_record(tab: 
     assert tab.see("alarm-chart").locator("canvas").count() == 1
     faults = [f for f in tab.faults if "ERR_INTERNET_DISCONNECTED" not in f]  # that was asked for
     assert faults == []
+
+
+def test_many_are_acknowledged_a_latched_one_reset_and_an_instrument_taken_out(tab: Visit, pumps: Served) -> None:
+    page = tab.page
+    level = "pump-02.pumps.level"
+    send(pumps, (level, 4, 3.0), (level, 3, 6.5))
+    send(pumps, (level, 2, 3.0))
+    wait_for(lambda: pumps.get("/api/alarms?state=waiting&asset=pump-02")["total"] == 2)
+    tab.go("/alarms?asset=pump-02")
+    tab.see("person").fill("王工")
+    page.keyboard.press("Escape")
+    for key in "jxjx":
+        page.keyboard.press(key)
+    tab.see("acknowledge-ticked").click()
+    page.wait_for_selector("[data-testid=outcome]:has-text('已确认 2 条')")
+    tab.see("reset").click()
+    page.wait_for_selector("[data-testid=page-alarms] [data-testid=empty]")
+    send(pumps, (level, 1, 6.6))
+    page.locator("[data-testid=alarms] tr[data-id]", has_text="冒溢").locator("[data-testid=remove]").click()
+    assert "冒溢" in tab.see("scope-stream").locator("xpath=..").inner_text()
+    tab.see("scope-stream").check()
+    tab.see("hold-reason").fill("水位计校准")
+    tab.see("hold-yes").click()
+    page.wait_for_selector("[data-testid=page-alarms] [data-testid=empty]")
+    held = pumps.get("/api/alarm-holds?active=true&asset=pump-02")["items"]
+    assert {h["rule"] for h in held} == {"pumps.level_high", "pumps.overflow"}
+    assert {(h["kind"], h["until"], h["reason"]) for h in held} == {("out_of_service", None, "水位计校准")}
+    assert tab.faults == []
 
 
 def test_one_power_failure_is_one_line_that_opens_and_closes(tab: Visit, pumps: Served) -> None:

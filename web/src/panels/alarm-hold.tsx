@@ -11,7 +11,7 @@ import { Refused, useAct } from "../ui/act";
 import { Dialog } from "../ui/dialog";
 import { PersonField } from "../ui/person";
 import { say, type Word } from "../ui/text";
-import { moment, offset } from "../ui/time";
+import { instantOf, moment, wallOf } from "../ui/time";
 
 export type HoldKind = HoldItem["kind"];
 
@@ -22,20 +22,6 @@ type Scope = "here" | "stream" | "asset" | "everywhere";
 interface Whose {
   rule: string;
   asset: string;
-}
-
-const two = (n: number): string => String(n).padStart(2, "0");
-
-/** An instant as the city's clock shows it, for a field of date and time. */
-export function wallOf(at: number): string {
-  const wall = new Date(at + offset(at));
-  return `${wall.getUTCFullYear()}-${two(wall.getUTCMonth() + 1)}-${two(wall.getUTCDate())}T${two(wall.getUTCHours())}:${two(wall.getUTCMinutes())}`;
-}
-
-/** The instant at which the city's clock shows that; NaN where it is no time. */
-export function instantOf(wall: string): number {
-  const utc = Date.parse(`${wall}:00Z`);
-  return Number.isFinite(utc) ? utc - offset(utc - offset(utc)) : Number.NaN;
 }
 
 /** Whose alarms each scope means. */
