@@ -235,3 +235,26 @@ def test_one_power_failure_is_one_line_that_opens_and_closes(tab: Visit, pumps: 
     assert all("ISA-18.2" in text for text in told.values())
     assert tab.see("top").locator("a[href*='pumps.power_lost']").count() == 1
     assert tab.faults == []
+
+
+def test_an_asset_is_taken_out_of_service_before_anything_is_wrong(tab: Visit, pumps: Served) -> None:
+    tab.go("/streams/pump-03.pumps.level")
+    card = tab.see("asset-hold")
+    card.locator("[data-testid=remove]").click()
+    assert tab.see("scope-stream").is_checked()
+    tab.see("scope-asset").check()
+    tab.see("end-till").check()
+    tab.see("hold-till").fill("2099-01-01T08:00")
+    tab.see("hold-reason").fill("大修")
+    tab.see("hold-dialog").locator("[data-testid=person]").fill("赵工")
+    tab.see("hold-yes").click()
+    card.locator("[data-state=out_of_service]").wait_for()
+    held = pumps.get("/api/alarm-holds?active=true&asset=pump-03")["items"][0]
+    assert (held["rule"], held["until"], held["actor"]) == ("*", "2099-01-01T00:00:00Z", "赵工")  # by the city's clock
+    send(pumps, ("pump-03.pumps.level", 1, 9.0))
+    wait_for(lambda: pumps.get("/api/alarms?state=out_of_service&asset=pump-03&rule=pumps.level_high")["total"] == 1)
+    tab.go("/assets/pump-03")
+    tab.see("asset-hold").locator("[data-testid=put_back]").click()
+    tab.see("confirm-yes").click()
+    wait_for(lambda: pumps.get("/api/alarms?state=active&asset=pump-03&rule=pumps.level_high")["total"] == 1)
+    assert [f for f in tab.faults if "/api/health/streams/" not in f] == []  # of what never reported nothing is on record

@@ -24,16 +24,22 @@ interface Whose {
   asset: string;
 }
 
+/** What is held: an alarm, an asset (no rule), or the streams of one type at an asset. */
+export interface Subject extends Pick<Alarm, "asset" | "asset_title" | "title" | "rule"> {
+  /** The type of stream, where it is one. */
+  stream_type?: string;
+}
+
 /** Whose alarms each scope means. */
-function whose(scope: Scope, alarm: Alarm, beside: Rule[]): Whose[] {
-  if (scope === "asset") return [{ rule: "*", asset: alarm.asset }];
-  if (scope === "everywhere") return [{ rule: alarm.rule, asset: "*" }];
-  return (scope === "stream" ? beside.map((rule) => rule.id) : [alarm.rule]).map((rule) => ({ rule, asset: alarm.asset }));
+function whose(scope: Scope, of: Subject, beside: Rule[]): Whose[] {
+  if (scope === "asset") return [{ rule: "*", asset: of.asset }];
+  if (scope === "everywhere") return [{ rule: of.rule, asset: "*" }];
+  return (scope === "stream" ? beside.map((rule) => rule.id) : [of.rule]).map((rule) => ({ rule, asset: of.asset }));
 }
 
 interface Props {
   kind: HoldKind;
-  alarm: Alarm;
+  alarm: Subject;
   onClose: () => void;
 }
 
@@ -43,8 +49,10 @@ export function HoldDialog({ kind, alarm, onClose }: Props) {
   const shelf = kind === "shelved";
   const rules = useRules().data?.items ?? [];
   const own = rules.find((rule) => rule.id === alarm.rule);
-  const beside = own?.stream ? rules.filter((rule) => rule.stream === own.stream) : [];
-  const [scope, setScope] = useState<Scope>(shelf ? "here" : "asset");
+  const type = alarm.stream_type ?? own?.stream;
+  const beside = type ? rules.filter((rule) => rule.stream === type) : [];
+  // the least that is meant: what is held by mistake is told to nobody
+  const [scope, setScope] = useState<Scope>(alarm.rule ? "here" : alarm.stream_type ? "stream" : "asset");
   const [end, setEnd] = useState<End>(shelf ? "1h" : "open");
   const [till, setTill] = useState(() => wallOf(now.value + 24 * hour));
   const [reason, setReason] = useState("");
@@ -69,10 +77,10 @@ export function HoldDialog({ kind, alarm, onClose }: Props) {
     if (went) onClose();
   };
   const scopes: [Scope, string][] = [
-    ["here", say("scope_here", { rule: inWords(alarm.title), asset: inWords(alarm.asset_title) })],
-    ...(beside.length > 1 && !shelf ? [["stream", say("scope_stream", { rules: beside.map((rule) => inWords(rule.title)).join(say("comma")) })] satisfies [Scope, string]] : []),
+    ...(alarm.rule ? [["here", say("scope_here", { rule: inWords(alarm.title), asset: inWords(alarm.asset_title) })] satisfies [Scope, string]] : []),
+    ...(beside.length > (alarm.rule ? 1 : 0) && !shelf ? [["stream", say("scope_stream", { rules: beside.map((rule) => inWords(rule.title)).join(say("comma")) })] satisfies [Scope, string]] : []),
     ...(shelf ? [] : [["asset", say("scope_asset", { asset: inWords(alarm.asset_title) })] satisfies [Scope, string]]),
-    ["everywhere", say("scope_everywhere", { rule: inWords(alarm.title) })],
+    ...(alarm.rule ? [["everywhere", say("scope_everywhere", { rule: inWords(alarm.title) })] satisfies [Scope, string]] : []),
   ];
   const ends: [End, string][] = [...(shelf ? [] : [["open", say("end_open")] satisfies [End, string]]), ["1h", say("end_hours", { n: 1 })], ["8h", say("end_hours", { n: 8 })], ["till", say("end_till")]];
   return (

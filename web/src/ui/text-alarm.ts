@@ -101,6 +101,7 @@ export const alarmWords = {
   reason_broken: { zh: "仪表故障", en: "Instrument broken" },
   held_until: { zh: "至 {time}", en: "until {time}" },
   held_by: { zh: "搁置 / 停用", en: "Held by" },
+  in_service: { zh: "正常使用，没有搁置或停用", en: "In service; nothing is held" },
   held_open: { zh: "直到放回", en: "until put back" },
   hold_who: { zh: "谁、何时", en: "Who, when" },
   held_now: { zh: "正在搁置或停用", en: "Shelved or out of service now" },
