@@ -22,7 +22,7 @@ function optionOf(alarm: Alarm, rule: Rule | undefined, stream: Stream | undefin
   const limits = rule?.outside ?? (alarm.limit !== null && alarm.unit === data.unit ? [alarm.limit] : []);
   const marks: Mark[] = limits.map((value) => ({ name: `${say("limit")} ${valueOf(value, data.unit)}`, value, color: colour("missed") }));
   const since = ms(alarm.since) ?? lately.value;
-  const until = ms(alarm.cleared) ?? Math.max(since, data.time.at(-1) ?? since);
+  const until = ms(alarm.cleared) ?? Math.max(since, lately.value);
   const seen = ms(alarm.acknowledged);
   if (seen !== null) marks.push({ name: say("acknowledged"), at: seen, color: colour("on_track") });
   return lineOption({

@@ -27,7 +27,7 @@ function columns(withAsset: boolean): Column<Alarm>[] {
       title: say("alarm"),
       sort: (a) => inWords(a.title),
       cell: (a) => (
-        <div id={`alarm-${a.id}`}>
+        <div id={`alarm-${a.id}`} class="wide-cell">
           <a class="alarm-name" href={to.alarm(a.id)}>
             <b>{inWords(a.title)}</b>
           </a>

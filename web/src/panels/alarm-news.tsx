@@ -23,7 +23,7 @@ export function AlarmNews({ groups }: { groups: Group[] | undefined }) {
     setFresh((shown) => [...(before ? now.filter((alarm) => !before.has(alarm.id)) : []), ...shown.filter((alarm) => open.has(alarm.id))]);
   }, [groups]);
   return (
-    <div role="status" class="alarm-news" data-testid="alarm-news">
+    <div role="status" data-testid="alarm-news">
       {fresh.length > 0 && (
         <div class="callout row wrap">
           <b>{say("news", { n: fresh.length })}</b>

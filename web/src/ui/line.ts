@@ -173,7 +173,7 @@ export function lineOption({ lines, unit, marks = [], legend = lines.length > 1,
   const axis = colour("chart-axis");
   const suffix = unitText(unit);
   const stated = (value: number): string => states.find((state) => state.code === value)?.title ?? (states.length > 0 ? "" : number(value));
-  const ends = marks.flatMap((mark) => (mark.at === undefined ? [] : [mark.at + offset(mark.at)]));
+  const ends = [...marks.flatMap((mark) => (mark.at === undefined ? [] : [mark.at])), ...shades.flatMap((one) => [one.since, one.until])].map((at) => at + offset(at));
   const reach = (extreme: (...n: number[]) => number, values: number[]) => (shown: number): number => (values.length > 0 ? extreme(shown, ...values) : shown);
   const font = { fontFamily: getComputedStyle(document.body).fontFamily, color: axis, fontSize: 11 };
   return {

@@ -26,6 +26,7 @@ import { say } from "../../ui/text";
 import { ms, precisely, span } from "../../ui/time";
 
 const few = 50;
+const shown = 8;
 
 /** Acknowledges with a word for those who come after. */
 function WithNote({ alarm }: { alarm: Alarm }) {
@@ -99,8 +100,8 @@ function Related({ alarm }: { alarm: Alarm }) {
   return (
     <>
       {others(family).length > 0 && (
-        <Card title={`${say(alarm.parent ? "explained_by_group" : "explains")} · ${others(family).length}`} flush testid="family">
-          <AlarmItems alarms={others(family)} />
+        <Card title={`${say(alarm.parent ? "explained_by_group" : "explains")} · ${(family?.total ?? 1) - 1}`} end={<a href={path("/alarms", { opened: cause })}>{say("view_all")}</a>} flush testid="family">
+          <AlarmItems alarms={others(family).slice(0, shown)} />
         </Card>
       )}
       {beside.length > 0 && (

@@ -252,20 +252,22 @@ export function Alarms() {
     >
       <AlarmTabs />
       <Filters counts={counts} state={state} />
-      <AlarmNews key={JSON.stringify([by, asked])} groups={groups.old ? undefined : groups.data?.items} />
-      <Refused why={refusal} />
-      {outcome && <Told outcome={outcome} onAgain={() => void many(() => outcome.failed.map(({ alarm }) => alarm))} onShut={() => setOutcome(null)} />}
-      {ticks.size > 0 && (
-        <div class="callout row wrap" data-testid="ticked">
-          <b>{say("ticked_n", { n: ticks.size })}</b>
-          <button type="button" class="button small main" disabled={busy} onClick={() => void many(() => [...ticks.values()])} data-testid="acknowledge-ticked">
-            {say("acknowledge_n", { n: ticks.size })}
-          </button>
-          <button type="button" class="button small" onClick={() => setTicks(new Map())}>
-            {say("untick")}
-          </button>
-        </div>
-      )}
+      <div class="alarm-top">
+        <AlarmNews key={JSON.stringify([by, asked])} groups={groups.old ? undefined : groups.data?.items} />
+        <Refused why={refusal} />
+        {outcome && <Told outcome={outcome} onAgain={() => void many(() => outcome.failed.map(({ alarm }) => alarm))} onShut={() => setOutcome(null)} />}
+        {ticks.size > 0 && (
+          <div class="callout row wrap" data-testid="ticked">
+            <b>{say("ticked_n", { n: ticks.size })}</b>
+            <button type="button" class="button small main" disabled={busy} onClick={() => void many(() => [...ticks.values()])} data-testid="acknowledge-ticked">
+              {say("acknowledge_n", { n: ticks.size })}
+            </button>
+            <button type="button" class="button small" onClick={() => setTicks(new Map())}>
+              {say("untick")}
+            </button>
+          </div>
+        )}
+      </div>
       <Card flush>
         {flat ? (
           <Show of={list}>
