@@ -44,8 +44,6 @@ const lists: Record<string, PageOf> = {
   streams: Streams,
   "data-health": Health,
   alarms: Alarms,
-  "alarms/holds": AlarmHolds,
-  "alarms/health": AlarmHealthPage,
   assets: Assets,
   cases: Cases,
   runs: Runs,
@@ -71,6 +69,12 @@ const items: Record<string, PageOf> = {
   packs: PackPage,
 };
 
+/** Pages of a noun that are no item of it. */
+const named: Record<string, PageOf> = {
+  "alarms/holds": AlarmHolds,
+  "alarms/health": AlarmHealthPage,
+};
+
 export interface Route {
   page: PageOf;
   id: string;
@@ -86,6 +90,6 @@ function decoded(text: string): string {
 
 export function routeOf(path: string): Route {
   const [noun = "", id = "", ...rest] = path.slice(1).split("/");
-  const page = rest.length > 0 ? undefined : id === "" ? lists[noun] : (lists[`${noun}/${id}`] ?? items[noun]);
+  const page = rest.length > 0 ? undefined : id === "" ? lists[noun] : (named[`${noun}/${id}`] ?? items[noun]);
   return { page: page ?? NotFound, id: decoded(id) };
 }

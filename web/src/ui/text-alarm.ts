@@ -132,6 +132,8 @@ export const alarmWords = {
   alarms_beside: { zh: "同一设施的其他告警", en: "Others of this asset" },
   before_now: { zh: "同类告警以往 {n} 次", en: "Before: {n} times" },
   first_time: { zh: "此前没有发生过", en: "It did not happen before" },
+  open_case_for: { zh: "立案处置", en: "Open a case" },
+  no_case_yet: { zh: "还没有工单", en: "No case yet" },
   show_on_map: { zh: "在地图上看", en: "Show on the map" },
   sealed_in: { zh: "起始读数封存于叶子 {n}", en: "its first reading is sealed in leaf {n}" },
   // Rules in words

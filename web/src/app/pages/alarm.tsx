@@ -171,11 +171,17 @@ function Inside({ alarm }: { alarm: AlarmDetail }) {
             ]}
           />
         </Card>
-        {alarm.case && (
-          <Card title={say("cases")} flush>
-            <CaseLink id={alarm.case} />
-          </Card>
-        )}
+        <Card
+          title={say("cases")}
+          flush
+          end={
+            <a href={path("/cases/new", { alarm: alarm.id })} data-testid="open-case-for">
+              {say("open_case_for")}
+            </a>
+          }
+        >
+          {alarm.case ? <CaseLink id={alarm.case} /> : <Empty>{say("no_case_yet")}</Empty>}
+        </Card>
         <Related alarm={alarm} />
       </div>
     </div>
