@@ -36,6 +36,7 @@ from citytwin.engine.schedule import Schedule
 from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import Twin
 from citytwin.kernel.rule import Rule
+from citytwin.kernel.store import Written
 from citytwin.kernel.title import Title
 
 MANY, RUNS, SECONDS, BODIES_PER_S, LAST = 50_000, 9, 30, 10, 50
@@ -56,18 +57,16 @@ def judge(folder: Path) -> dict[str, dict[str, float]]:
     """What judging costs."""
     twin = ruled(make_twin(folder), LIMIT, BAND)
     lookout = Lookout(twin)
-    names = pa.array([f"x{n:05}.hello.power" for n in range(MANY)])
+    names = [f"x{n:05}.hello.power" for n in range(MANY)]
     number = 0
 
-    def batch(beyond: np.ndarray) -> pa.Table:
+    def batch(beyond: np.ndarray) -> Written:
         nonlocal number
         number += 1
         value = np.full(MANY, 0.1)
         value[beyond] = 0.9
-        stream = pa.DictionaryArray.from_arrays(pa.array(np.arange(MANY, dtype=np.int32)), names)
-        moment = pa.array(np.full(MANY, FIRST + number * 300_000_000)).cast(pa.timestamp("us", tz="UTC"))
-        columns = {"stream": stream, "time": moment, "value": value, "quality": np.ones(MANY, np.int8)}
-        return pa.table(columns).replace_schema_metadata({"batch": str(number)})
+        moment = np.full(MANY, FIRST + number * 300_000_000)
+        return Written(number, names, np.arange(MANY), moment, value, np.ones(MANY, np.int8))
 
     told: dict[str, list[float]] = {"quiet_cpu_ms": [], "busy_cpu_ms": [], "busy_ms": []}
 
@@ -88,7 +87,7 @@ def judge(folder: Path) -> dict[str, dict[str, float]]:
     def plain() -> float:
         given = batch(np.arange(50))
         began = time.perf_counter()
-        for name, t, value in zip(given["stream"].to_pylist(), given["time"].cast(pa.int64()).to_pylist(), given["value"].to_pylist(), strict=True):  # fmt: skip
+        for name, t, value in zip(names, given.time.tolist(), given.value.tolist(), strict=True):  # fmt: skip
             for n, (high, low, dead, wait) in enumerate(((0.5, -np.inf, 0.05, 0), (0.4, -1.0, 0.0, 60_000_000))):
                 phase, since = held.get((name, n), ("quiet", 0))
                 on = value > high or value < low

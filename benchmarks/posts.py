@@ -20,6 +20,7 @@ from bench_ingest import STREAMS, make_twin
 from citytwin.api.house import House
 from citytwin.api.serve import serve
 from citytwin.engine import ingest
+from citytwin.engine.heed import Lookout
 from citytwin.engine.simulate import Simulator
 
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *([0-9]+)\r\n")
@@ -158,11 +159,13 @@ class Server:
 
 def main() -> None:
     twin = make_twin(Path(sys.argv[1]))
-    intake = ingest.Intake(twin)
+    intake, lookout = ingest.Intake(twin), Lookout(twin)
     with ThreadPoolExecutor(1) as pool:
         house = House(twin, intake, Simulator(twin, pool))
+        lookout.start()  # as `citytwin serve` does
         serve(house, port=0, on_ready=lambda url: print(url.rpartition(":")[2], flush=True))
     intake.close()
+    lookout.close()
     twin.store.close()
 
 

@@ -31,6 +31,7 @@ from citytwin.api import (
     report,
     run,
     stream,
+    task,
     version,
 )
 from citytwin.api.flight import Bounded
@@ -69,6 +70,7 @@ ROUTES: tuple[Route, ...] = openapi.routes(
         *draft.ROUTES,
         *file.ROUTES,
         *alarm.ROUTES,
+        *task.ROUTES,  # before those of one case
         *case.ROUTES,
         *decide.ROUTES,
         *feed.ROUTES,

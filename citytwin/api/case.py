@@ -15,7 +15,8 @@ from citytwin.api.page import Page, Paged, fetched, title, where
 from citytwin.api.route import Body, Query, Route
 from citytwin.engine import handle, tally
 from citytwin.engine.tally import Tally
-from citytwin.kernel.case import Case, File, State, Step
+from citytwin.kernel import feel
+from citytwin.kernel.case import Case, CaseType, File, Limits, Need, Proof, State, Step, missing
 from citytwin.kernel.errors import BadRequest, NotFound
 from citytwin.kernel.title import Title
 
@@ -27,7 +28,11 @@ MOST_DAYS = 400
 
 
 class CaseItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A case: the step it is at, who is to act, and until when. `guessed` marks a deadline in a year whose working days are not known yet."""
+    """A case: the step it is at, who is to act, and until when. `guessed` marks a deadline in a year whose working days are not known yet.
+
+    `days_left` counts the working days after today up to the nearer of its deadlines (0: today is the last one, or it passed today; below 0: late by so many);
+    null where there is none, or the clock stands.
+    """
 
     id: str
     type: str
@@ -53,6 +58,24 @@ class CaseItem(msgspec.Struct, frozen=True, kw_only=True):
     reopens: int
     longitude: float | None
     latitude: float | None
+    days_left: int | None
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What the decision table of a step (`pack.table`) says of all that was filled in: its value, the rows that fit (from 1), or why it says nothing."""
+
+    table: str
+    value: Any
+    rows: tuple[int, ...]
+    fault: str
+
+
+class Lacking(msgspec.Struct, frozen=True):
+    """A proof that is not there yet: how many files there are of it, and the steps that the case does not get to without it."""
+
+    proof: Proof
+    have: int
+    to: tuple[str, ...]
 
 
 class Happened(msgspec.Struct, frozen=True):
@@ -69,7 +92,10 @@ class Happened(msgspec.Struct, frozen=True):
 
 
 class CaseDetail(CaseItem, frozen=True, kw_only=True):
-    """A case with all its steps, what happened so far, and what may follow: `follows` are the steps that its guard lets it go to now."""
+    """A case with all its steps, what happened so far, and what may follow: `follows` are the steps that its guard lets it go to now, `verdict` is what the guard says.
+
+    `form` is what was asked of who opened it, `attachments` what may be attached, `need` whose answers let it go on.
+    """
 
     steps: tuple[Step, ...]
     history: list[Happened]
@@ -79,6 +105,12 @@ class CaseDetail(CaseItem, frozen=True, kw_only=True):
     answers: dict[str, str]
     children: list[CaseItem]
     waited_s: float
+    form: Mapping[str, Any] | None
+    attachments: Limits
+    need: Need
+    verdict: Verdict | None
+    lacking: list[Lacking]
+    whole_days: int
 
 
 class CaseQuery(Paged, frozen=True, kw_only=True):
@@ -92,6 +124,7 @@ class CaseQuery(Paged, frozen=True, kw_only=True):
     parent: Annotated[str, msgspec.Meta(description="the case above")] | None = None
     measure: Annotated[str, msgspec.Meta(description="the measure (plan.measure)")] | None = None
     overdue: Annotated[bool, msgspec.Meta(description="whether it is late")] | None = None
+    order: Annotated[Literal["newest", "due"], msgspec.Meta(description="which come first")] = "newest"
 
 
 class MapQuery(Query, frozen=True, kw_only=True):
@@ -113,7 +146,7 @@ class Bringing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Opening(Body, frozen=True, kw_only=True):
-    """A case to be opened: what kind, by whom, what about, and its form."""
+    """A case to be opened: what kind, by whom, what about (an asset, an alarm, a measure, a place), and its form."""
 
     type: Id
     by: By
@@ -121,6 +154,7 @@ class Opening(Body, frozen=True, kw_only=True):
     asset: Id = ""
     measure: Id = ""
     parent: Id = ""
+    alarm: Id = ""
     longitude: float | None = None
     latitude: float | None = None
     form: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -198,19 +232,24 @@ class NoticeItem(msgspec.Struct, frozen=True):
     due: datetime
 
 
-_SELECT = """
+SELECT = """
   SELECT CASE WHEN c.closed IS NULL THEN 0 ELSE 1 END AS done,
-         CAST(-extract(epoch FROM c.opened) * 1000000 AS BIGINT) AS age, c.*, a.title_zh, a.title_en, coalesce(c.longitude, a.longitude) AS x,
+         CAST(-extract(epoch FROM c.opened) * 1000000 AS BIGINT) AS age,
+         coalesce(CAST(extract(epoch FROM least(c.due, c.whole_due)) * 1000000 AS BIGINT), 9223372036854775806) AS due_us, c.*, a.title_zh, a.title_en, coalesce(c.longitude, a.longitude) AS x,
          coalesce(c.latitude, a.latitude) AS y
   FROM case_file AS c LEFT JOIN asset AS a ON a.asset_id = c.asset_id"""
 ORDER: Mapping[str, type] = {"done": int, "age": int, "case_id": str}
 """Open ones first, and of those the newest."""
+BY_DUE: Mapping[str, type] = {"done": int, "due_us": int, "case_id": str}
+"""Open ones first, and of those the ones due first."""
 
 
-def _fields(house: House, row: Mapping[str, Any]) -> dict[str, Any]:
+def fields(house: House, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row of SELECT says of a case."""
     kind = house.twin.cases.get(row["type"])
     step = kind.step(row["step"]) if kind else None
     now = house.now()
+    dues = [row[k] for k in ("due", "whole_due") if row[k] is not None] if row["closed"] is None and row["state"] != "waiting" else []  # fmt: skip
     return {
         "id": row["case_id"],
         "type": row["type"],
@@ -227,12 +266,19 @@ def _fields(house: House, row: Mapping[str, Any]) -> dict[str, Any]:
         "closed": row["closed"],
         "longitude": row["x"],
         "latitude": row["y"],
+        "days_left": _days_left(house, min(dues), now) if dues else None,
         **{k: row[k] for k in ("state", "source", "measure", "parent", "holder", "whole_due", "guessed", "returns", "reopens")},
     }  # fmt: skip
 
 
+def _days_left(house: House, due: datetime, now: datetime) -> int:
+    zone = ZoneInfo(house.twin.city.zone)
+    last = (due - timedelta(microseconds=1)).astimezone(zone).date()
+    return house.twin.calendar.between(now.astimezone(zone).date(), last, guess=True)
+
+
 def _item(house: House, row: Mapping[str, Any]) -> CaseItem:
-    return CaseItem(**_fields(house, row))
+    return CaseItem(**fields(house, row))
 
 
 def cases(house: House, query: CaseQuery) -> Page[CaseItem]:
@@ -256,18 +302,20 @@ def cases(house: House, query: CaseQuery) -> Page[CaseItem]:
         )
         clause = f"{clause} AND {late}" if clause else f"WHERE {late}"
         params |= {"now": house.now(), "overdue": query.overdue}
-    return fetched(house, f"{_SELECT} {clause}", params, query, ORDER, lambda r: _item(house, r))
+    return fetched(
+        house, f"{SELECT} {clause}", params, query, BY_DUE if query.order == "due" else ORDER, lambda r: _item(house, r)
+    )
 
 
 def of_asset(house: House, asset: str, limit: int) -> list[CaseItem]:
     """The newest cases of one asset."""
-    sql = f"{_SELECT} WHERE c.asset_id = $asset ORDER BY age, case_id LIMIT {limit:d}"
+    sql = f"{SELECT} WHERE c.asset_id = $asset ORDER BY age, case_id LIMIT {limit:d}"
     return [_item(house, r) for r in house.rows(sql, {"asset": asset})]
 
 
 def case(house: House, id: str) -> CaseDetail:
     """A case with its steps, what happened so far, and what may follow"""
-    found = house.rows(f"{_SELECT} WHERE c.case_id = $id", {"id": id})
+    found = house.rows(f"{SELECT} WHERE c.case_id = $id", {"id": id})
     if not found:
         raise NotFound(f"there is no case '{id}'", "see /api/cases", id)
     kind = house.twin.cases.get(found[0]["type"])
@@ -279,19 +327,39 @@ def case(house: House, id: str) -> CaseDetail:
         history.append(Happened(*at, event["n"], event["act"], event["body"]))
     held: Case | None = handle.load(house.twin, id)[0] if kind else None
     waited = sum(((p.until or house.now()) - p.since for p in held.pauses), timedelta()) if held else timedelta()
-    below = house.rows(f"{_SELECT} WHERE c.parent = $id ORDER BY age, case_id LIMIT 100", {"id": id})
+    below = house.rows(f"{SELECT} WHERE c.parent = $id ORDER BY age, case_id LIMIT 100", {"id": id})
     return CaseDetail(
-        **_fields(house, found[0]), steps=kind.steps if kind else (), history=history, follows=handle.follows(house.twin, kind, held) if kind and held else (),
+        **fields(house, found[0]), steps=kind.steps if kind else (), history=history, follows=handle.follows(house.twin, kind, held) if kind and held else (),
         facts=dict(held.facts) if held else {}, files=held.files if held else (), answers=dict(held.answers) if held else {}, children=[_item(house, r) for r in below],
-        waited_s=waited.total_seconds(),
+        waited_s=waited.total_seconds(), form=kind.form if kind else None, attachments=kind.attachments if kind else Limits(), need=held.need if held else "all",
+        verdict=_verdict(house, kind, held) if kind and held else None, lacking=_lacking(kind, held) if kind and held else [], whole_days=kind.days if kind else 0,
     )  # fmt: skip
 
 
+def _verdict(house: House, kind: CaseType, held: Case) -> Verdict | None:
+    step = kind.step(held.step)
+    if step is None or not step.guard:
+        return None
+    pack = kind.id.partition(".")[0]
+    found = house.twin.decision_tables[pack].decide(step.guard, held.facts)
+    return Verdict(f"{pack}.{step.guard}", feel.plain(found.value), found.rows, found.fault)
+
+
+def _lacking(kind: CaseType, held: Case) -> list[Lacking]:
+    here = kind.step(held.step)
+    found: dict[str, Lacking] = {}
+    for to in here.next if here else ():
+        there = kind.step(to)
+        for proof, have in missing([here, there if there and not there.next else None], held.files):
+            found[proof.id] = Lacking(proof, have, (*(found[proof.id].to if proof.id in found else ()), to))
+    return list(found.values())
+
+
 def open_case(house: House, body: Opening) -> CaseDetail:
-    """Open a case by hand, for a measure, or under another case"""
+    """Open a case by hand, for an alarm or a measure, or under another case"""
     made = handle.open_case(
-        house.twin, body.type, body.by, "hand", body.note, asset=body.asset, measure=body.measure, parent=body.parent, longitude=body.longitude,
-        latitude=body.latitude, form_=body.form, files=[msgspec.to_builtins(f) for f in body.files],
+        house.twin, body.type, body.by, "hand", body.note, asset=body.asset, measure=body.measure, parent=body.parent, alarm=body.alarm,
+        longitude=body.longitude, latitude=body.latitude, form_=body.form, files=[msgspec.to_builtins(f) for f in body.files],
     )  # fmt: skip
     return case(house, made.id)
 
@@ -318,8 +386,8 @@ def board(house: House, query: BoardQuery) -> list[Lane]:
     kind = house.twin.cases.get(query.type)
     if kind is None:
         raise NotFound(f"there is no case type '{query.type}'", "see /api/packs", "type")
-    sql = f"""SELECT * FROM (SELECT m.*, row_number() OVER (PARTITION BY step ORDER BY due NULLS LAST, age, case_id) AS place, count(*) OVER (PARTITION BY step) AS total
-                FROM ({_SELECT} WHERE c.type = $type AND c.closed IS NULL) AS m) AS n WHERE place <= $most ORDER BY step, place"""
+    sql = f"""SELECT * FROM (SELECT m.*, row_number() OVER (PARTITION BY step ORDER BY due_us, age, case_id) AS place, count(*) OVER (PARTITION BY step) AS total
+                FROM ({SELECT} WHERE c.type = $type AND c.closed IS NULL) AS m) AS n WHERE place <= $most ORDER BY step, place"""
     lanes: dict[str, list[Mapping[str, Any]]] = {}
     for row in house.rows(sql, {"type": query.type, "most": query.limit}):
         lanes.setdefault(row["step"], []).append(row)
@@ -334,10 +402,11 @@ def calendar(house: House, query: SpanQuery) -> list[Day]:
     """Days with what is due on each, and whether offices work"""
     since, until = _span(house, query)
     zone = ZoneInfo(house.twin.city.zone)
-    sql = f"{_SELECT} WHERE c.closed IS NULL AND c.due > $since AND c.due <= $until AND ($type = '' OR c.type = $type) ORDER BY c.due, case_id"
+    sql = f"{SELECT} WHERE c.closed IS NULL AND least(c.due, c.whole_due) > $since AND least(c.due, c.whole_due) <= $until AND ($type = '' OR c.type = $type) ORDER BY due_us, case_id"
     due: dict[date, list[CaseItem]] = {}
     for row in house.rows(sql, {"since": since, "until": until, "type": query.type or ""}):
-        last = (row["due"] - timedelta(microseconds=1)).astimezone(zone).date()
+        first = min(row[k] for k in ("due", "whole_due") if row[k] is not None)
+        last = (first - timedelta(microseconds=1)).astimezone(zone).date()
         due.setdefault(last, []).append(_item(house, row))
     days = house.twin.calendar
     found = []

@@ -1,4 +1,4 @@
-"""How far is the plan, on paper? Its periodic report, to print and to edit."""
+"""How far is the plan, and what became of the case, on paper? Reports to print and to edit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,25 @@ def _content(house: House, id: str, query: ReportQuery) -> Content:
     return report.content(house.twin, plan, standing, house.twin.reports(id, as_of), as_of, query.lang)
 
 
+class CaseReportQuery(Query, frozen=True, kw_only=True):
+    """In which language."""
+
+    lang: Literal["zh", "en"] = "zh"
+
+
+def case_html(house: House, id: str, query: CaseReportQuery) -> bytes:
+    """The report of a case, as a page to print"""
+    return report.html(report.case_content(house.twin, id, query.lang)).encode()
+
+
+def case_docx(house: House, id: str, query: CaseReportQuery) -> bytes:
+    """The report of a case, as a document to edit"""
+    return report.docx(report.case_content(house.twin, id, query.lang))
+
+
 ROUTES = (
     Route("GET", "/plans/{id}/report.html", report_html, media="text/html; charset=utf-8", response=str),
     Route("GET", "/plans/{id}/report.docx", report_docx, media=DOCX, response=bytes),
+    Route("GET", "/cases/{id}/report.html", case_html, media="text/html; charset=utf-8", response=str),
+    Route("GET", "/cases/{id}/report.docx", case_docx, media=DOCX, response=bytes),
 )

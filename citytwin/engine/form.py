@@ -76,6 +76,8 @@ def checked(schema: Mapping[str, Any] | None, given: Mapping[str, Any], where: s
     found = []
     for error in _validator(msgspec.json.encode(schema)).iter_errors(given):
         path = ".".join(str(p) for p in error.absolute_path)
+        if error.validator == "required":  # told at the field that is not there
+            path = f"{path}.{_lacked(error)}" if path else _lacked(error)
         found.append(Fault(f"{where}.{path}" if path else where, "FORM", _said(error), ""))
         if len(found) == 50:
             break
@@ -105,7 +107,7 @@ def _said(error: jsonschema.ValidationError) -> str:
     instance: Any = error.instance
     match error.validator:
         case "required":
-            return f"{name} lacks {', '.join(w for w in wanted if w not in instance)}"
+            return f"{name} lacks {_lacked(error)}"
         case "additionalProperties":
             schema: Any = error.schema
             return f"{name} has unknown fields: {', '.join(sorted(set(instance) - set(schema.get('properties', {})))[:10])}"  # fmt: skip
@@ -114,6 +116,12 @@ def _said(error: jsonschema.ValidationError) -> str:
         case "type":
             return f"{name} is not of type {wanted}"
     return f"{name}: {error.message[:160]}"
+
+
+def _lacked(error: jsonschema.ValidationError) -> str:
+    """The required field that is not there: each is an error of its own, which names it in its words only."""
+    wanted: Any = error.validator_value
+    return next(str(n) for n in wanted if error.message.startswith(repr(n)))
 
 
 def flaws(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:

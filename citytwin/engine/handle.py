@@ -111,6 +111,7 @@ def open_case(
     asset: str = "",
     measure: str = "",
     parent: str = "",
+    alarm: str = "",
     longitude: float | None = None,
     latitude: float | None = None,
     form_: Mapping[str, Any] | None = None,
@@ -120,7 +121,7 @@ def open_case(
     media_url: str = "",
     at: datetime | None = None,
 ) -> Case:
-    """Open a case by hand, from a citizen's form, for a measure (`plan.measure`), or under another case. Raises NotFound, BadRequest, Conflict, TooLarge, Unsupported.
+    """Open a case by hand, from a citizen's form, for an alarm, for a measure (`plan.measure`), or under another case. Raises NotFound, BadRequest, Conflict, TooLarge, Unsupported.
 
     `reporter` is how who reported can be reached: it stays in the event, and no public answer has it.
     """
@@ -133,6 +134,13 @@ def open_case(
             plan, _, item = measure.partition(".")
             if item not in {m.id for m in twin.plan(plan).measures}:
                 raise NotFound(f"there is no measure '{measure[:100]}'", "plan.measure, see /api/plans", "measure")
+        if alarm:
+            found = twin.store.fetch("SELECT asset_id FROM alarm WHERE alarm = $alarm", {"alarm": alarm})["asset_id"].to_pylist()  # fmt: skip
+            if not found:
+                raise NotFound(f"there is no alarm '{alarm[:100]}'", "see /api/alarms", "alarm")
+            if taken := twin.store.fetch("SELECT case_id FROM case_file WHERE alarm = $alarm", {"alarm": alarm})["case_id"].to_pylist():  # fmt: skip
+                raise Conflict(f"the alarm has a case already: {taken[0]}", f"see /api/cases/{taken[0]}", "alarm")
+            asset = asset or found[0]
         if (longitude is None) != (latitude is None) or not (-180 <= (longitude or 0) <= 180 and -90 <= (latitude or 0) <= 90):  # fmt: skip
             raise BadRequest("the place is none", "longitude from -180 to 180 and latitude from -90 to 90", "longitude")
         filled = form.checked(kind.form, form_ or {}, "form")
@@ -148,7 +156,7 @@ def open_case(
             event = Event(parent, above.n + 1, now, "child", by, note, {"case": id})
             _append(twin, above_kind, above, [event], changes, leaves)
         body = _opening(
-            kind, "case" if parent else "measure" if measure else source, asset=asset, measure=measure, parent=parent, longitude=longitude, latitude=latitude,
+            kind, "case" if parent else "measure" if measure else "alarm" if alarm else source, asset=asset, alarm=alarm, measure=measure, parent=parent, longitude=longitude, latitude=latitude,
             form=filled, reporter=dict(reporter or {}), address=address, media_url=media_url, files=[msgspec.to_builtins(f) for f in held_files],
         )  # fmt: skip
         made = _append(twin, kind, None, [Event(id, 1, now, "open", by, note, body)], changes, leaves)

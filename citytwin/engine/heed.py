@@ -19,16 +19,24 @@ from citytwin.engine.judge import SECOND, TIME, Spell, beyond, limits, moment, s
 from citytwin.engine.twin import Twin, rows
 from citytwin.engine.watch import alarm_id, opened, watch
 from citytwin.kernel.rule import Rule
-from citytwin.kernel.store import Change
+from citytwin.kernel.store import Change, Written
 from citytwin.kernel.stream import stream_parts
 from citytwin.science.spell import chains
 
 log = logging.getLogger("citytwin.heed")
 NEVER = np.iinfo(np.int64).min // 4
-AT_ONCE = 100
-"""Batches that are judged and put on record together, where so many came in meanwhile."""
+PAUSE_S = 0.03
+"""How long more is waited for once something came in: to judge one reading costs as much as to judge a hundred."""
+AT_ONCE = 100_000
+"""Readings that are judged and put on record together, where so many came in meanwhile."""
+MOST = 5_000_000
+"""Readings that wait to be judged. Where there are more, `watch` judges them all."""
 WAIT_S = 5.0
 """Whoever wants to know that all has been judged waits no longer."""
+
+
+_Told = Written | threading.Event | None
+"""What the judging thread is told: a batch, that somebody waits until it came here, or that it is to stop."""
 
 
 def quick(rule: Rule) -> bool:
@@ -110,11 +118,17 @@ class Lookout:
         """The first cell of each stream (-1: no rule judges it); those of its other rules follow."""
         self._undone: dict[int, set[int]] = {}
         """Of every batch that was judged and is not on the marks: the rules by which something of it was not."""
-        self._queue: queue.SimpleQueue[pa.Table | threading.Event | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Told] = queue.SimpleQueue()
+        self._turn = threading.Lock()
+        self._waiting = 0
+        """Readings in the queue."""
+        self._missed = False
+        """There was no room for some."""
+        self._hurry = threading.Event()
         self._thread: threading.Thread | None = None
         self._stale = False
         self._closed = False
-        twin.store.watch(self._queue.put, lambda: bool(self._rules) and not self._closed)
+        twin.store.watch(self._note, lambda: bool(self._rules) and not self._closed)
         twin.heard.append(lambda _: self._changed())
 
     def start(self) -> None:
@@ -130,6 +144,7 @@ class Lookout:
         """Judge what came in, and stop."""
         self._closed = True
         self._queue.put(None)
+        self._hurry.set()
         if self._thread:
             self._thread.join()
 
@@ -141,10 +156,11 @@ class Lookout:
     def drain(self) -> None:
         """Return once what came in by now has been judged; before `start`, judge it here."""
         while not self._thread and not self._queue.empty():
-            self._take([self._queue.get()])
+            self._take(self._some(self._queue.get()))
         if self._thread and self._thread is not threading.current_thread():
             done = threading.Event()
             self._queue.put(done)
+            self._hurry.set()
             done.wait(WAIT_S)
 
     def judged(self, rule: Rule, batch: int) -> bool:
@@ -283,29 +299,58 @@ class Lookout:
 
     # -- what comes in
 
-    def _run(self) -> None:
-        while True:
-            told = [self._queue.get()]
-            while len(told) < AT_ONCE and not self._queue.empty():
-                told.append(self._queue.get())
-            self._take(told)
-            if None in told:
+    def _note(self, batch: Written) -> None:
+        with self._turn:
+            if self._waiting > MOST:
+                self._missed = True
                 return
+            self._waiting += len(batch)
+        self._queue.put(batch)
 
-    def _take(self, told: Sequence[pa.Table | threading.Event | None]) -> None:
+    def _some(self, first: _Told) -> list[_Told]:
+        """The first of what was told, and what else is there by now."""
+        told, rows = [first], 0
+        while rows < AT_ONCE and not self._queue.empty():
+            told.append(self._queue.get())
+            rows += len(told[-1]) if isinstance(told[-1], Written) else 0
+        return told
+
+    def _run(self) -> None:
+        told: list[_Told] = []
+        while None not in told:
+            first = self._queue.get()
+            self._hurry.wait(PAUSE_S)
+            self._hurry.clear()
+            told = self._some(first)
+            self._take(told)
+
+    def _take(self, told: Sequence[_Told]) -> None:
         """Judge the batches among what was told; what came in while others were judged goes on record together."""
+        batches = [t for t in told if isinstance(t, Written)]
+        with self._turn:
+            self._waiting -= sum(map(len, batches))
+            missed, self._missed = self._missed, False
+        if missed:
+            log.warning(
+                "more than %d readings waited to be judged: those that came then are judged within the minute", MOST
+            )
         try:
-            self.heed(*(t for t in told if isinstance(t, pa.Table)))
+            if missed:
+                self._lose()
+            self.heed(*batches)
         except Exception:  # `watch` judges the batches, since they are not known as judged
             log.exception("readings were not judged as they came in")
-            with self._twin.watching:
-                self._cells.column("lost")[:] = True
+            self._lose()
         for done in told:
             if isinstance(done, threading.Event):
                 done.set()
 
-    def heed(self, *batches: pa.Table) -> None:
-        """Judge batches as the store tells them: sorted by stream and time, their number in the schema."""
+    def _lose(self) -> None:
+        with self._twin.watching:
+            self._cells.column("lost")[:] = True
+
+    def heed(self, *batches: Written) -> None:
+        """Judge batches as the store tells them, all in one go."""
         if not batches:
             return
         now = self._twin.clock.now()
@@ -314,49 +359,46 @@ class Lookout:
                 self._stale = False
                 for n in range(len(self._rules)):
                     self._limit(n)
-            raised: list[tuple[int, Spell]] = []
-            ended: list[tuple[int, Spell]] = []
-            judged: dict[int, set[int]] = {}
-            for batch in batches:
-                row, cell, judged[_number(batch)] = self._spread(batch)
-                if len(row):
-                    value = batch["value"].to_numpy()[row]
-                    came, went = self._judge(cell, batch["time"].cast(pa.int64()).to_numpy()[row], value)
-                    raised += came
-                    ended += went
-            self._record(raised, ended, now)
-            self._undone |= {n: rules for n, rules in judged.items() if n >= 0}
+            batch, twice = _together(batches)
+            row, cell, undone = self._spread(batch, twice)
+            if len(row):
+                self._record(*self._judge(cell, batch.time[row], batch.value[row]), now)
+            self._undone |= {b.number: undone for b in batches if b.number >= 0}
 
-    def _spread(self, batch: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], set[int]]:
-        """The rows to judge and the cell of each, a row once for each rule, cells together; and the rules by which some are not judged."""
-        stream = batch["stream"].combine_chunks()
-        stream = stream.chunk(0) if isinstance(stream, pa.ChunkedArray) else stream
-        names: list[str] = stream.dictionary.to_pylist()
+    def _spread(self, batch: Written, twice: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64], set[int]]:
+        """The rows to judge and the cell of each, a row once for each rule, cells together; and the rules by which some are not judged.
+
+        Of streams (codes) that came `twice` for a time it is not known here which reading holds.
+        """
+        begins = (
+            np.flatnonzero(np.append(True, batch.code[1:] != batch.code[:-1])) if len(batch) else np.zeros(0, np.int64)
+        )
+        ends = np.append(begins[1:], len(batch)) - 1
+        codes = batch.code[begins]
+        names = [batch.names[code] for code in codes.tolist()]
         known = self._first
         try:
             first = np.fromiter(map(known.__getitem__, names), np.int64, len(names))
         except KeyError:
             self._know(names)
             first = np.fromiter(map(known.__getitem__, names), np.int64, len(names))
-        index = stream.indices.to_numpy()
-        time = batch["time"].cast(pa.int64()).to_numpy()
-        fit = (batch["quality"].to_numpy() <= 2) & np.isfinite(batch["value"].to_numpy())
-        begins = np.flatnonzero(np.append(True, index[1:] != index[:-1])) if len(index) else np.zeros(0, np.int64)
-        ends = np.append(begins[1:], len(index)) - 1
-        code = index[begins]
+        time = batch.time
+        fit = (batch.quality <= 2) & np.isfinite(batch.value)
+        index = np.repeat(np.arange(len(names)), ends - begins + 1)
+        unsure = np.isin(codes, twice) if len(twice) else np.zeros(len(names), bool)
         c = self._cells
         count = np.where(first >= 0, c.rules[first], 0) if c.count else np.zeros(len(names), np.int64)
         row_parts, cell_parts, undone = [], [], set()
         for slot in range(int(count.max(initial=0))):
-            has = count[code] > slot
-            at = first[code[has]] + slot
-            late = time[begins[has]] <= c.last[at]
+            has = np.flatnonzero(count > slot)
+            at = first[has] + slot
+            late = (time[begins[has]] <= c.last[at]) | unsure[has]
             c.lost[at[late]] = True
             c.last[at] = np.maximum(c.last[at], time[ends[has]])
             lost = c.lost[at]
             undone |= set(np.unique(c.rule[at[lost]]).tolist())
             takes = np.zeros(len(names), bool)
-            takes[code[has][~lost]] = True
+            takes[has[~lost]] = True
             rows_ = np.flatnonzero(takes[index] & fit)
             row_parts.append(rows_)
             cell_parts.append(first[index[rows_]] + slot)
@@ -509,9 +551,16 @@ def _worst(begin: NDArray[np.int64], end: NDArray[np.int64], excess: NDArray[np.
     return found
 
 
-def _number(batch: pa.Table) -> int:
-    """The number of a batch, -1 where it has none."""
-    return int((batch.schema.metadata or {}).get(b"batch", b"-1"))
+def _together(batches: Sequence[Written]) -> tuple[Written, NDArray[Any]]:
+    """Batches of one store as one, and the streams (codes) of which two readings of one time came."""
+    if len(batches) == 1:
+        return batches[0], np.zeros(0, np.int64)
+    code, time = (np.concatenate([getattr(b, name) for b in batches]) for name in ("code", "time"))
+    order = np.lexsort((time, code))
+    code, time = code[order], time[order]
+    value, quality = (np.concatenate([getattr(b, name) for b in batches])[order] for name in ("value", "quality"))
+    again = (code[1:] == code[:-1]) & (time[1:] == time[:-1])
+    return Written(-1, batches[-1].names, code, time, value, quality), np.unique(code[1:][again])
 
 
 def _micro(time: datetime) -> int:

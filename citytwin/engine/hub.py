@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from citytwin.kernel.store import Written
 from citytwin.kernel.stream import stream_parts
 
 MOST = 10_000
@@ -117,21 +119,21 @@ class Follower:
 
     wake: Callable[[], None]
     room: int = 10_000
-    _tables: list[pa.Table] = field(default_factory=list)
+    _batches: list[Written] = field(default_factory=list)
     _held: int = 0
     _newest: dict[str, Reading] = field(default_factory=dict)
     _late: int = 0
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
-    def put(self, rows: pa.Table, newest: Callable[[], Iterable[Reading]]) -> None:
+    def put(self, batch: Written, newest: Callable[[], Iterable[Reading]]) -> None:
         """Add the rows of a batch, or, if there is no room, `newest` of them."""
         with self._turn:
-            idle = not self._tables and not self._newest
-            if not self._newest and self._held + rows.num_rows <= self.room:
-                self._tables.append(rows)
-                self._held += rows.num_rows
+            idle = not self._batches and not self._newest
+            if not self._newest and self._held + len(batch) <= self.room:
+                self._batches.append(batch)
+                self._held += len(batch)
             else:
-                self._late += rows.num_rows
+                self._late += len(batch)
                 for reading in newest():
                     before = self._newest.get(reading[0])
                     if (before is None and len(self._newest) < MOST) or (
@@ -144,21 +146,19 @@ class Follower:
     def take(self) -> tuple[list[Reading], int]:
         """What there is to read, in the order in which it was recorded, and how many readings were left out for newer ones."""
         with self._turn:
-            tables, self._tables, self._held = self._tables, [], 0
+            batches, self._batches, self._held = self._batches, [], 0
             newest, self._newest = list(self._newest.values()), {}
             missed, self._late = self._late - len(newest), 0
         rows: list[Reading] = []
-        for table in tables:
-            time = table["time"].cast(pa.int64()).to_pylist()
-            columns = (table["stream"].to_pylist(), time, table["value"].to_pylist(), table["quality"].to_pylist())
-            rows += zip(*columns, strict=True)
+        for batch in batches:
+            rows += _readings(batch, np.arange(len(batch)))
         return rows + newest, missed
 
 
 class Hub:
     """Listens to a store, once, for many. What it does for each batch is bounded by the streams in it, not by its readings."""
 
-    def __init__(self, watch: Callable[[Callable[[pa.Table], None], Callable[[], bool]], None]) -> None:
+    def __init__(self, watch: Callable[[Callable[[Written], None], Callable[[], bool]], None]) -> None:
         self._listeners: tuple[Listener, ...] = ()
         self._followers: tuple[Follower, ...] = ()
         self._turn = threading.Lock()
@@ -203,39 +203,31 @@ class Hub:
         for listener in self._listeners:
             listener.wake()
 
-    def _hand_on(self, rows: pa.Table) -> None:
+    def _hand_on(self, batch: Written) -> None:
         """Called with every batch, sorted by stream and time."""
-        if not (self._listeners or self._followers) or not rows.num_rows:
+        if not (self._listeners or self._followers) or not len(batch):
             return
         for follower in self._followers:
-            follower.put(rows, partial(_newest, rows))
+            follower.put(batch, partial(_newest, batch))
         if not self._listeners:
             return
-        stream = rows["stream"].combine_chunks()
-        stream = stream.chunk(0) if isinstance(stream, pa.ChunkedArray) else stream
-        names: list[str] = stream.dictionary.to_pylist()
-        index = stream.indices.to_numpy()
-        last = np.flatnonzero(np.append(index[1:] != index[:-1], True))  # of each stream the newest
-        time = rows["time"].cast(pa.int64()).to_numpy()[last].tolist()
-        value: list[float | None] = rows["value"].take(pa.array(last)).to_pylist()
-        quality: list[Any] = rows["quality"].take(pa.array(last)).to_pylist()
-        of = index[last].tolist()
-        place = {code: n for n, code in enumerate(of)}
+        newest = _newest(batch)
+        names = [reading[0] for reading in newest]
         for listener in self._listeners:
-            wanted = [place[code] for code in listener.wants(names) if code in place]
-            if wanted:
-                listener.put((names[of[n]], time[n], value[n], quality[n]) for n in wanted)
+            if wanted := listener.wants(names):
+                listener.put(newest[n] for n in wanted)
 
 
-def _newest(rows: pa.Table) -> list[Reading]:
-    """Of each stream in a batch, sorted by stream and time, the last reading."""
-    stream = rows["stream"].combine_chunks()
-    stream = stream.chunk(0) if isinstance(stream, pa.ChunkedArray) else stream
-    index = stream.indices.to_numpy()
-    last = rows.take(pa.array(np.flatnonzero(np.append(index[1:] != index[:-1], True))))
-    time = last["time"].cast(pa.int64()).to_pylist()
-    columns = (last["stream"].to_pylist(), time, last["value"].to_pylist(), last["quality"].to_pylist())
-    return list(zip(*columns, strict=True))
+def _newest(batch: Written) -> list[Reading]:
+    """Of each stream in a batch the last reading."""
+    return _readings(batch, np.flatnonzero(np.append(batch.code[1:] != batch.code[:-1], True)))
+
+
+def _readings(batch: Written, at: NDArray[np.intp]) -> list[Reading]:
+    value = batch.value[at]
+    names = [batch.names[code] for code in batch.code[at].tolist()]
+    values = [None if v != v else v for v in value.tolist()]  # what is missing is NaN, which equals nothing
+    return list(zip(names, batch.time[at].tolist(), values, batch.quality[at].tolist(), strict=True))
 
 
 def chosen(latest: pa.Table, choice: Choice) -> pa.Table:

@@ -12,11 +12,26 @@ from zoneinfo import ZoneInfo
 from citytwin.engine import handle
 from citytwin.engine.twin import Twin
 from citytwin.kernel import sla
-from citytwin.kernel.case import Case, CaseType, Event, after
+from citytwin.kernel.case import Case, CaseType, Event, Step, after
 from citytwin.kernel.title import Title
 
 AGES = (5, 15, 30, 60)
 """Working days at which one class of age ends and the next begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepTally:
+    """One step of these cases: how many are at it `now`, how often it was `passed` and how often of these `late`, how often work was sent back to it (`returned`),
+    and the median of working days that it took.
+    """
+
+    step: str
+    title: Title
+    now: int
+    passed: int
+    late: int
+    returned: int
+    worked_days: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +52,25 @@ class Tally:
     rework: int
     reworked: int
     worked_days: float | None
+    steps: tuple[StepTally, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    """A case at one step, until it left it: for which other one, in how many working days, and whether in time."""
+
+    step: str
+    to: str
+    act: str
+    days: int
+    late: bool
 
 
 def tally(twin: Twin, since: datetime, until: datetime, now: datetime, type: str = "") -> list[Tally]:
     """One row for every kind of which cases were opened in [since, until), as they stand now."""
     sql = "SELECT case_id FROM case_file WHERE opened >= $since AND opened < $until AND ($type = '' OR type = $type)"
     ids = twin.store.fetch(sql, {"since": since, "until": until, "type": type})["case_id"].to_pylist()
-    kinds: dict[str, list[tuple[Case, bool]]] = {}
+    kinds: dict[str, list[tuple[Case, bool, list[_Stay]]]] = {}
     for those in handle.events(twin, ids).values():
         kind = twin.cases.get(those[0].body["type"])
         if kind is not None:
@@ -51,33 +78,39 @@ def tally(twin: Twin, since: datetime, until: datetime, now: datetime, type: str
     return [_row(twin, twin.cases[id], found, now) for id, found in sorted(kinds.items())]
 
 
-def _walked(twin: Twin, kind: CaseType, events: Sequence[Event]) -> tuple[Case, bool]:
-    """A case, and whether everything of it was done in time."""
+def _walked(twin: Twin, kind: CaseType, events: Sequence[Event]) -> tuple[Case, bool, list[_Stay]]:
+    """A case, whether everything of it was done in time, and its stays at steps that it left."""
     held: Case | None = None
-    good = True
+    stays: list[_Stay] = []
     for event in events:
-        if held is not None and event.act in ("advance", "return"):
+        if held is not None and event.act in ("advance", "return", "reopen"):
             due = sla.step_due(kind, held, twin.calendar, twin.city.zone)
-            good = good and (due is None or event.time <= due.at)
+            late = due is not None and event.time > due.at
+            stays.append(_Stay(held.step, event.body["to"], event.act, _worked(twin, held.entered, event.time), late))
         held = after(held, event)
     assert held is not None
     whole = sla.whole_due(kind, held, twin.calendar, twin.city.zone)
-    return held, good and not (whole and held.closed and held.closed > whole.at)
+    good = not any(s.late for s in stays) and not (whole and held.closed and held.closed > whole.at)
+    return held, good, stays
 
 
-def _row(twin: Twin, kind: CaseType, found: Sequence[tuple[Case, bool]], now: datetime) -> Tally:
+def _worked(twin: Twin, since: datetime, until: datetime) -> int:
     local = ZoneInfo(twin.city.zone)
+    a, b = since.astimezone(local).date(), until.astimezone(local).date()
+    return twin.calendar.between(a, b, guess=True) if b >= a else 0
 
+
+def _row(twin: Twin, kind: CaseType, found: Sequence[tuple[Case, bool, list[_Stay]]], now: datetime) -> Tally:
     def worked(held: Case) -> int:
-        a, b = held.opened.astimezone(local).date(), (held.closed or now).astimezone(local).date()
-        return twin.calendar.between(a, b, guess=True) if b >= a else 0
+        return _worked(twin, held.opened, held.closed or now)
 
     def late(held: Case) -> bool:
         dues = (sla.step_due(kind, held, twin.calendar, twin.city.zone), sla.whole_due(kind, held, twin.calendar, twin.city.zone))  # fmt: skip
         return any(d is not None and d.at < now for d in dues)
 
-    still = [held for held, _ in found if held.state != "closed"]
-    done = [held for held, _ in found if held.state == "closed"]
+    still = [held for held, _, _ in found if held.state != "closed"]
+    done = [held for held, _, _ in found if held.state == "closed"]
+    stays = [stay for _, _, those in found for stay in those]
     ages = [worked(held) for held in still]
     edges = (-1, *AGES, float("inf"))
     return Tally(
@@ -88,9 +121,24 @@ def _row(twin: Twin, kind: CaseType, found: Sequence[tuple[Case, bool]], now: da
         sum(held.state == "waiting" for held in still),
         sum(late(held) for held in still),
         len(done),
-        sum(good for held, good in found if held.state == "closed"),
+        sum(good for held, good, _ in found if held.state == "closed"),
         tuple(sum(a < age <= b for age in ages) for a, b in pairwise(edges)),
-        sum(held.returns + held.reopens for held, _ in found),
-        sum(held.returns + held.reopens > 0 for held, _ in found),
+        sum(held.returns + held.reopens for held, _, _ in found),
+        sum(held.returns + held.reopens > 0 for held, _, _ in found),
         median(worked(held) for held in done) if done else None,
+        tuple(_step(step, stays, still) for step in kind.steps),
+    )
+
+
+def _step(step: Step, stays: Sequence[_Stay], still: Sequence[Case]) -> StepTally:
+    """Reopening leaves a step too, but nobody was to pass that one on."""
+    passed = [s for s in stays if s.step == step.id and s.act != "reopen"]
+    return StepTally(
+        step.id,
+        step.title,
+        sum(held.step == step.id for held in still),
+        len(passed),
+        sum(s.late for s in passed),
+        sum(s.to == step.id for s in stays if s.act != "advance"),
+        median(s.days for s in passed) if passed else None,
     )

@@ -12,7 +12,9 @@ from citytwin.kernel.observation import Receipt
 from citytwin.kernel.pack import Pack
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,25 @@ class Arrival:
     source: str = ""
     senders: int = 1
     points: Sequence[Point] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """A batch as it went on record, for those who listen: rows sorted by `code` and time, one for each of both. They are the store's own: not to be changed.
+
+    The stream of a row is `names[code]`; `names` of the batches of one store is one list, which grows. Times are microseconds since 1970,
+    a missing value is NaN.
+    """
+
+    number: int
+    names: Sequence[str]
+    code: NDArray[np.integer[Any]]
+    time: NDArray[np.int64]
+    value: NDArray[np.float64]
+    quality: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.code)
 
 
 class Store(Protocol):
@@ -155,8 +176,8 @@ class Store(Protocol):
     def latest(self) -> pa.Table:
         """The last reading of every stream: stream, asset_id, stream_type, time, value, quality."""
 
-    def watch(self, listener: Callable[[pa.Table], None], wanted: Callable[[], bool] = lambda: True) -> None:
-        """Call `listener` with the rows of every recorded batch, after its commit, while they are `wanted`; `batch` in their schema's metadata is its number."""
+    def watch(self, listener: Callable[[Written], None], wanted: Callable[[], bool] = lambda: True) -> None:
+        """Call `listener` with every recorded batch, after its commit, while it is `wanted`. Whoever writes waits for it: it should only take note."""
 
     def close(self) -> None:
         """Write everything out and release the store."""

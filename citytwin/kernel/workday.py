@@ -71,7 +71,11 @@ class Workdays:
         """Working days after `since` up to and with `until`; negative where `until` is before. Raises BeyondTable."""
         if until < since:
             return -self.between(until, since, guess)
-        return sum(self.works(since + DAY * k, guess) for k in range(1, (until - since).days + 1))
+        if not guess and not self.knows(since + DAY, until):
+            return sum(self.works(since + DAY * k) for k in range(1, (until - since).days + 1))  # raises
+        weeks, rest = divmod((until - since).days, 7)
+        plain = 5 * weeks + sum((until - DAY * k).weekday() < 5 for k in range(rest))
+        return plain + sum(worked - (day.weekday() < 5) for day, worked in self.changed.items() if since < day <= until)
 
     def hours_between(self, since: datetime, until: datetime, zone: str, hours: Hours = HOURS, guess: bool = False) -> float:  # fmt: skip
         """Office hours from `since` to `until` on the clocks of `zone` [h]. Raises BeyondTable."""

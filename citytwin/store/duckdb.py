@@ -26,7 +26,7 @@ from citytwin.kernel.errors import BadRequest, CityTwinError, Conflict, StoreBus
 from citytwin.kernel.observation import Receipt
 from citytwin.kernel.pack import Pack
 from citytwin.kernel.register import THING
-from citytwin.kernel.store import AWAIT, Arrival, Change
+from citytwin.kernel.store import AWAIT, Arrival, Change, Written
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.units import quantities, quantity
 from citytwin.science import merkle
@@ -124,7 +124,7 @@ class DuckStore:
         self._kinds: rolled.Kinds = frozenset()
         self._gone: dict[str, float] = {}
         """Partitions that wait to be removed, and since when."""
-        self._listeners: list[tuple[Callable[[pa.Table], None], Callable[[], bool]]] = []
+        self._listeners: list[tuple[Callable[[Written], None], Callable[[], bool]]] = []
         self._config: dict[str, Any] = {
             "memory_limit": memory,
             "preserve_insertion_order": True,
@@ -743,9 +743,9 @@ class DuckStore:
         """Hand what was recorded to those who want it."""
         wanting = [listener for listener, wanted in self._listeners if wanted()]
         for part in parts if wanting else ():
-            table = part.table(self._names).replace_schema_metadata({"batch": str(part.number)})
+            told = Written(part.number, self._names, part.key, part.time, part.value, part.quality)
             for listener in wanting:
-                listener(table)
+                listener(told)
 
     def _record(self, arrivals: Sequence[Arrival]) -> tuple[list[Receipt], list[_Part]]:
         if self._closed:
@@ -1074,7 +1074,7 @@ class DuckStore:
         keep[row[same]] = False
         return part.take(keep), replaced
 
-    def watch(self, listener: Callable[[pa.Table], None], wanted: Callable[[], bool] = lambda: True) -> None:
+    def watch(self, listener: Callable[[Written], None], wanted: Callable[[], bool] = lambda: True) -> None:
         self._listeners.append((listener, wanted))
 
     # -- copies
@@ -1578,20 +1578,6 @@ class _Part:
         """The distinct keys in order, and of each row which it has; rows are sorted by key."""
         ends = self.ends()
         return self.key[ends], np.repeat(np.arange(len(ends)), np.diff(ends, prepend=-1))
-
-    def table(self, names: Sequence[str]) -> pa.Table:
-        keys, index = self.distinct()
-        stream = pa.DictionaryArray.from_arrays(
-            pa.array(index.astype(np.int32)), pa.array([names[k] for k in keys], pa.string())
-        )
-        return pa.table(
-            {
-                "stream": stream,
-                "time": pa.array(self.time).cast(UTC_US),
-                "value": pa.array(self.value, from_pandas=True),
-                "quality": self.quality,
-            }
-        )
 
 
 _ONLY = np.zeros(1, np.int64)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import zipfile
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +14,14 @@ import pytest
 
 from citytwin.api.house import House
 from citytwin.engine import load
+from citytwin.kernel.case import Body, Proof
+from citytwin.kernel.dmn import DecisionTable, Input, Output, Row, Tables
+from citytwin.kernel.title import Title
 from citytwin.science import draw
 
-from .conftest import Caller, check_problem
+from .conftest import NOW, Caller, check_problem
+
+FORM = {"type": "object", "required": ["heat"], "properties": {"heat": {"type": "number", "titles": {"zh": "温度", "en": "Heat"}}}}  # fmt: skip
 
 
 def open_one(own: Caller, **more: Any) -> Any:
@@ -115,3 +124,127 @@ def test_a_drawing_out_and_in(client: Caller, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/api/decision-tables/trial.none/decide", "/api/scorecards/none/score"])
 def test_tables_and_scorecards_that_are_not_there(client: Caller, path: str) -> None:
     check_problem(client.post(path, json={"facts": {}}), 404, "not_found")
+
+
+def test_a_field_that_lacks_is_told_where_it_is(own: Caller, own_house: House) -> None:
+    """Against the schema: each required field that is missing is a fault of its own, at its own path."""
+    kind = own_house.twin.cases["trial.cooling"]
+    fields = {n: {"type": "integer", "minimum": 1, "titles": {"zh": n, "en": n}} for n in ("a", "b", "ab")}
+    own_house.twin.cases = {kind.id: replace(kind, form={"type": "object", "required": ["a", "b", "ab"], "properties": fields})}  # fmt: skip
+    told = own.post("/api/cases", json={"type": "trial.cooling", "by": "王", "form": {"b": 0}}).json()
+    assert sorted(f["where"] for f in told["faults"]) == ["form.a", "form.ab", "form.b"]
+
+
+def test_days_left_against_the_calendar(own: Caller, own_house: House) -> None:
+    """Tuesday 10 March 2026: `look` has one working day, `repair` three, and Friday is the 13th."""
+    made = open_one(own, asset="lamp-2")
+    assert (made["days_left"], made["due"]) == (1, "2026-03-11T16:00:00Z")
+    on = own.post(f"/api/cases/{made['id']}/advance", json={"to": "repair", "by": "王"}).json()
+    assert on["days_left"] == 3
+    clock: Any = own_house.twin.clock
+    for days, left in ((3, 0), (4, 0), (5, 0), (6, -1), (7, -2)):  # Friday, the weekend, Monday, Tuesday
+        clock.moment = NOW + timedelta(days=days)
+        item = own.get(f"/api/cases/{made['id']}").json()
+        assert (item["days_left"], item["overdue"]) == (left, days > 3), days
+    assert own.get("/api/cases?order=due&limit=1").json()["items"][0]["overdue"]
+    waits = own.post(f"/api/cases/{made['id']}/acts", json={"act": "wait", "by": "王", "note": "等配件"}).json()
+    assert waits["days_left"] is None
+
+
+def test_tasks_of_a_person_a_role_and_a_body(own: Caller, own_house: House) -> None:
+    kind = own_house.twin.cases["trial.cooling"]
+    asked = replace(kind.steps[1], bodies=(Body("fire", Title("消防", "Fire")),))
+    own_house.twin.cases = {kind.id: replace(kind, steps=(kind.steps[0], asked, kind.steps[2]))}
+    before = {t["id"] for t in own.get("/api/cases/tasks?roles=管理员").json()}
+    ids = [open_one(own, asset=a)["id"] for a in ("lamp-1", "lamp-2", "lamp-3")]
+    own.post(f"/api/cases/{ids[0]}/acts", json={"act": "assign", "by": "王", "to": "李"})
+    own.post(f"/api/cases/{ids[1]}/advance", json={"by": "王", "to": "repair"})
+    own.post(f"/api/cases/{ids[2]}/acts", json={"act": "join", "by": "王", "bodies": ["水务局"]})
+
+    def tasks(query: str) -> dict[str, list[str]]:
+        return {t["id"]: t["why"] for t in own.get(f"/api/cases/tasks?{query}").json() if t["id"] not in before}
+
+    assert tasks("by=李") == {ids[0]: ["holder"]}
+    assert tasks("by=王") == {}
+    assert tasks("roles=管理员") == tasks("roles=Keeper") == {ids[2]: ["role"]}
+    assert tasks("by=李&roles=Fire,Fitter,水务局") == {ids[0]: ["holder"], ids[1]: ["role", "body"], ids[2]: ["body"]}
+    own.post(f"/api/cases/{ids[1]}/acts", json={"act": "answer", "by": "赵", "body": "fire", "answer": "agree"})
+    assert tasks("roles=消防") == {}
+
+
+def test_a_case_for_an_alarm_by_hand(own: Caller, own_house: House) -> None:
+    alarm = next(a for a in own.get("/api/alarms").json()["items"] if a["case"] is None)
+    made = open_one(own, alarm=alarm["id"])
+    assert (made["alarm"], made["asset"], made["source"]) == (alarm["id"], alarm["asset"], "alarm")
+    check_problem(own.post("/api/cases", json={"type": "trial.cooling", "by": "x", "alarm": alarm["id"]}), 409, "conflict")  # fmt: skip
+    check_problem(own.post("/api/cases", json={"type": "trial.cooling", "by": "x", "alarm": "none"}), 404, "not_found")
+
+
+def test_what_is_lacking_and_what_the_guard_says(own: Caller, own_house: House) -> None:
+    kind = own_house.twin.cases["trial.cooling"]
+    photo = Proof("photo", Title("照片", "Photo"), ("text/plain",))
+    look = replace(kind.steps[0], guard="way")
+    own_house.twin.cases = {kind.id: replace(kind, form=FORM, steps=(look, kind.steps[1], replace(kind.steps[2], proofs=(photo,))))}  # fmt: skip
+    rows = (Row(("< 40",), ('"done"',)), Row((">= 40",), ('"repair"',)))
+    way = DecisionTable("way", Title("去向", "Way"), "U", (Input("heat", "number"),), (Output("to"),), rows)
+    own_house.twin.decision_tables = {"trial": Tables({"way": way})}
+    hot = open_one(own, form={"heat": 41})
+    assert hot["verdict"] == {"table": "trial.way", "value": "repair", "rows": [2], "fault": ""}
+    assert (hot["follows"], [(n["proof"]["id"], n["have"], n["to"]) for n in hot["lacking"]]) == (["repair"], [("photo", 0, ["done"])])  # fmt: skip
+    cool = open_one(own, form={"heat": 39})
+    file = own.post("/api/files?name=a.txt&by=W", content=b"seen", headers={"content-type": "application/octet-stream"}).json()  # fmt: skip
+    done = own.post(f"/api/cases/{cool['id']}/advance", json={"to": "done", "by": "王", "files": [{"sha256": file["sha256"], "proof": "photo"}]})  # fmt: skip
+    assert (done.json()["state"], done.json()["lacking"], done.json()["verdict"]) == ("closed", [], None)
+
+
+def test_steps_are_counted_against_their_events(own: Caller, own_house: House) -> None:
+    id = open_one(own)["id"]
+    clock: Any = own_house.twin.clock
+    clock.moment = NOW + timedelta(days=6)  # Monday the 16th: four working days later, one was given
+    own.post(f"/api/cases/{id}/advance", json={"to": "repair", "by": "王"})
+    own.post(f"/api/cases/{id}/acts", json={"act": "return", "to": "look", "by": "王", "note": "再看"})
+    own.post(f"/api/cases/{id}/advance", json={"to": "done", "by": "王"})
+    (tally,) = own.get("/api/cases/statistics?since=2026-03-10&until=2026-03-11").json()
+    told = {s["step"]: s for s in tally["steps"]}
+    assert (told["look"]["passed"], told["look"]["late"], told["look"]["returned"], told["look"]["worked_days"]) == (2, 1, 1, 2)  # fmt: skip
+    assert (told["repair"]["passed"], told["repair"]["returned"], told["done"]["passed"]) == (1, 0, 0)
+    assert sum(s["now"] for s in tally["steps"]) == tally["open"]
+
+
+@pytest.mark.parametrize(("lang", "words"), [("zh", "降温办理报告|转至：完成|李|灯过热|a.txt"), ("en", "Report of a case: Cooling|passed on to: Done|李|灯过热|a.txt")])  # fmt: skip
+def test_the_report_of_a_case_against_its_history(own: Caller, lang: str, words: str) -> None:
+    id = open_one(own, asset="lamp-2", note="灯过热")["id"]
+    file = own.post("/api/files?name=a.txt&by=W", content=b"seen", headers={"content-type": "application/octet-stream"}).json()  # fmt: skip
+    own.post(f"/api/cases/{id}/acts", json={"act": "attach", "by": "李", "files": [{"sha256": file["sha256"]}]})
+    own.post(f"/api/cases/{id}/advance", json={"to": "done", "by": "王", "note": "<b>好了</b>"})
+    page = own.get(f"/api/cases/{id}/report.html?lang={lang}")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert [w for w in [*words.split("|"), file["sha256"], "&lt;b&gt;好了"] if w not in page.text] == []
+    leaves = [leaf["digest"] for leaf in own.get("/api/evidence").json()["leaves"] if leaf["subject"].startswith(f"{id}#")]  # fmt: skip
+    assert len(leaves) == 3
+    assert all(digest in page.text for digest in leaves)
+    word = own.get(f"/api/cases/{id}/report.docx?lang={lang}").content
+    with zipfile.ZipFile(io.BytesIO(word)) as archive:
+        assert "灯过热" in archive.read("word/document.xml").decode()
+    check_problem(own.get("/api/cases/none/report.html"), 404, "not_found")
+
+
+def test_the_calendar_and_the_order_go_by_the_nearer_deadline(own: Caller, own_house: House) -> None:
+    """The whole of `cooling` within two working days: `repair` alone would have three."""
+    kind = own_house.twin.cases["trial.cooling"]
+    own_house.twin.cases = {kind.id: replace(kind, days=2)}
+    late, soon = open_one(own, asset="lamp-1")["id"], open_one(own, asset="lamp-2")["id"]
+    own.post(f"/api/cases/{late}/advance", json={"to": "repair", "by": "王"})
+    days = own.get("/api/cases/calendar?since=2026-03-10&until=2026-03-20").json()
+    due = {item["id"]: d["day"] for d in days for item in d["due"]}
+    assert (due[soon], due[late]) == ("2026-03-11", "2026-03-12")
+    assert own.get(f"/api/cases/{late}").json()["days_left"] == 2
+    order = [c["id"] for c in own.get("/api/cases?order=due&limit=100").json()["items"]]
+    assert order.index(soon) < order.index(late)
+    pages = []
+    cursor = ""
+    while cursor is not None:
+        page = own.get(f"/api/cases?order=due&limit=1&cursor={cursor}").json()
+        pages += [c["id"] for c in page["items"]]
+        cursor = page["next"]
+    assert pages == order

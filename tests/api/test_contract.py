@@ -169,6 +169,9 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/cases/map", "/cases/map?state=open", "features.0.properties", CASE),
     ("/cases/statistics", "/cases/statistics?since=2026-03-01&until=2026-04-01", "0",
      "type title opened open waiting overdue closed on_time ages rework reworked worked_days"),
+    ("/cases/statistics", "/cases/statistics?since=2026-03-01&until=2026-04-01", "0.steps.0", "step title now passed late returned worked_days"),
+    ("/cases/{id}", "/cases/{case}", "", "days_left form attachments need verdict lacking whole_days"),
+    ("/cases/tasks", "/cases/tasks?roles=管理员", "0", f"{CASE} why days_left"),
     ("/cases/notices", "/cases/notices", "", ""),
     ("/cases/holders", "/cases/holders", "", ""),
     ("/case-types", "/case-types", "items.0", "id title steps days public form attachments recurs"),
@@ -219,6 +222,8 @@ ELSEWHERE = {
     "/plans/{id}/comparison",
     "/plans/{id}/report.html",
     "/plans/{id}/report.docx",
+    "/cases/{id}/report.html",  # tests/api/test_case.py
+    "/cases/{id}/report.docx",
 }
 """Routes that tests of their own look at: they answer in bytes, or only once something happened."""
 

@@ -20,6 +20,7 @@ from citytwin.api.live import Live
 from citytwin.engine import hold
 from citytwin.engine.hub import Choice, Hub
 from citytwin.kernel.observation import Batch
+from citytwin.kernel.store import Written
 from tests.api.conftest import NOW, Caller, store
 from tests.served import Served
 
@@ -172,18 +173,13 @@ def test_a_slow_client_holds_nobody_up_and_is_told_what_it_missed(
 
 
 def test_a_listener_keeps_the_newest_of_each_stream_and_counts_the_rest() -> None:
-    listeners: list[Callable[[pa.Table], None]] = []
+    listeners: list[Callable[[Written], None]] = []
     hub = Hub(lambda listener, wanted: listeners.append(listener))
     woken: list[int] = []
     listener = hub.listen(Choice(types=frozenset({"p.a"})), lambda: woken.append(1))
     for n in range(5):
-        rows = {
-            "stream": pa.array(["x.p.a", "x.p.b", "y.p.a"]).dictionary_encode(),
-            "time": pa.array([n, n, 10 - n], pa.timestamp("us", tz="UTC")),
-            "value": [1.0 * n, 2.0 * n, 3.0 * n],
-            "quality": [1, 1, 1],
-        }
-        listeners[0](pa.table(rows))
+        times, values = np.array([n, n, 10 - n]), np.array([1.0 * n, 2.0 * n, 3.0 * n])
+        listeners[0](Written(n, ["x.p.a", "x.p.b", "y.p.a"], np.arange(3), times, values, np.ones(3, np.int8)))
     assert len(woken) == 1
     assert listener.take() == ([("x.p.a", 4, 4.0, 1), ("y.p.a", 10, 0.0, 1)], 8)
     assert listener.take() == ([], 0)
@@ -238,12 +234,9 @@ def test_over_the_network(lingang: Served) -> None:
         assert json.loads(text[6:])["value"] == [value]
 
 
-def rows(stream: str, *values: float) -> pa.Table:
-    names = pa.DictionaryArray.from_arrays(pa.array([0] * len(values), pa.int32()), pa.array([stream]))
-    times = pa.array(range(len(values)), pa.int64()).cast(pa.timestamp("us", tz="UTC"))
-    return pa.table(
-        {"stream": names, "time": times, "value": list(values), "quality": pa.array([1] * len(values), pa.int8())}
-    )
+def rows(stream: str, *values: float) -> Written:
+    count = len(values)
+    return Written(1, [stream], np.zeros(count, int), np.arange(count), np.array(values), np.ones(count, np.int8))
 
 
 def test_who_follows_hears_every_reading_while_they_are_few_and_then_the_newest() -> None:

@@ -47,6 +47,18 @@ def report(street: Caller, status: int = 200, **more: str) -> Any:
     return answer.json()
 
 
+def test_choices_are_told_by_their_titles(street: Caller, own_house: House) -> None:
+    """A value list has a key and a human readable name for each (GeoReport v2, GET Service Definition)."""
+    kind = own_house.twin.cases["trial.cooling"]
+    choice = {"oneOf": [{"const": "dark", "titles": {"zh": "不亮", "en": "Dark"}}, {"const": "hot"}], "titles": {"zh": "现象", "en": "Kind"}}  # fmt: skip
+    own_house.twin.cases = {kind.id: replace(kind, form={"type": "object", "properties": {"kind": choice}})}
+    (told,) = street.get("/open311/v2/services/trial.cooling.json").json()["attributes"]
+    assert (told["datatype"], told["values"]) == ("singlevaluelist", [{"key": "dark", "name": "不亮"}, {"key": "hot", "name": "hot"}])  # fmt: skip
+    id = report(street, **{"attribute[kind]": "dark", "attribute[lamps]": ""})[0]["service_request_id"]
+    assert street.get(f"/api/cases/{id}").json()["facts"] == {"kind": "dark"}
+    report(street, 400, **{"attribute[kind]": "gone", "attribute[lamps]": ""})
+
+
 def test_services_and_definitions_against_the_specification(street: Caller) -> None:
     (service,) = street.get("/open311/v2/services.json").json()
     assert set(service) == set(SERVICE.split())

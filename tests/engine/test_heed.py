@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from citytwin.engine import ingest, watch
+from citytwin.engine import heed, ingest, watch
 from citytwin.engine.heed import Lookout
 from citytwin.engine.twin import Twin
 from citytwin.kernel.observation import Batch
@@ -77,7 +77,8 @@ def test_batches_judged_as_they_come_against_one_judgement(make_twin: Callable[.
             batch, given = given[:size], given[size:]
             late += [r for r in batch if draw.random() < 0.1]  # comes later, or comes once more with another value
             put(quick, [r for r in batch if r not in late[-3:]] or batch)
-            lookout.drain()
+            if draw.random() < 0.6:  # else it is judged with what comes next
+                lookout.drain()
             if late and draw.random() < 0.3:
                 put(
                     quick,
@@ -178,4 +179,36 @@ def test_a_thread_judges_and_ends(make_twin: Callable[..., Twin], tmp_path: Path
     put(city, [{"stream": "t1.tank.level", "time": START + timedelta(minutes=5), "value": 1.0}])
     assert states(city) == ["active"]  # nobody looks out any more
     watch.watch(city, NOW)
+    assert states(city) == ["cleared"]
+
+
+def test_a_reading_corrected_before_it_was_judged_against_one_judgement(make_twin: Callable[..., Twin]) -> None:
+    given = [
+        {"stream": "t1.tank.level", "time": START + timedelta(minutes=5 * n), "value": value}
+        for n, value in enumerate((3.0, 4.5, 3.0))
+    ]
+    quick, whole = ruled(make_twin(), *RULES[:1]), ruled(make_twin(), *RULES[:1])
+    lookout = Lookout(quick)
+    put(quick, given)
+    put(quick, [{**given[1], "value": 3.5}])
+    lookout.drain()  # both at once
+    watch.watch(quick, NOW, lookout)
+    put(whole, [given[0], {**given[1], "value": 3.5}, given[2]])
+    watch.watch(whole, NOW)
+    assert alarms(quick) == alarms(whole) == []
+    assert history(quick) == []
+
+
+def test_what_found_no_room_is_judged_by_the_watch(twin: Twin, monkeypatch: Any) -> None:
+    monkeypatch.setattr(heed, "MOST", 1)
+    city = ruled(twin, *RULES[:1])
+    lookout = Lookout(city)
+    for n, value in enumerate((3.0, 3.1, 4.5, 4.6)):
+        put(city, [{"stream": "t1.tank.level", "time": START + timedelta(minutes=5 * n), "value": value}])
+    lookout.drain()
+    assert states(city) == []
+    watch.watch(city, NOW, lookout)
+    assert [(a["since"], a["value"]) for a in alarms(city)] == [(START + timedelta(minutes=10), 4.6)]
+    put(city, [{"stream": "t1.tank.level", "time": START + timedelta(minutes=20), "value": 3.0}])
+    lookout.drain()
     assert states(city) == ["cleared"]

@@ -63,6 +63,12 @@ def test_hours_there_and_back(since: datetime, hours: float) -> None:
     assert standard().hours_between(since, standard().hours_after(since, hours, ZONE), ZONE) == pytest.approx(hours, abs=1e-6)  # fmt: skip
 
 
+@given(st.dates(date(2018, 1, 1), date(2031, 12, 31)), st.integers(0, 3000))
+def test_guessing_over_years_against_day_by_day(a: date, span: int) -> None:
+    b = a + DAY * span
+    assert standard().between(a, b, guess=True) == sum(standard().works(a + DAY * k, guess=True) for k in range(1, span + 1))  # fmt: skip
+
+
 def test_beyond_the_table_it_is_said_what_to_add() -> None:
     with pytest.raises(BeyondTable, match="2027") as told:
         standard().after(date(2026, 12, 30), 5)

@@ -14,6 +14,8 @@ import "./ui/styles/record.css";
 import "./ui/styles/work.css";
 import "./ui/styles/health.css";
 import "./ui/styles/alarm.css";
+import "./ui/styles/case.css";
+import "./ui/styles/public.css";
 import "./ui/styles/print.css";
 
 const root = document.getElementById("app");

@@ -1,9 +1,9 @@
 /** What the server answers: one interface per noun. Times are RFC 3339 strings; in columns they are epoch milliseconds. */
 
 import type { Alarm } from "./alarm";
+import type { CaseItem } from "./case";
 import type { FeatureCollection, Geometry } from "geojson";
 import type { Divided, MeasureItem, Published } from "./plan";
-import type { CaseItem } from "./work";
 
 export interface Title {
   zh: string;
@@ -308,4 +308,5 @@ export interface Columns {
 }
 
 export type * from "./alarm";
+export type * from "./case";
 export type * from "./work";

@@ -1,41 +1,6 @@
-/** What the server answers about work and what may come: cases, models and runs. */
+/** What the server answers about what may come: models and runs. */
 
 import type { Columns, Title } from "./contract";
-
-export interface Step {
-  id: string;
-  title: Title;
-  role: Title;
-  days: number;
-  next: string[];
-}
-
-export interface CaseType {
-  id: string;
-  title: Title;
-  steps: Step[];
-}
-
-export interface CaseItem {
-  id: string;
-  type: string;
-  title: Title;
-  asset: string;
-  asset_title: Title;
-  alarm: string | null;
-  step: string;
-  step_title: Title;
-  role: Title | null;
-  opened: string;
-  due: string | null;
-  overdue: boolean;
-  closed: string | null;
-}
-
-export interface Case extends CaseItem {
-  steps: Step[];
-  history: { time: string; step: string; title: Title; by: string; note: string }[];
-}
 
 export interface Figure {
   id: string;

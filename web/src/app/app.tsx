@@ -9,7 +9,8 @@ import { routeOf } from "./routes";
 import { Topbar } from "./topbar";
 
 export function App() {
-  const { page: Page, id } = routeOf(place.value.path);
+  const { page: Page, id, bare } = routeOf(place.value.path);
+  if (bare) return <Page id={id} />;
   return (
     <div class="shell" data-language={language.value}>
       <a class="skip" href="#main" onClick={(event) => {

@@ -30,6 +30,7 @@ const groups: [Word, [Word & IconName, string][]][] = [
   [
     "group_work",
     [
+      ["my_tasks", "/tasks"],
       ["cases", "/cases"],
       ["runs", "/runs"],
     ],

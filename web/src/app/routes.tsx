@@ -8,6 +8,9 @@ import { Alarms } from "./pages/alarms";
 import { AssetPage } from "./pages/asset";
 import { Assets } from "./pages/assets";
 import { CasePage } from "./pages/case";
+import { CaseOpen } from "./pages/case-open";
+import { CaseStatistics } from "./pages/case-statistics";
+import { CaseTypes } from "./pages/case-types";
 import { Cases } from "./pages/cases";
 import { DraftPage } from "./pages/draft";
 import { Drafts } from "./pages/drafts";
@@ -19,12 +22,14 @@ import { IndicatorPage } from "./pages/indicator";
 import { Indicators } from "./pages/indicators";
 import { MapPage } from "./pages/map";
 import { MeasurePage } from "./pages/measure";
+import { MyTasks } from "./pages/my-tasks";
 import { NotFound } from "./pages/not-found";
 import { Overview } from "./pages/overview";
 import { PackPage } from "./pages/pack";
 import { Packs } from "./pages/packs";
 import { PlanPage } from "./pages/plan";
 import { Plans } from "./pages/plans";
+import { ReportPage } from "./pages/report";
 import { RunPage } from "./pages/run";
 import { Runs } from "./pages/runs";
 import { StreamPage } from "./pages/stream";
@@ -46,6 +51,7 @@ const lists: Record<string, PageOf> = {
   alarms: Alarms,
   assets: Assets,
   cases: Cases,
+  tasks: MyTasks,
   runs: Runs,
   indicators: Indicators,
   feeds: Feeds,
@@ -73,11 +79,18 @@ const items: Record<string, PageOf> = {
 const named: Record<string, PageOf> = {
   "alarms/holds": AlarmHolds,
   "alarms/health": AlarmHealthPage,
+  "cases/new": CaseOpen,
+  "cases/statistics": CaseStatistics,
+  "cases/types": CaseTypes,
 };
+
+/** Pages for everybody, without the frame. */
+const open: Record<string, PageOf> = { report: ReportPage };
 
 export interface Route {
   page: PageOf;
   id: string;
+  bare?: boolean;
 }
 
 function decoded(text: string): string {
@@ -90,6 +103,7 @@ function decoded(text: string): string {
 
 export function routeOf(path: string): Route {
   const [noun = "", id = "", ...rest] = path.slice(1).split("/");
+  if (id === "" && open[noun]) return { page: open[noun], id: "", bare: true };
   const page = rest.length > 0 ? undefined : id === "" ? lists[noun] : (named[`${noun}/${id}`] ?? items[noun]);
   return { page: page ?? NotFound, id: decoded(id) };
 }

@@ -30,6 +30,8 @@ interface Props {
   /** Goes to the picked asset, and shows no card of it. */
   focus?: boolean;
   list?: "open" | "shut" | "legend" | "none";
+  /** Told the drawn map once it is there, to put more on it; a city without layers is drawn for it too. */
+  onView?: (view: MapView | null) => void;
   testid?: string;
 }
 
@@ -71,11 +73,11 @@ function Feed({ view, panel, onLoaded, onValues }: FeedProps) {
   return null;
 }
 
-function useView(box: { current: HTMLDivElement | null }, city: City | undefined, layers: Layer[], flat: boolean) {
+function useView(box: { current: HTMLDivElement | null }, city: City | undefined, layers: Layer[], flat: boolean, bare: boolean) {
   const [view, setView] = useState<MapView | null>(null);
   const [broken, setBroken] = useState(false);
   useEffect(() => {
-    if (!city || layers.length === 0) return undefined;
+    if (!city || (layers.length === 0 && !bare)) return undefined;
     const release = hold();
     let made: MapView | null = null;
     let gone = false;
@@ -96,17 +98,17 @@ function useView(box: { current: HTMLDivElement | null }, city: City | undefined
       setView(null);
       made?.remove();
     };
-  }, [city, layers]);
+  }, [city, layers, bare]);
   return { view, broken };
 }
 
 export function CityMap(props: Props) {
-  const { panels, hidden = nothing, onToggle, alarms = noAlarms, picked = "", onPick, flat = false, onFlat, focus = false, list = "open", testid = "map" } = props;
+  const { panels, hidden = nothing, onToggle, alarms = noAlarms, picked = "", onPick, flat = false, onFlat, focus = false, list = "open", onView, testid = "map" } = props;
   const box = useRef<HTMLDivElement>(null);
   const city = useCity().data;
   const types = useTypes().data;
   const layers = useMemo(() => (types ? layersOf(panels, types.items) : []), [panels, types]);
-  const { view, broken } = useView(box, city, layers, flat);
+  const { view, broken } = useView(box, city, layers, flat, onView !== undefined && types !== undefined);
   const [hit, setHit] = useState<Hit | null>(null);
   const [values, setValues] = useState<Record<string, Values | null>>({});
   const loaded = useRef(new Set<string>());
@@ -119,6 +121,7 @@ export function CityMap(props: Props) {
     view.onHover = setHit;
     view.onPick = (id) => onPick?.(id);
   }, [view, onPick]);
+  useEffect(() => onView?.(view), [view, onView]);
   useEffect(() => view?.setHidden(hidden), [view, hidden]);
   useEffect(() => view?.markers.setAlarms(alarms), [view, alarms, language.value]);
   useEffect(() => view?.setLook(theme.value, language.value), [view, theme.value, language.value]);

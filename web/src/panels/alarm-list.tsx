@@ -45,7 +45,7 @@ function columns(withAsset: boolean): Column<Alarm>[] {
     { key: "since", title: say("since"), sort: (a) => ms(a.since), cell: (a) => <When at={a.since} /> },
     { key: "lasted", title: say("duration"), sort: lasted, cell: (a) => <span class="num">{span(lasted(a))}</span> },
     { key: "state", title: say("state"), sort: (a) => a.state, cell: (a) => <StateChip state={a.state} /> },
-    { key: "case", title: say("case"), cell: (a) => (a.case ? <a class="num" href={to.case(a.case)}>{say("open")}</a> : <span class="faint">{say("dash")}</span>) },
+    { key: "case", title: say("case"), cell: (a) => (a.case ? <a class="num" href={to.case(a.case)}>{say("open")}</a> : <a class="small" href={path("/cases/new", { alarm: a.id })} data-testid="open-case-for">{say("open_a_case")}</a>) },
     { key: "act", title: say("acknowledge"), cell: (a) => <Acknowledge alarm={a} /> },
   ];
   return all.filter((column) => column !== false);

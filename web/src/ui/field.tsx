@@ -66,6 +66,27 @@ export function Select({ label, value, options, onChange, testid, shown = false 
   );
 }
 
+interface InputProps {
+  kind: "text" | "date" | "datetime-local" | "tel" | "email";
+  value: string;
+  onInput: (value: string) => void;
+  testid: string;
+  id?: string;
+  mode?: "decimal" | "numeric" | undefined;
+  autocomplete?: "off" | "name" | "tel" | "email";
+  maxLength?: number;
+  size?: number;
+  wrong?: boolean;
+  required?: boolean;
+  toldBy?: string;
+}
+
+/** A box whose kind is known only when it is drawn. */
+export function Input({ kind, value, onInput, testid, id, mode, autocomplete = "off", maxLength, size, wrong = false, required = false, toldBy }: InputProps) {
+  const attributes = { type: kind, value, id, inputMode: mode, autocomplete, maxLength, size, "data-testid": testid, "aria-invalid": wrong, "aria-required": required, "aria-describedby": toldBy };
+  return <input {...(attributes as { type: "text"; value: string })} onInput={(event) => onInput(event.currentTarget.value)} />;
+}
+
 interface DateProps {
   label: string;
   value: string;

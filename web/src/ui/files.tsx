@@ -13,7 +13,7 @@ export interface Chosen {
 }
 
 /** Stores what is not stored yet. */
-export const stored = (files: Chosen[], by: string): Promise<Chosen[]> =>
+export const stored = <C extends Chosen>(files: C[], by: string): Promise<C[]> =>
   Promise.all(files.map(async (one) => (one.stored ? one : { ...one, stored: await send<Attachment>(path("/files", { name: one.file.name, by }), one.file) })));
 
 export const Digest = ({ of }: { of: string }) => (

@@ -45,6 +45,9 @@ export function unit(id: string | null | undefined): string {
     .replaceAll("*", "·");
 }
 
+/** What stands between things that follow each other. */
+export const comma = (): string => (language.value === "zh" ? "、" : ", ");
+
 /** An attribute's value by its declaration. */
 export const chosen = (attribute: Attribute, value: Scalar | undefined): string =>
   scalar(value, "", attribute.choices[String(value)] ?? null);

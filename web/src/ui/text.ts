@@ -3,10 +3,12 @@
 import { language } from "../state/language";
 import type { Title } from "../api/contract";
 import { alarmWords } from "./text-alarm";
+import { caseWords } from "./text-case";
 import { editWords } from "./text-edit";
 import { feedWords } from "./text-feed";
 import { healthWords } from "./text-health";
 import { planWords } from "./text-plan";
+import { reportWords } from "./text-report";
 import { reviewWords } from "./text-review";
 
 const words = {
@@ -16,6 +18,8 @@ const words = {
   ...planWords,
   ...reviewWords,
   ...editWords,
+  ...caseWords,
+  ...reportWords,
   // Where things are
   overview: { zh: "一张图", en: "Overview" },
   map: { zh: "地图", en: "Map" },

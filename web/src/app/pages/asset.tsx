@@ -138,7 +138,7 @@ function Inside({ asset }: { asset: Asset }) {
           </Card>
         )}
         {asset.cases.length > 0 && (
-          <Card title={say("cases")} flush testid="asset-cases">
+          <Card title={say("cases")} end={<a href={path("/cases", { asset: asset.id, state: "all" })}>{say("view_all")}</a>} flush testid="asset-cases">
             <Cases cases={asset.cases} />
           </Card>
         )}
@@ -166,7 +166,17 @@ function Inside({ asset }: { asset: Asset }) {
 export function AssetPage({ id }: { id: string }) {
   const asset = useResource<Asset>(`/assets/${segment(id)}`, "live");
   return (
-    <Page title={inWords(asset.data?.title) || id} sub={inWords(asset.data?.type_title)} crumbs={[{ title: say("assets"), to: "/assets" }]} testid="page-asset">
+    <Page
+      title={inWords(asset.data?.title) || id}
+      sub={inWords(asset.data?.type_title)}
+      crumbs={[{ title: say("assets"), to: "/assets" }]}
+      actions={
+        <a class="button" href={path("/cases/new", { asset: id })} data-testid="open-case-for">
+          {say("open_a_case")}
+        </a>
+      }
+      testid="page-asset"
+    >
       <Show of={asset}>{(data) => <Inside asset={data} />}</Show>
     </Page>
   );

@@ -1,80 +1,89 @@
-/** Who does what by when: every case type as a board of its steps. */
+/** Who does what by when: cases as a list, a board, a calendar and a map. */
 
 import { path } from "../../api/client";
-import type { CaseItem, CaseType, List } from "../../api/contract";
-import type { Pack } from "../../api/register";
-import { segment } from "../../api/client";
-import { CaseBoard } from "../../panels/case-board";
-import { usePacks } from "../../state/city";
+import type { CaseItem } from "../../api/contract";
+import { CaseMap, type CasePlaces } from "../../map/case-map";
+import { Boards } from "../../panels/case/board";
+import { CaseCalendar } from "../../panels/case/calendar";
+import { asked, CaseFilters, CaseList, CaseTable } from "../../panels/case/list";
+import { useCaseTypes } from "../../panels/case/naming";
 import { inWords } from "../../state/language";
 import { useResource } from "../../state/resource";
-import { queried, setQuery } from "../../state/route";
+import { go, queried, setQuery } from "../../state/route";
+import { to } from "../../ui/address";
 import { Card } from "../../ui/card";
-import { Segments } from "../../ui/field";
+import { Segments, Select } from "../../ui/field";
 import { Page } from "../../ui/page";
-import { Empty, Show } from "../../ui/show";
+import { Show } from "../../ui/show";
 import { say } from "../../ui/text";
 
-function PackBoards({ pack, cases, type }: { pack: string; cases: CaseItem[]; type: string }) {
-  const data = useResource<Pack>(`/packs/${segment(pack)}`, "once").data;
-  const shown = (kind: CaseType): boolean => type === "" || kind.id === type;
+const views = ["list", "board", "calendar", "map"] as const;
+
+function TypeSelect({ any }: { any: boolean }) {
+  const types = useCaseTypes().data?.items ?? [];
+  const chosen = queried("type") || (any ? "" : (types[0]?.id ?? ""));
+  const options = types.map((type) => ({ value: type.id, title: inWords(type.title) }));
+  return <Select label={say("type")} value={chosen} testid="filter-type" onChange={(type) => setQuery({ type })} options={any ? [{ value: "", title: say("all_types") }, ...options] : options} />;
+}
+
+function OnMap() {
+  const { state, type, asset, holder, overdue } = asked();
+  const places = useResource<CasePlaces>(path("/cases/map", { state, type, asset, holder, overdue, limit: 2000 }), "live", true);
   return (
-    <>
-      {data?.cases.filter(shown).map((kind) => {
-        const mine = cases.filter((item) => item.type === kind.id);
-        return (
-          <Card key={kind.id} title={inWords(kind.title)} end={<span class="faint small num">{mine.length}</span>} testid={`cases-${kind.id}`}>
-            <CaseBoard type={kind} cases={mine} />
-          </Card>
-        );
-      })}
-    </>
+    <div class="stack">
+      <div class="filters">
+        <CaseFilters />
+      </div>
+      <Show of={places}>
+        {(data) => {
+          const items: CaseItem[] = data.features.map((one) => one.properties);
+          return (
+            <>
+              <Card flush>
+                <CaseMap cases={data} onCase={(id) => go(to.case(id))} testid="cases-map" />
+              </Card>
+              <Card flush title={say("on_map", { n: items.length })}>
+                <CaseTable cases={items} />
+              </Card>
+            </>
+          );
+        }}
+      </Show>
+    </div>
   );
 }
 
 export function Cases() {
-  const packs = usePacks();
-  const [state, type] = [queried("state"), queried("type")];
-  const cases = useResource<List<CaseItem>>(path("/cases", { state, limit: 2000 }), "live", true);
+  const types = useCaseTypes();
+  const view = views.find((one) => one === queried("view")) ?? "list";
+  const items = types.data?.items ?? [];
   return (
-    <Page title={say("cases")} testid="page-cases">
+    <Page
+      title={say("cases")}
+      actions={
+        <>
+          <a class="button" href="/cases/statistics" data-testid="to-statistics">
+            {say("case_statistics")}
+          </a>
+          <a class="button" href="/cases/types" data-testid="to-types">
+            {say("case_types")}
+          </a>
+          <a class="button main" href="/cases/new" data-testid="open-case">
+            {say("open_a_case")}
+          </a>
+        </>
+      }
+      testid="page-cases"
+    >
       <div class="filters">
-        <Segments
-          label={say("state")}
-          value={state}
-          testid="filter-state"
-          onChange={(value) => setQuery({ state: value })}
-          options={[
-            { value: "", title: say("all") },
-            { value: "open", title: say("open_cases") },
-            { value: "closed", title: say("closed_cases") },
-          ]}
-        />
-        {type && (
-          <button type="button" class="button small" onClick={() => setQuery({ type: "" })}>
-            {type} ×
-          </button>
-        )}
+        <Segments label={say("view")} value={view} testid="case-view" onChange={(next) => setQuery({ view: next === "list" ? "" : next })} options={views.map((one) => ({ value: one, title: say(`view_${one}`) }))} />
+        {view === "board" && <TypeSelect any={false} />}
+        {view === "calendar" && <TypeSelect any />}
       </div>
-      <Show of={packs}>
-        {(list) => (
-          <Show of={cases}>
-            {(data) =>
-              list.items.some((pack) => (pack.counts["cases"] ?? 0) > 0) ? (
-                <div class="stack">
-                  {list.items
-                    .filter((pack) => (pack.counts["cases"] ?? 0) > 0)
-                    .map((pack) => (
-                      <PackBoards key={pack.id} pack={pack.id} cases={data.items} type={type} />
-                    ))}
-                </div>
-              ) : (
-                <Empty />
-              )
-            }
-          </Show>
-        )}
-      </Show>
+      {view === "list" && <CaseList />}
+      {view === "board" && <Show of={types}>{() => <Boards types={items} type={queried("type") || (items[0]?.id ?? "")} />}</Show>}
+      {view === "calendar" && <CaseCalendar />}
+      {view === "map" && <OnMap />}
     </Page>
   );
 }

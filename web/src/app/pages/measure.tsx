@@ -1,7 +1,7 @@
 /** One measure: what is asked of whom, what was reported, and the form to report. */
 
 import { useState } from "preact/hooks";
-import { post, segment } from "../../api/client";
+import { path, post, segment } from "../../api/client";
 import type { Plan } from "../../api/contract";
 import { measureStates, type Measure, type MeasureState } from "../../api/plan";
 import { Wording } from "../../panels/wording";
@@ -169,6 +169,16 @@ export function MeasurePage({ id }: { id: string }) {
             <span>{data.lead.join("、")}</span>
           </span>
         )
+      }
+      actions={
+        <>
+          <a class="button" href={path("/cases", { measure: id, state: "all" })}>
+            {say("cases_of_it")}
+          </a>
+          <a class="button" href={path("/cases/new", { measure: id })} data-testid="open-case-for">
+            {say("open_a_case")}
+          </a>
+        </>
       }
       testid="page-measure"
     >
