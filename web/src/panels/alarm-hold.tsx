@@ -59,7 +59,7 @@ export function HoldDialog({ kind, alarm, onClose }: Props) {
   const { busy, refusal, refuse, act } = useAct();
   const until = end === "open" ? null : end === "till" ? instantOf(till) : now.value + (end === "1h" ? 1 : 8) * hour;
   const send = async (): Promise<void> => {
-    if (!reason.trim()) return refuse(say("reason_needed"));
+    if (!reason.trim()) return refuse(say("hold_reason_needed"));
     if (until !== null && !(until > now.value)) return refuse(say("end_to_come"));
     const went = await act(async (by) => {
       const refused: unknown[] = [];

@@ -31,7 +31,7 @@ export function AssetHold({ asset, title, stream_type, stream_title }: Props) {
   const taken = items.some((hold) => hold.rule === "*");
   return (
     <Card
-      title={say("held_by")}
+      title={say("hold_by")}
       testid="asset-hold"
       end={
         !taken && (

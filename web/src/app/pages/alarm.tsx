@@ -158,7 +158,7 @@ function Inside({ alarm }: { alarm: AlarmDetail }) {
           <Facts
             of={[
               [say("state"), <StateChip state={alarm.state} />],
-              alarm.hold && [say("held_by"), <Held by={alarm.hold} />],
+              alarm.hold && [say("hold_by"), <Held by={alarm.hold} />],
               [say("value_limit"), <ValueLimit alarm={alarm} />],
               [say("since"), <><When at={alarm.since} /> <Age at={alarm.since} /></>],
               alarm.cleared !== null && [say("cleared"), <When at={alarm.cleared} />],
