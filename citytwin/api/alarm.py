@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -13,9 +14,10 @@ from citytwin.api.house import House
 from citytwin.api.page import Page, Paged, fetched, listed, title, where
 from citytwin.api.route import Body, Query, Route
 from citytwin.engine import hold
-from citytwin.engine.gauge import Gauge, gauge
+from citytwin.engine.gauge import AlarmCourse, course, gauge
 from citytwin.kernel.errors import NotFound
 from citytwin.kernel.rule import AlarmState, Level, Method, Rule, Season, Suppression
+from citytwin.kernel.stream import stream_id
 from citytwin.kernel.title import Title
 from citytwin.kernel.units import quantity
 
@@ -56,8 +58,27 @@ class RuleItem(msgspec.Struct, frozen=True, kw_only=True):
     advice: Title | None
 
 
+class HoldItem(msgspec.Struct, frozen=True, kw_only=True):
+    """What keeps the alarms of a rule (`*`: of every one) at an asset (`*`: at every one) from being told. `ended_by` is empty where its time was up."""
+
+    hold: int
+    rule: str
+    title: Title
+    asset: str
+    asset_title: Title
+    kind: Literal["shelved", "out_of_service"]
+    since: datetime
+    until: datetime | None
+    reason: str
+    actor: str
+    ended: datetime | None
+    ended_by: str | None
+
+
 class AlarmItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One spell of a rule at an asset. `value` and `limit` are in `unit`; `case` is the case it opened, `parent` the alarm that explains it.
+    """One spell of a rule at an asset. `value` and `limit` are in `unit`; `case` is the case it opened, `parent` the alarm that explains it, `hold` what people hold it by.
+
+    `stream` is the one that its rule looks at, empty where that is no stream.
 
     `state`: active, acknowledged; returned (the state is over, nobody has seen it); latched, latched_acknowledged (over, to be reset); shelved, suppressed (explained by another),
     out_of_service; cleared.
@@ -65,9 +86,11 @@ class AlarmItem(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     rule: str
+    pack: str
     title: Title
     level: Level
     state: AlarmState
+    stream: str
     asset: str
     asset_title: Title
     longitude: float | None
@@ -82,22 +105,40 @@ class AlarmItem(msgspec.Struct, frozen=True, kw_only=True):
     advice: Title | None
     case: str | None
     parent: str | None
+    hold: HoldItem | None
+
+
+class AlarmDetail(AlarmItem, frozen=True, kw_only=True):
+    """The same; `leaf` of the log of evidence seals the reading with which it began, if it is sealed yet."""
+
+    leaf: int | None
 
 
 class AlarmQuery(Paged, frozen=True, kw_only=True):
-    """Which alarms; `open` ones wait for somebody or something: neither cleared nor held. `held` ones are shelved, suppressed or out of service."""
+    """Which alarms; `open` ones wait for somebody or something: neither cleared nor held; of these, `waiting` ones for somebody to acknowledge them.
 
-    state: AlarmState | Literal["open", "held"] | None = None
+    `held` ones are shelved, suppressed or out of service; `standing` are all but cleared.
+    """
+
+    state: AlarmState | Literal["open", "waiting", "held", "standing"] | None = None
     level: Level | None = None
     rule: Annotated[str, msgspec.Meta(description="rule")] | None = None
     asset: Annotated[str, msgspec.Meta(description="asset")] | None = None
     since: Annotated[datetime, msgspec.Meta(description="alarms that began at this time or later")] | None = None
+    before: Annotated[datetime, msgspec.Meta(description="alarms that began before this time")] | None = None
+    pack: Annotated[str, msgspec.Meta(description="pack whose rules they are of")] | None = None
+    q: Annotated[str, msgspec.Meta(description="part of the title or id of the asset or rule")] | None = None
+    cause: (
+        Annotated[str, msgspec.Meta(description="an alarm: that one, its earlier spells, and those that it explains")]
+        | None
+    ) = None
 
 
 class Acknowledge(Body, frozen=True, kw_only=True):
     """Who has seen the alarm."""
 
     by: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    note: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
 
 
 def declared(rule: Rule) -> RuleItem:
@@ -123,14 +164,16 @@ ORDER: Mapping[str, type] = {"rank": int, "age": int, "alarm": str}
 """Most severe first, and of those the newest."""
 
 
-def _item(house: House, row: Mapping[str, Any]) -> AlarmItem:
+def _item(house: House, row: Mapping[str, Any], holds: Sequence[HoldItem] = ()) -> AlarmItem:
     rule = house.twin.rules.get(row["rule"])
     return AlarmItem(
         id=row["alarm"],
         rule=row["rule"],
+        pack=row["rule"].partition(".")[0],
         title=rule.title if rule else Title(row["rule"], row["rule"]),
         level=row["level"],
         state=row["state"],
+        stream=stream_id(row["asset_id"], rule.stream) if rule and rule.stream else "",
         asset=row["asset_id"],
         asset_title=title(row, row["asset_id"]),
         longitude=row["longitude"],
@@ -145,7 +188,20 @@ def _item(house: House, row: Mapping[str, Any]) -> AlarmItem:
         advice=rule.advice if rule else None,
         case=row["case_id"],
         parent=row["parent"],
+        hold=next((h for h in holds if _holds(h, row)), None),
     )
+
+
+def _holds(h: HoldItem, row: Mapping[str, Any]) -> bool:
+    return h.kind == row["state"] and h.rule in (row["rule"], "*") and h.asset in (row["asset_id"], "*")
+
+
+def _items(house: House, rows: Iterable[Mapping[str, Any]]) -> list[AlarmItem]:
+    """The alarms in rows, with what people hold them by."""
+    rows = list(rows)
+    held = any(r["state"] in ("shelved", "out_of_service") for r in rows)
+    holds = [_hold(house, h) for h in house.rows(f"{_HOLDS} WHERE h.ended IS NULL ORDER BY h.hold")] if held else []
+    return [_item(house, r, holds) for r in rows]
 
 
 def _unit(house: House, rule: Rule | None) -> str:
@@ -161,27 +217,65 @@ def _unit(house: House, rule: Rule | None) -> str:
     return house.twin.indicators[rule.indicator].unit if rule.indicator in house.twin.indicators else ""
 
 
-def alarms(house: House, query: AlarmQuery) -> Page[AlarmItem]:
-    """Alarms, the most severe and newest first"""
-    held = "('shelved', 'suppressed', 'out_of_service')"
+WAITING = ("active", "returned", "latched")
+HELD = ("shelved", "suppressed", "out_of_service")
+
+
+def _meant(state: str | None) -> tuple[str, ...] | None:
+    """The states that a query of a state means; None: all."""
+    standing = tuple(s for s in get_args(AlarmState) if s != "cleared")
+    open_ = tuple(s for s in standing if s not in HELD)
+    return {None: None, "open": open_, "waiting": WAITING, "held": HELD, "standing": standing}.get(state, (str(state),))
+
+
+def _asked(house: House, query: AlarmQuery | GroupQuery) -> tuple[str, dict[str, Any]]:
+    """The WHERE clause of what a query names beside the state, and its parameters."""
     clause, params = where(
         {
-            "m.state = $state": None if query.state in ("open", "held") else query.state,
-            f"m.state NOT IN ('cleared', {held[1:-1]}) AND $opened": True if query.state == "open" else None,
-            f"m.state IN {held} AND $held": True if query.state == "held" else None,
             "m.level = $level": query.level,
             "m.rule = $rule": query.rule,
             "m.asset_id = $asset": query.asset,
-            "m.since >= $since": query.since,
+            "starts_with(m.rule, $pack)": f"{query.pack}." if query.pack else None,
         }
     )
-    return fetched(house, f"{_SELECT} {clause}", params, query, ORDER, lambda r: _item(house, r))
+    if query.q:
+        clause += " AND " if clause else "WHERE "
+        clause += (
+            "(contains(lower(concat_ws(' ', m.asset_id, a.title_zh, a.title_en)), $q) OR list_contains($named, m.rule))"
+        )
+        part = query.q.lower()
+        named = [r.id for r in house.twin.rules.values() if part in f"{r.id} {r.title.zh} {r.title.en}".lower()]
+        params |= {"q": part, "named": named}
+    return clause, params
+
+
+_SPELLS = "(m.rule, m.asset_id) IN (SELECT (x.rule, x.asset_id) FROM alarm AS x WHERE x.alarm = $cause)"
+
+
+def alarms(house: House, query: AlarmQuery) -> Page[AlarmItem]:
+    """Alarms, the most severe and newest first"""
+    clause, params = _asked(house, query)
+    more, given = where(
+        {
+            "list_contains($states, m.state)": _listed(_meant(query.state)),
+            "m.since >= $since": query.since,
+            "m.since < $before": query.before,
+            f"($cause IN (m.alarm, m.parent) OR m.parent IS NULL AND {_SPELLS})": query.cause,
+        }
+    )
+    both = f"{clause} {more.replace('WHERE', 'AND') if clause else more}"
+    page = fetched(house, f"{_SELECT} {both}", params | given, query, ORDER, lambda r: r)
+    return Page(_items(house, page.items), page.total, page.next)
+
+
+def _listed(values: tuple[str, ...] | None) -> list[str] | None:
+    return None if values is None else list(values)
 
 
 def of_asset(house: House, asset: str, limit: int) -> list[AlarmItem]:
     """The newest alarms of one asset."""
     sql = f"{_SELECT} WHERE m.asset_id = $asset ORDER BY age, rank, alarm LIMIT {limit:d}"
-    return [_item(house, r) for r in house.rows(sql, {"asset": asset})]
+    return _items(house, house.rows(sql, {"asset": asset}))
 
 
 def within(
@@ -193,20 +287,28 @@ def within(
     clause = " AND ".join(["m.since < $until", "(m.cleared IS NULL OR m.cleared >= $since)", *parts])
     params = {"since": since, "until": until, **{name: list(kept) for name, kept in only.items()}}
     sql = f"{_SELECT} WHERE {clause} ORDER BY age, rank, alarm LIMIT {limit:d}"
-    return [_item(house, r) for r in house.rows(sql, params)]
+    return _items(house, house.rows(sql, params))
 
 
-def alarm(house: House, id: str) -> AlarmItem:
+_SEALED = """
+  SELECT b.leaf FROM observation_all AS o JOIN batch AS b ON b.batch = o.batch
+  WHERE o.stream = $stream AND o.time = $since AND b.leaf IS NOT NULL ORDER BY o.batch LIMIT 1"""
+
+
+def alarm(house: House, id: str) -> AlarmDetail:
     """An alarm"""
     found = house.rows(f"{_SELECT} WHERE m.alarm = $id", {"id": id})
     if not found:
         raise NotFound(f"there is no alarm '{id}'", "see /api/alarms", id)
-    return _item(house, found[0])
+    item = _items(house, found)[0]
+    sealed = house.rows(_SEALED, {"stream": item.stream, "since": item.since}) if item.stream else []
+    names = AlarmItem.__struct_fields__
+    return AlarmDetail(**{n: getattr(item, n) for n in names}, leaf=sealed[0]["leaf"] if sealed else None)
 
 
-def acknowledge(house: House, id: str, body: Acknowledge) -> AlarmItem:
+def acknowledge(house: House, id: str, body: Acknowledge) -> AlarmDetail:
     """Put on record that a person has seen the alarm; the first one stays"""
-    hold.acknowledge(house.twin, id, body.by)
+    hold.acknowledge(house.twin, id, body.by, body.note)
     return alarm(house, id)
 
 
@@ -248,21 +350,6 @@ def alarm_history(house: House, query: HistoryQuery) -> Page[Transition]:
     return fetched(house, sql, params, query, {"back": int}, lambda r: Transition(**{k: r[k] for k in keys}))
 
 
-class HoldItem(msgspec.Struct, frozen=True, kw_only=True):
-    """What keeps the alarms of a rule at an asset (`*`: at every one) from being told. `ended_by` is empty where its time was up."""
-
-    hold: int
-    rule: str
-    asset: str
-    kind: Literal["shelved", "out_of_service"]
-    since: datetime
-    until: datetime | None
-    reason: str
-    actor: str
-    ended: datetime | None
-    ended_by: str | None
-
-
 class HoldQuery(Paged, frozen=True, kw_only=True):
     """Which holds; all that are and were, where nothing is said."""
 
@@ -272,7 +359,7 @@ class HoldQuery(Paged, frozen=True, kw_only=True):
 
 
 class HoldBody(Body, frozen=True, kw_only=True):
-    """Whose alarms are held: shelved until a time, or out of service until that is released; why, and who decides."""
+    """Whose alarms are held (`rule` or `asset` may be `*`, not both): shelved until a time, or out of service until that is released; why, and who decides."""
 
     rule: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     asset: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -283,30 +370,38 @@ class HoldBody(Body, frozen=True, kw_only=True):
 
 
 class ReleaseBody(Body, frozen=True, kw_only=True):
-    """Who ends it."""
+    """Who ends it, and why."""
 
     by: By
+    note: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
 
 
-_HOLDS = "SELECT -hold AS back, hold, rule, asset_id AS asset, kind, since, until, reason, actor, ended, ended_by FROM alarm_hold"
+_HOLDS = """
+  SELECT -h.hold AS back, h.hold, h.rule, h.asset_id AS asset, h.kind, h.since, h.until, h.reason, h.actor, h.ended, h.ended_by, a.title_zh, a.title_en
+  FROM alarm_hold AS h LEFT JOIN asset AS a ON a.asset_id = h.asset_id"""
+EVERY_RULE, EVERYWHERE = Title("全部规则", "Every rule"), Title("所有位置", "Everywhere")
 
 
-def _hold(row: Mapping[str, Any]) -> HoldItem:
-    return HoldItem(**{k: row[k] for k in HoldItem.__struct_fields__})
+def _hold(house: House, row: Mapping[str, Any]) -> HoldItem:
+    named = {k: row[k] for k in HoldItem.__struct_fields__ if k not in ("title", "asset_title")}
+    rule = house.twin.rules.get(row["rule"])
+    told = EVERY_RULE if row["rule"] == "*" else rule.title if rule else Title(row["rule"], row["rule"])
+    place = EVERYWHERE if row["asset"] == "*" else title(row, row["asset"])
+    return HoldItem(**named, title=told, asset_title=place)
 
 
 def alarm_holds(house: House, query: HoldQuery) -> Page[HoldItem]:
     """Which alarms are and were shelved or out of service, the newest first"""
-    clause, params = where({"(ended IS NULL) = $active": query.active, "rule = $rule": query.rule, "asset_id = $asset": query.asset})  # fmt: skip
-    return fetched(house, f"{_HOLDS} {clause}", params, query, {"back": int}, _hold)
+    clause, params = where({"(h.ended IS NULL) = $active": query.active, "h.rule = $rule": query.rule, "h.asset_id = $asset": query.asset})  # fmt: skip
+    return fetched(house, f"{_HOLDS} {clause}", params, query, {"back": int}, lambda r: _hold(house, r))
 
 
 def alarm_hold(house: House, hold: int) -> HoldItem:
     """One hold on alarms"""
-    found = house.rows(f"{_HOLDS} WHERE hold = $hold", {"hold": hold})
+    found = house.rows(f"{_HOLDS} WHERE h.hold = $hold", {"hold": hold})
     if not found:
         raise NotFound(f"there is no hold {hold}", "see /api/alarm-holds", str(hold))
-    return _hold(found[0])
+    return _hold(house, found[0])
 
 
 def put_hold(house: House, body: HoldBody) -> HoldItem:
@@ -316,57 +411,80 @@ def put_hold(house: House, body: HoldBody) -> HoldItem:
 
 def release(house: House, id: int, body: ReleaseBody) -> HoldItem:
     """End a hold on alarms; what is still so is told anew"""
-    hold.release(house.twin, id, body.by)
+    hold.release(house.twin, id, body.by, body.note)
     return alarm_hold(house, id)
 
 
-def reset(house: House, id: str, body: Acknowledge) -> AlarmItem:
+def reset(house: House, id: str, body: Acknowledge) -> AlarmDetail:
     """Let go of a latched alarm that was acknowledged"""
-    hold.reset(house.twin, id, body.by)
+    hold.reset(house.twin, id, body.by, body.note)
     return alarm(house, id)
 
 
 class GroupQuery(Query, frozen=True, kw_only=True):
-    """What makes a group: what explains the alarms (`cause`), their rule, or their asset (`place`)."""
+    """What makes a group: what explains the alarms (`cause`; spells of one rule at one asset have the same), their rule, or their asset (`place`).
+
+    Of the groups, those of which an alarm is in the `state`.
+    """
 
     by: Literal["cause", "rule", "place"] = "cause"
+    state: AlarmState | Literal["open", "waiting", "held", "standing"] | None = None
+    level: Level | None = None
+    rule: Annotated[str, msgspec.Meta(description="rule")] | None = None
+    asset: Annotated[str, msgspec.Meta(description="asset")] | None = None
+    pack: Annotated[str, msgspec.Meta(description="pack whose rules they are of")] | None = None
+    q: Annotated[str, msgspec.Meta(description="part of the title or id of the asset or rule")] | None = None
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Alarms that are one matter: the gravest and oldest stands for them (the one that explains the others, if there is one)."""
+    """Alarms that are one matter: the gravest and oldest stands for them (of a cause: its last spell). `states` counts them by their states, `explained` those that the first explains."""
 
     key: str
     first: AlarmItem
     count: int
     held: int
+    explained: int
     level: Level
+    states: dict[AlarmState, int]
 
 
 class Groups(msgspec.Struct, frozen=True):
-    """Groups, the gravest first."""
+    """Groups: the gravest first, of these the ones that wait for somebody, and of these the newest."""
 
     items: list[Group]
 
 
 def alarm_groups(house: House, query: GroupQuery) -> Groups:
     """The alarms that stand, as matters: those that one explains, or of one rule, or at one place, together"""
-    key = {"cause": "coalesce(m.parent, m.alarm)", "rule": "m.rule", "place": "m.asset_id"}[query.by]
+    last = "first_value(s.alarm) OVER (PARTITION BY s.rule, s.asset_id ORDER BY s.cleared IS NOT NULL, s.since DESC, s.alarm)"
+    key = {"cause": f"coalesce(s.parent, {last})", "rule": "s.rule", "place": "s.asset_id"}[query.by]
     found: dict[str, list[dict[str, Any]]] = {}
-    sql = f"SELECT s.*, {key.replace('m.', 's.')} AS key FROM ({_SELECT} WHERE m.state <> 'cleared') AS s ORDER BY s.parent IS NOT NULL, rank, since, alarm"
-    for row in house.rows(sql):
+    clause, params = _asked(house, query)
+    standing = f"{_SELECT} {clause} {'AND' if clause else 'WHERE'} m.state <> 'cleared'"
+    sql = f"SELECT s.*, {key} AS key FROM ({standing}) AS s ORDER BY s.alarm <> key, s.parent IS NOT NULL, rank, since, alarm"
+    for row in house.rows(sql, params):
         found.setdefault(row["key"], []).append(row)
+    meant = _meant(query.state)
+    groups = {k: rows for k, rows in found.items() if meant is None or any(r["state"] in meant for r in rows)}
+    firsts = _items(house, [rows[0] for rows in groups.values()])
     made = [
         Group(
             key=key,
-            first=_item(house, rows[0]),
+            first=first,
             count=len(rows),
-            held=sum(r["state"] in ("shelved", "suppressed", "out_of_service") for r in rows),
+            held=sum(r["state"] in HELD for r in rows),
+            explained=sum(r["parent"] == first.id for r in rows),
             level=min(rows, key=lambda r: r["rank"])["level"],
+            states=dict(Counter(r["state"] for r in rows)),
         )
-        for key, rows in found.items()
+        for (key, rows), first in zip(groups.items(), firsts, strict=True)
     ]
     rank = ("critical", "high", "medium", "low")
-    return Groups(sorted(made, key=lambda g: (rank.index(g.level), g.first.since, g.key)))
+
+    def order(g: Group) -> tuple[int, bool, float, str]:
+        return rank.index(g.level), not any(s in WAITING for s in g.states), -g.first.since.timestamp(), g.key
+
+    return Groups(sorted(made, key=order))
 
 
 class GaugeQuery(Query, frozen=True, kw_only=True):
@@ -377,10 +495,71 @@ class GaugeQuery(Query, frozen=True, kw_only=True):
     operators: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
-def alarm_health(house: House, query: GaugeQuery) -> Gauge:
+class Frequent(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule at an asset that raised many alarms: how many, what share of all, how many for no longer than a minute, and whether it chattered."""
+
+    rule: str
+    title: Title
+    unit: str
+    asset: str
+    asset_title: Title
+    count: int
+    share: float
+    fleeting: int
+    chattering: bool
+
+
+class AlarmHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of a span. Shares are of 1; what was held from the beginning (shelved, suppressed, out of service) was told to nobody and is counted as `held` only.
+
+    `raised` alarms; `per_hour` per operator; `peak` of ten minutes; `flood_share` of periods of ten minutes with more than ten, per operator; `chattering` and `fleeting` rules
+    at assets; `stale`: standing at the end for longer than a day; `top_share`: that of the ten most frequent sources; `mix`: share of each level.
+    """
+
+    since: datetime
+    until: datetime
+    operators: int
+    raised: int
+    held: int
+    per_hour: float
+    peak: int
+    flood_share: float
+    chattering: int
+    fleeting: int
+    stale: int
+    top_share: float
+    top: list[Frequent]
+    mix: dict[Level, float]
+
+
+def alarm_health(house: House, query: GaugeQuery) -> AlarmHealth:
     """How well the alarms serve those who answer them: the performance figures of ISA-18.2"""
     until = query.until or house.now()
-    return gauge(house.twin, query.since or until - timedelta(days=30), until, query.operators)
+    told = gauge(house.twin, query.since or until - timedelta(days=30), until, query.operators)
+    sql = "SELECT asset_id, title_zh, title_en FROM asset WHERE list_contains($assets, asset_id)"
+    assets = {r["asset_id"]: r for r in house.rows(sql, {"assets": [s.asset for s in told.top]})}
+    top = [
+        Frequent(
+            rule=s.rule,
+            title=house.twin.rules[s.rule].title if s.rule in house.twin.rules else Title(s.rule, s.rule),
+            unit=_unit(house, house.twin.rules.get(s.rule)),
+            asset=s.asset,
+            asset_title=title(assets[s.asset], s.asset) if s.asset in assets else Title(s.asset, s.asset),
+            count=s.count,
+            share=s.share,
+            fleeting=s.fleeting,
+            chattering=s.chattering,
+        )
+        for s in told.top
+    ]
+    plain = {n: getattr(told, n) for n in AlarmHealth.__struct_fields__ if n != "top"}
+    return AlarmHealth(**plain, top=top)
+
+
+def alarm_health_course(house: House, query: GaugeQuery) -> AlarmCourse:
+    """How many alarms came in each hour (of more than three days: each day) of a span, by level, and how much of it was flooded"""
+    until = query.until or house.now()
+    return course(house.twin, query.since or until - timedelta(days=30), until, query.operators)
 
 
 ROUTES = (
@@ -388,6 +567,7 @@ ROUTES = (
     Route("GET", "/alarm-history", alarm_history),
     Route("GET", "/alarm-groups", alarm_groups),
     Route("GET", "/alarm-health", alarm_health),
+    Route("GET", "/alarm-health/course", alarm_health_course),
     Route("GET", "/alarm-holds", alarm_holds),
     Route("POST", "/alarm-holds", put_hold, status=201),
     Route("GET", "/alarm-holds/{hold}", alarm_hold),

@@ -27,12 +27,14 @@ ACCEPTABLE_PER_HOUR = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A rule at an asset, and how many alarms of the span it raised."""
+    """A rule at an asset, how many alarms of the span it raised, how many of these lasted for no longer than a minute, and whether it chattered."""
 
     rule: str
     asset: str
     count: int
     share: float
+    fleeting: int = 0
+    chattering: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def gauge(twin: Twin, since: datetime, until: datetime, operators: int = 1) -> G
         n = CHATTER - 1
         near = (which[n:] == which[:-n]) & (begun[n:] - begun[:-n] <= CHATTER_S)
         quick[which[n:][near]] = True
+    brief = np.bincount(which[ended - begun <= FLEETING_S], minlength=len(names))
     return Gauge(
         since,
         until,
@@ -103,10 +106,13 @@ def gauge(twin: Twin, since: datetime, until: datetime, operators: int = 1) -> G
         int(periods.max(initial=0)),
         float((periods > FLOOD * operators).mean()),
         int(quick.sum()),
-        len(np.unique(which[ended - begun <= FLEETING_S])),
+        int((brief > 0).sum()),
         stale,
         float(times[order].sum() / count) if count else 0.0,
-        tuple(Source(names[k][0], names[k][1], int(times[k]), float(times[k] / count)) for k in order.tolist()),
+        tuple(
+            Source(names[k][0], names[k][1], int(times[k]), float(times[k] / count), int(brief[k]), bool(quick[k]))
+            for k in order.tolist()
+        ),
         {level: float((levels == level).mean()) if count else 0.0 for level in ("critical", "high", "medium", "low")},
     )
 
@@ -115,3 +121,50 @@ def _distinct(sources: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], np
     place: dict[tuple[str, str], int] = {}
     which = np.array([place.setdefault(s, len(place)) for s in sources], int)
     return list(place), which
+
+
+HOUR_S, DAY_S = 3600, 86_400
+HOURS = 72
+"""Of so many hours at most each is told apart; of a longer span each day."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmCourse:
+    """What came in each step of a span, in columns: `time` is when a step begins (milliseconds since 1970 UTC), `peak` that of its ten minutes, `flooded` the share of its periods in flood.
+
+    Steps are counted back from `until`, so that the last one is whole; alarms held from the beginning are left out.
+    """
+
+    step_s: int
+    time: tuple[int, ...]
+    raised: dict[Level, tuple[int, ...]]
+    peak: tuple[int, ...]
+    flooded: tuple[float, ...]
+
+
+def course(twin: Twin, since: datetime, until: datetime, operators: int = 1) -> AlarmCourse:
+    """How the alarms of [since, until) are spread over it. Reads only. Raises BadRequest as `gauge` does."""
+    span = (until - since).total_seconds()
+    if span <= 0:
+        raise BadRequest("the span is empty", "until lies after since", "until")
+    if span / PERIOD_S > MOST_PERIODS:
+        raise BadRequest(f"the span is longer than {MOST_PERIODS * PERIOD_S // 86400} days", "ask for less", "since")
+    step = HOUR_S if span <= HOURS * HOUR_S else DAY_S
+    count = int(np.ceil(span / step))
+    table = twin.store.fetch(_TOLD, {"since": since, "until": until})
+    begin = until.timestamp() - count * step
+    begun = np.array([t.timestamp() for t in table["since"].to_pylist()]) - begin
+    took = ~np.array(table["held"].to_pylist(), bool) & (begun >= count * step - span)
+    begun, levels = begun[took], np.array(table["level"].to_pylist(), object)[took]
+    periods = np.bincount((begun // PERIOD_S).astype(int), minlength=count * step // PERIOD_S).reshape(count, -1)
+    steps = (begun // step).astype(int)
+    return AlarmCourse(
+        step,
+        tuple(int((begin + n * step) * 1000) for n in range(count)),
+        {
+            k: tuple(np.bincount(steps[levels == k], minlength=count).tolist())
+            for k in ("critical", "high", "medium", "low")
+        },
+        tuple(periods.max(axis=1).tolist()),
+        tuple((periods > FLOOD * operators).mean(axis=1).tolist()),
+    )

@@ -20,7 +20,7 @@ _RANK: dict[str, int] = {state: n for n, state in enumerate(HOLDS.values())}
 _WHILE_OPEN = "SELECT alarm, rule, asset_id, since, coalesce(hold, '') AS hold, parent FROM alarm_standing WHERE cleared IS NULL ORDER BY since, alarm"
 
 
-def acknowledge(twin: Twin, alarm: str, by: str) -> None:
+def acknowledge(twin: Twin, alarm: str, by: str, note: str = "") -> None:
     """Record that a person has seen the alarm. Idempotent: the first one stays. Raises NotFound, and Conflict where there is nothing to acknowledge.
 
     What returned or latched before, of the same rule at the same asset, is seen with it.
@@ -43,25 +43,28 @@ def acknowledge(twin: Twin, alarm: str, by: str) -> None:
                 {"now": now, "by": by, "alarm": alarm, "rule": held["rule"], "asset": held["asset_id"]},
             ),
             by=by,
+            reason=note,
         )
 
 
-def reset(twin: Twin, alarm: str, by: str) -> None:
+def reset(twin: Twin, alarm: str, by: str, note: str = "") -> None:
     """Let a latched alarm go that somebody has acknowledged. Raises NotFound, and Conflict where it is not latched, not acknowledged, or still so."""
     with twin.watching:
         _may(_alarm(twin, alarm), "reset", alarm)
         now = twin.clock.now()
-        settle(
-            twin, now, Change("UPDATE alarm_row SET reset = $now WHERE alarm = $alarm", {"now": now, "alarm": alarm}), by=by
-        )  # fmt: skip
+        done = Change("UPDATE alarm_row SET reset = $now WHERE alarm = $alarm", {"now": now, "alarm": alarm})
+        settle(twin, now, done, by=by, reason=note)
 
 
 def put(twin: Twin, kind: str, rule: str, asset: str, reason: str, by: str, until: datetime | None = None) -> int:
-    """Shelve the alarms of a rule at an asset (`*`: everywhere) until a time, or take them `out_of_service`, until `release`. Returns the number of the hold.
+    """Shelve the alarms of a rule (`*`: of every one) at an asset (`*`: everywhere; not both) until a time, or take them `out_of_service`, until `release`. Returns the number of the hold.
 
     Raises NotFound, Conflict where it is held already, BadRequest where there is no reason, or a shelf has no end or one that is past.
     """
-    find(twin.rules, rule, "rule")
+    if rule == asset == "*":
+        raise BadRequest("every alarm of the city is not held at once", "name the rule or the asset", "rule")
+    if rule != "*":
+        find(twin.rules, rule, "rule")
     if asset != "*":
         find(twin.asset_types, asset, "asset")
     now = twin.clock.now()
@@ -89,7 +92,7 @@ def put(twin: Twin, kind: str, rule: str, asset: str, reason: str, by: str, unti
         return number
 
 
-def release(twin: Twin, hold: int, by: str) -> None:
+def release(twin: Twin, hold: int, by: str, note: str = "") -> None:
     """End a hold before its time. What still holds is told anew. Raises NotFound, and Conflict where it has ended."""
     with twin.watching:
         found = rows(twin.store.fetch("SELECT ended FROM alarm_hold WHERE hold = $hold", {"hold": hold}))
@@ -105,7 +108,7 @@ def release(twin: Twin, hold: int, by: str) -> None:
             )
         )
         twin.held = None
-        arrange(twin, now, by=by)
+        arrange(twin, now, by=by, reason=note)
 
 
 def arrange(twin: Twin, now: datetime, *changes: Change, by: str = "", reason: str = "") -> None:
@@ -177,7 +180,8 @@ def _wanted(
             parent = next((at[s.rule, p] for p in places if (s.rule, p) in at and at[s.rule, p] != a["alarm"]), None)
             if parent:
                 break
-        kinds = [k for p in (a["asset_id"], "*") if (k := by_people.get((a["rule"], p)))]
+        spots = ((a["rule"], a["asset_id"]), (a["rule"], "*"), ("*", a["asset_id"]))
+        kinds = [k for spot in spots if (k := by_people.get(spot))]
         kinds += ["suppressed"] if parent else []
         found[a["alarm"]] = (max(kinds, key=_RANK.__getitem__, default=""), parent)
     return found

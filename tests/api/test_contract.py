@@ -28,9 +28,9 @@ STREAM_ITEM = "id asset asset_title type title quantity unit cadence_s latest al
 TARGET = """id plan plan_title subject kind comparator value value_max unit qualifier scope baseline deadline lead participants systems
   place measured_by not_measured progress"""
 PROGRESS = "as_of status value period goal baseline expected forecast low high probability unit reason"
-ALARM = """id rule title level state asset asset_title longitude latitude since value limit unit cleared acknowledged acknowledged_by
-  advice case parent"""
-HOLD = "hold rule asset kind since until reason actor ended ended_by"
+ALARM = """id rule pack title level state stream asset asset_title longitude latitude since value limit unit cleared acknowledged acknowledged_by
+  advice case parent hold"""
+HOLD = "hold rule title asset asset_title kind since until reason actor ended ended_by"
 CASE = "id type title asset asset_title alarm step step_title role opened due overdue closed"
 PACK = "id title summary systems uses counts"
 COUNTS = "met on_track at_risk missed not_measured total"
@@ -148,16 +148,18 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
       opens advice forecast off_delay_s seasons against rising over_s
       stuck_s deviation method learn_days latching must_acknowledge consequence urgency suppressed_by"""),
     ("/alarm-history", "/alarm-history?rule=trial.hot&asset=lamp-1", "items.0", "n alarm rule asset time before state actor reason"),
-    ("/alarm-groups", "/alarm-groups?by=place", "items.0", "key first count held level"),
-    ("/alarm-groups", "/alarm-groups", "items.0.first", ALARM),
+    ("/alarm-groups", "/alarm-groups?by=place", "items.0", "key first count held explained level states"),
+    ("/alarm-groups", "/alarm-groups?state=waiting&level=high&rule=trial.hot&asset=lamp-1&pack=trial&q=Hot", "items.0.first", ALARM),
     ("/alarm-health", "/alarm-health?operators=2", "", """since until operators raised held per_hour peak flood_share chattering fleeting stale top_share
       top mix"""),
-    ("/alarm-health", "/alarm-health", "top.0", "rule asset count share"),
+    ("/alarm-health", "/alarm-health", "top.0", "rule title unit asset asset_title count share fleeting chattering"),
     ("/alarm-health", "/alarm-health", "mix", "critical high medium low"),
+    ("/alarm-health/course", "/alarm-health/course", "", "step_s time raised peak flooded"),
     ("/alarm-holds", "/alarm-holds?active=true", "items.0", HOLD),
     ("/alarm-holds/{hold}", "/alarm-holds/1", "", HOLD),
-    ("/alarms", "/alarms?state=open&level=high&rule=trial.hot&asset=lamp-1&since=2026-03-01T00:00:00Z", "items.0", ALARM),
-    ("/alarms/{id}", "/alarms/{alarm}", "", ALARM),
+    ("/alarms", "/alarms?state=open&level=high&rule=trial.hot&asset=lamp-1&since=2026-03-01T00:00:00Z&before=2027-01-01T00:00:00Z&pack=trial&q=LAMP", "items.0", ALARM),
+    ("/alarms/{id}", "/alarms/{alarm}", "", f"{ALARM} leaf"),
+    ("/alarms", "/alarms?cause={alarm}&state=standing", "items.0", ALARM),
     ("/cases", "/cases?state=open&type=trial.cooling", "items.0", CASE),
     ("/cases/{id}", "/cases/{case}", "", f"{CASE} steps history"),
     ("/cases/{id}", "/cases/{case}", "steps.0", "id title role days next"),

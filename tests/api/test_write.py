@@ -85,13 +85,63 @@ def test_alarms_are_shelved_for_a_reason_until_a_time_or_a_release(own: Caller) 
     ]
 
 
+def test_a_place_out_of_service_says_why_at_each_of_its_alarms(own: Caller) -> None:
+    alarm = own.get("/api/alarms?state=waiting&rule=trial.hot").json()["items"][0]
+    body = {"rule": "*", "asset": alarm["asset"], "kind": "out_of_service", "reason": "new pole", "by": "王工"}
+    check_problem(own.post("/api/alarm-holds", json={**body, "asset": "*"}), 400, "bad_request")  # not the whole city
+    held = own.post("/api/alarm-holds", json=body).json()
+    assert (held["title"]["en"], held["asset_title"]["en"]) == ("Every rule", "Lamp 1")
+    told = own.get(f"/api/alarms?state=held&asset={alarm['asset']}").json()["items"]
+    assert {(a["state"], a["hold"]["reason"], a["hold"]["actor"]) for a in told} == {
+        ("out_of_service", "new pole", "王工")
+    }
+    assert own.get(f"/api/alarms?state=open&asset={alarm['asset']}").json()["total"] == 0
+    own.post(f"/api/alarm-holds/{held['hold']}/release", json={"by": "李工", "note": "pole stands"})
+    there = own.get(f"/api/alarms/{alarm['id']}").json()
+    assert (there["state"], there["hold"]) == ("active", None)
+    last = own.get(f"/api/alarm-history?alarm={alarm['id']}&limit=1").json()["items"][0]
+    assert (last["actor"], last["reason"]) == ("李工", "pole stands")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=LAMP 1", True),
+        ("q=1号灯", True),
+        ("q=过热", True),
+        ("q=lamp-2", False),
+        ("pack=trial", True),
+        ("pack=tria", False),
+        ("level=high&state=waiting", True),
+        ("level=low", False),
+    ],
+)
+def test_alarms_and_groups_are_sought_alike(own: Caller, query: str, found: bool) -> None:
+    alarms = own.get(f"/api/alarms?rule=trial.hot&{query}").json()["items"]
+    groups = own.get(f"/api/alarm-groups?rule=trial.hot&{query}").json()["items"]
+    assert (bool(alarms), bool(groups)) == (found, found)
+    assert sum(g["count"] for g in groups) == sum(a["state"] != "cleared" for a in alarms)
+    assert all(sum(g["states"].values()) == g["count"] for g in groups)
+
+
+def test_an_alarm_names_the_leaf_that_seals_its_first_reading(own: Caller) -> None:
+    alarm = own.get("/api/alarms?rule=trial.hot").json()["items"][0]
+    leaf = own.get(f"/api/alarms/{alarm['id']}").json()["leaf"]
+    proven = own.get(f"/api/evidence/leaves/{leaf}").json()
+    assert proven["leaf"]["kind"] == "readings"
+    assert proven["rows"] >= 1
+    assert alarm["stream"] == f"{alarm['asset']}.trial.warmth"
+
+
 def test_an_alarm_is_acknowledged_once_and_keeps_the_first_name(own: Caller) -> None:
     alarm = own.get("/api/alarms?state=active").json()["items"][0]["id"]
-    first = own.post(f"/api/alarms/{alarm}/acknowledge", json={"by": "王工 👷"}).json()
+    first = own.post(f"/api/alarms/{alarm}/acknowledge", json={"by": "王工 👷", "note": "called the crew"}).json()
     assert (first["state"], first["acknowledged_by"]) == ("acknowledged", "王工 👷")
     again = own.post(f"/api/alarms/{alarm}/acknowledge", json={"by": "somebody else"}).json()
     assert again == first
     assert own.get(f"/api/alarms/{alarm}").json() == first
+    last = own.get(f"/api/alarm-history?alarm={alarm}&limit=1").json()["items"][0]
+    assert (last["actor"], last["reason"]) == ("王工 👷", "called the crew")
     counted = own.get("/api/summary").json()["alarms"]
     assert (counted["active"], counted["acknowledged"], sum(counted["by_level"].values())) == (3, 1, 4)
 

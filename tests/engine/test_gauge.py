@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from citytwin.engine import ingest, measure, watch
-from citytwin.engine.gauge import gauge
+from citytwin.engine.gauge import course, gauge
 from citytwin.engine.twin import Twin
 from citytwin.kernel.errors import BadRequest
 from citytwin.kernel.indicator import Indicator
@@ -63,6 +63,8 @@ def test_figures_of_a_day_against_counts_by_hand(twin: Twin) -> None:
     assert found.flood_share == pytest.approx(1 / 144)
     assert (found.chattering, found.fleeting, found.stale) == (1, 1, 1)
     assert (found.top[0].rule, found.top[0].asset, found.top[0].count) == ("r", "b", 4)
+    assert (found.top[0].fleeting, found.top[0].chattering) == (4, True)
+    assert not any(t.fleeting or t.chattering for t in found.top[1:])
     assert found.top_share == pytest.approx(13 / 17)  # four and nine times one
     assert found.mix == pytest.approx({"critical": 1 / 17, "high": 4 / 17, "medium": 0.0, "low": 12 / 17})
     shared = gauge(twin, START, START + timedelta(days=1), operators=2)
@@ -88,3 +90,22 @@ def test_a_figure_of_alarms_follows_them_without_new_readings(twin: Twin, readin
     watch.watch(city, NOW)
     measure.measure(city, NOW)
     assert measure.series(city, "tank.raised")["value"].to_pylist() == [1.0]
+
+
+def test_the_course_of_a_span_against_counts_by_hand(twin: Twin) -> None:
+    flood = [("r", f"a{n}", "low", 60.0 + n / 10, 200.0) for n in range(12)]
+    raised(twin, [*flood, ("r", "b", "high", 125.0, None), ("s", "c", "critical", -30.0, None)])
+    raised(twin, [("r", "e", "low", 10.0, None)], "suppressed")
+    hours = course(twin, START, START + timedelta(hours=2.5))
+    # the last hour is whole: steps begin at -0:30, 0:30 and 1:30, and what came before 0:00 is not in the span
+    assert hours.step_s == 3600
+    assert hours.time[0] == int((START - timedelta(minutes=30)).timestamp() * 1000)
+    assert hours.raised == {"critical": (0, 0, 0), "high": (0, 0, 1), "medium": (0, 0, 0), "low": (0, 12, 0)}
+    assert (hours.peak, hours.flooded) == ((0, 12, 1), (0.0, pytest.approx(1 / 6), 0.0))
+    assert course(twin, START, START + timedelta(hours=2.5), operators=2).flooded == (0.0, 0.0, 0.0)
+    days = course(twin, START - timedelta(days=4), START + timedelta(days=1))
+    assert (days.step_s, days.raised["critical"], days.raised["low"]) == (86_400, (0, 0, 0, 1, 0), (0, 0, 0, 0, 12))
+    with pytest.raises(BadRequest, match="empty"):
+        course(twin, START, START)
+    with pytest.raises(BadRequest, match="longer than"):
+        course(twin, START, START + timedelta(days=4000))

@@ -25,6 +25,8 @@ LISTS = {
     "/streams": "streams",
     "/data-health": "health",
     "/alarms": "alarms",
+    "/alarms/holds": "alarm-holds",
+    "/alarms/health": "alarm-health",
     "/assets": "assets",
     "/cases": "cases",
     "/cases/new": "case-open",
@@ -42,6 +44,7 @@ LISTS = {
 ITEMS = {
     "streams": "stream",
     "assets": "asset",
+    "alarms": "alarm",
     "cases": "case",
     "runs": "run",
     "indicators": "indicator",

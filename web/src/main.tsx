@@ -13,6 +13,7 @@ import "./ui/styles/review.css";
 import "./ui/styles/record.css";
 import "./ui/styles/work.css";
 import "./ui/styles/health.css";
+import "./ui/styles/alarm.css";
 import "./ui/styles/case.css";
 import "./ui/styles/public.css";
 import "./ui/styles/notify.css";

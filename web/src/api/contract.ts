@@ -307,25 +307,6 @@ export interface Columns {
   value: (number | null)[];
 }
 
-export interface Rule {
-  id: string;
-  pack: string;
-  title: Title;
-  level: Level;
-  stream: string;
-  indicator: string;
-  rows: string;
-  unit: string;
-  above: number | string | null;
-  below: number | string | null;
-  outside: [number, number] | null;
-  silent_s: number | null;
-  deadband: number;
-  on_delay_s: number;
-  opens: string;
-  advice: Title | null;
-}
-
 export type * from "./alarm";
 export type * from "./case";
 export type * from "./work";

@@ -1,6 +1,9 @@
 /** Which page stands at which address. */
 
 import type { FunctionComponent } from "preact";
+import { AlarmPage } from "./pages/alarm";
+import { AlarmHealthPage } from "./pages/alarm-health";
+import { AlarmHolds } from "./pages/alarm-holds";
 import { Alarms } from "./pages/alarms";
 import { AssetPage } from "./pages/asset";
 import { Assets } from "./pages/assets";
@@ -62,6 +65,7 @@ const lists: Record<string, PageOf> = {
 };
 
 const items: Record<string, PageOf> = {
+  alarms: AlarmPage,
   plans: PlanPage,
   drafts: DraftPage,
   targets: TargetPage,
@@ -77,6 +81,8 @@ const items: Record<string, PageOf> = {
 
 /** Pages of a noun that are no item of it. */
 const named: Record<string, PageOf> = {
+  "alarms/holds": AlarmHolds,
+  "alarms/health": AlarmHealthPage,
   "cases/new": CaseOpen,
   "cases/statistics": CaseStatistics,
   "cases/types": CaseTypes,

@@ -1,66 +1,23 @@
 /** What is wrong: alarms, their place, since when, what to do, and who has seen them. */
 
-import { useState } from "preact/hooks";
-import { path, post, segment } from "../api/client";
+import { path } from "../api/client";
 import type { Alarm, List, Panel } from "../api/contract";
 import { lately } from "../state/clock";
 import { useRules } from "../state/city";
 import { inWords } from "../state/language";
-import { person } from "../state/person";
-import { invalidate, useResource } from "../state/resource";
+import { useResource } from "../state/resource";
 import { to } from "../ui/address";
 import { When } from "../ui/age";
-import { AlarmState, LevelChip, LevelMark, levels } from "../ui/chip";
-import { number, quantity, unit } from "../ui/format";
+import { StateChip } from "../ui/alarm-state";
+import { LevelChip, LevelMark, levels } from "../ui/chip";
 import { Empty, Show } from "../ui/show";
 import { Table, type Column } from "../ui/table";
 import { say } from "../ui/text";
 import { ago, ms, precisely, span } from "../ui/time";
+import { Acknowledge } from "./alarm-acts";
+import { ValueLimit } from "./alarm-spark";
 
 const lasted = (alarm: Alarm): number => ((ms(alarm.cleared) ?? lately.value) - (ms(alarm.since) ?? 0)) / 1000;
-
-export function Acknowledge({ alarm }: { alarm: Alarm }) {
-  const [busy, setBusy] = useState(false);
-  const [fault, setFault] = useState("");
-  const waits = alarm.state === "active" || alarm.state === "returned" || alarm.state === "latched";
-  const act_of = alarm.state === "latched_acknowledged" ? "reset" : "acknowledge";
-  if (!waits && alarm.state !== "acknowledged" && act_of !== "reset") return null;
-  if (alarm.state === "acknowledged")
-    return (
-      <span class="small faint" title={precisely(alarm.acknowledged)}>
-        {say("acknowledged_by", { name: alarm.acknowledged_by })}
-      </span>
-    );
-  const act = async () => {
-    if (!person.value.trim()) {
-      setFault(say("name_needed"));
-      document.querySelector<HTMLInputElement>("[data-testid=person]")?.focus();
-      return;
-    }
-    setBusy(true);
-    setFault("");
-    try {
-      await post<Alarm>(`/alarms/${segment(alarm.id)}/${act_of}`, { by: person.value.trim() });
-      invalidate("/alarms", "/summary", `/assets/${segment(alarm.asset)}`);
-    } catch (error) {
-      setFault(error instanceof Error && error.message ? error.message : say("failed"));
-    } finally {
-      setBusy(false);
-    }
-  };
-  return (
-    <span class="row">
-      <button type="button" class="button small" disabled={busy} onClick={() => void act()} data-testid="acknowledge">
-        {say(act_of)}
-      </button>
-      {fault && (
-        <span class="small stale" role="alert">
-          {fault}
-        </span>
-      )}
-    </span>
-  );
-}
 
 function columns(withAsset: boolean): Column<Alarm>[] {
   const all: (Column<Alarm> | false)[] = [
@@ -70,8 +27,10 @@ function columns(withAsset: boolean): Column<Alarm>[] {
       title: say("alarm"),
       sort: (a) => inWords(a.title),
       cell: (a) => (
-        <div id={`alarm-${a.id}`}>
-          <b>{inWords(a.title)}</b>
+        <div id={`alarm-${a.id}`} class="wide-cell">
+          <a class="alarm-name" href={to.alarm(a.id)}>
+            <b>{inWords(a.title)}</b>
+          </a>
           {a.advice && a.state !== "cleared" && <div class="small faint">{inWords(a.advice)}</div>}
         </div>
       ),
@@ -81,23 +40,11 @@ function columns(withAsset: boolean): Column<Alarm>[] {
       key: "value",
       title: say("value"),
       end: true,
-      cell: (a) =>
-        a.value === null ? (
-          <span class="faint">{say("dash")}</span>
-        ) : (
-          <>
-            <b>{quantity(a.value, a.unit)}</b>{" "}
-            {a.limit !== null && (
-              <span class="faint small">
-                {say("limit")} {number(a.limit)} {unit(a.unit)}
-              </span>
-            )}
-          </>
-        ),
+      cell: (a) => <ValueLimit alarm={a} />,
     },
     { key: "since", title: say("since"), sort: (a) => ms(a.since), cell: (a) => <When at={a.since} /> },
     { key: "lasted", title: say("duration"), sort: lasted, cell: (a) => <span class="num">{span(lasted(a))}</span> },
-    { key: "state", title: say("state"), sort: (a) => a.state, cell: (a) => <AlarmState alarm={a} /> },
+    { key: "state", title: say("state"), sort: (a) => a.state, cell: (a) => <StateChip state={a.state} /> },
     { key: "case", title: say("case"), cell: (a) => (a.case ? <a class="num" href={to.case(a.case)}>{say("open")}</a> : <a class="small" href={path("/cases/new", { alarm: a.id })} data-testid="open-case-for">{say("open_a_case")}</a>) },
     { key: "act", title: say("acknowledge"), cell: (a) => <Acknowledge alarm={a} /> },
   ];

@@ -9,12 +9,13 @@ import { useResource } from "../state/resource";
 import { theme } from "../state/theme";
 import { to } from "../ui/address";
 import { Chart } from "../ui/chart";
-import { lineOption, type Line } from "../ui/line";
+import { lineOption, type Line, type Mark } from "../ui/line";
 import { Show } from "../ui/show";
 import { say } from "../ui/text";
 
 const most = 4;
 const points = 300;
+const none: Mark[] = [];
 
 function StreamChart({ streams, label }: { streams: StreamItem[]; label: string }) {
   const shown = streams.slice(0, most);
@@ -74,11 +75,11 @@ export function indicatorLines(data: IndicatorValues, limit = 8): Line[] {
   return [...lines.values()];
 }
 
-export function IndicatorChart({ id, asset = "", height = 240, label }: { id: string; asset?: string; height?: number; label: string }) {
+export function IndicatorChart({ id, asset = "", height = 240, label, marks = none }: { id: string; asset?: string; height?: number; label: string; marks?: Mark[] }) {
   const values = useResource<IndicatorValues>(path(`/indicators/${segment(id)}/values`, { asset }), "slow", true);
   const option = useMemo(
-    () => (values.data ? lineOption({ lines: indicatorLines(values.data), unit: values.data.unit, byDay: true, legend: asset === "" }) : null),
-    [values.data, theme.value, language.value],
+    () => (values.data ? lineOption({ lines: indicatorLines(values.data), unit: values.data.unit, byDay: true, legend: asset === "", marks }) : null),
+    [values.data, marks, theme.value, language.value],
   );
   return (
     <Show of={values} empty={(data) => data.value.length === 0}>

@@ -13,15 +13,30 @@ export function listenToAlarms(): void {
   const ask = (): void => {
     due = undefined;
     last = Date.now();
-    invalidate("/alarms", "/summary");
+    alarmsChanged();
+  };
+  const told = (): void => {
+    answered();
+    due ??= setTimeout(ask, Math.max(0, last + pause - Date.now()));
   };
   const live = new EventSource("/api/live?readings=false");
+  live.addEventListener("alarms", told);
   live.addEventListener("notifications", () => {
     answered();
     invalidate("/notifications");
   });
-  live.addEventListener("alarms", () => {
-    answered();
-    due ??= setTimeout(ask, Math.max(0, last + pause - Date.now()));
+  let before = false;
+  live.addEventListener("newest", () => {
+    // a line that was lost and stands again has not told what came meanwhile
+    if (before) {
+      told();
+      invalidate("/notifications");
+    }
+    before = true;
   });
+}
+
+/** Asks again for all that tells of alarms, but for the sums of long spans. */
+export function alarmsChanged(): void {
+  invalidate("/alarms", "/alarm-groups", "/alarm-holds", "/alarm-history", "/summary");
 }

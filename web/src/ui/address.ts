@@ -16,7 +16,7 @@ export const to = {
   pack: (id: string): string => `/packs/${segment(id)}`,
   model: (id: string): string => `/runs?model=${segment(id)}`,
   system: (id: string): string => `/systems?q=${segment(id)}`,
-  alarm: (id: string): string => `/alarms?alarm=${segment(id)}`,
+  alarm: (id: string): string => `/alarms/${segment(id)}`,
   leaf: (index: number): string => `/evidence?leaf=${index}`,
   onMap: (id: string): string => `/map?asset=${segment(id)}`,
 };

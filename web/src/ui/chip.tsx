@@ -1,7 +1,7 @@
 /** Status and level, told by shape and word as well as by colour. */
 
 import type { JSX } from "preact";
-import type { Alarm, Level, Run, Status } from "../api/contract";
+import type { Level, Run, Status } from "../api/contract";
 import { say, type Word } from "./text";
 
 export const statuses: readonly Status[] = ["missed", "at_risk", "on_track", "met", "not_measured"];
@@ -52,25 +52,6 @@ export const LevelChip = ({ level }: { level: Level }) => (
     {say(level)}
   </span>
 );
-
-export function AlarmState({ alarm }: { alarm: Alarm }) {
-  const tones = {
-    active: "missed",
-    acknowledged: "on_track",
-    returned: "at_risk",
-    latched: "at_risk",
-    latched_acknowledged: "on_track",
-    shelved: "not_measured",
-    suppressed: "not_measured",
-    out_of_service: "not_measured",
-    cleared: "not_measured",
-  } as const;
-  return (
-    <span class="chip" style={tone(tones[alarm.state])} data-testid="alarm-state">
-      {say(alarm.state)}
-    </span>
-  );
-}
 
 export function RunState({ state }: { state: Run["state"] }) {
   const look: Record<Run["state"], [Status, Word]> = {

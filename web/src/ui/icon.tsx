@@ -31,6 +31,7 @@ const strokes = {
   plus: "M8 3v10M3 8h10",
   minus: "M3 8h10",
   arrow: "M3 8h10M9 4l4 4-4 4",
+  right: "M6 3.5 10.5 8 6 12.5",
   down: "M3.5 6 8 10.5 12.5 6",
   check: "M3 8.5l3.2 3.2L13 4.5",
 } as const;

@@ -27,6 +27,14 @@ export interface Mark {
   color: string;
 }
 
+/** A span that is shaded. */
+export interface Shade {
+  name: string;
+  since: number;
+  until: number;
+  color: string;
+}
+
 interface Wanted {
   lines: Line[];
   unit: string;
@@ -38,6 +46,7 @@ interface Wanted {
   states?: { code: number; title: string }[];
   /** A span can be dragged over. */
   pick?: boolean;
+  shades?: Shade[];
 }
 
 export const chartColour = (i: number): string => colour(`chart-${(i % 8) + 1}`);
@@ -128,6 +137,15 @@ function marked(marks: Mark[], first: number | undefined): SeriesOption[] {
   ];
 }
 
+function shaded(shades: Shade[]): SeriesOption[] {
+  if (shades.length === 0) return [];
+  const area = shades.map(({ name, since, until, color }): [object, object] => [
+    { name, xAxis: since + offset(since), itemStyle: { color, opacity: 0.12 }, label: { color, fontSize: 11, position: "insideTopLeft" } },
+    { xAxis: until + offset(until) },
+  ]);
+  return [{ type: "line", name: "marks", data: [], silent: true, markArea: { silent: true, animation: false, data: area } }] as SeriesOption[];
+}
+
 /** The text of a tooltip, as HTML that cannot be anything else. */
 const plain = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
@@ -151,11 +169,11 @@ function tip(params: unknown, written: (value: number) => string, hidden: Set<st
   return rows.length === 0 ? "" : `<div style="margin-bottom:2px">${plain(byDay ? dayOf(at) : moment(at))}</div>${rows.join("")}`;
 }
 
-export function lineOption({ lines, unit, marks = [], legend = lines.length > 1, byDay = false, zoom = true, states = [], pick = false }: Wanted): EChartsOption {
+export function lineOption({ lines, unit, marks = [], legend = lines.length > 1, byDay = false, zoom = true, states = [], pick = false, shades = [] }: Wanted): EChartsOption {
   const axis = colour("chart-axis");
   const suffix = unitText(unit);
   const stated = (value: number): string => states.find((state) => state.code === value)?.title ?? (states.length > 0 ? "" : number(value));
-  const ends = marks.flatMap((mark) => (mark.at === undefined ? [] : [mark.at + offset(mark.at)]));
+  const ends = [...marks.flatMap((mark) => (mark.at === undefined ? [] : [mark.at])), ...shades.flatMap((one) => [one.since, one.until])].map((at) => at + offset(at));
   const reach = (extreme: (...n: number[]) => number, values: number[]) => (shown: number): number => (values.length > 0 ? extreme(shown, ...values) : shown);
   const font = { fontFamily: getComputedStyle(document.body).fontFamily, color: axis, fontSize: 11 };
   return {
@@ -195,6 +213,6 @@ export function lineOption({ lines, unit, marks = [], legend = lines.length > 1,
     },
     ...(zoom ? { dataZoom: [{ type: "inside" as const, zoomOnMouseWheel: "ctrl" as const, moveOnMouseMove: true, moveOnMouseWheel: false }] } : {}),
     ...(pick ? { brush: { xAxisIndex: 0, toolbox: [], brushStyle: { color: "rgba(128, 128, 128, 0.2)", borderWidth: 0 } } } : {}),
-    series: [...lines.flatMap((line, i) => curve({ ...line, steps: states.length > 0 }, i)), ...marked(marks, lines[0]?.time[0])],
+    series: [...lines.flatMap((line, i) => curve({ ...line, steps: states.length > 0 }, i)), ...marked(marks, lines[0]?.time[0]), ...shaded(shades)],
   };
 }

@@ -72,7 +72,7 @@ export function Table<T>({ columns, rows, id, label, testid, height }: Props<T>)
           {shown.map((row) => (
             <tr key={id(row)} data-id={id(row)}>
               {columns.map((column) => (
-                <td key={column.key} class={column.end ? "end num" : undefined}>
+                <td key={column.key} class={column.end ? "end num" : undefined} data-label={column.title}>
                   {column.cell(row)}
                 </td>
               ))}

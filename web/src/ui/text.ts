@@ -2,6 +2,7 @@
 
 import { language } from "../state/language";
 import type { Title } from "../api/contract";
+import { alarmWords } from "./text-alarm";
 import { caseWords } from "./text-case";
 import { editWords } from "./text-edit";
 import { feedWords } from "./text-feed";
@@ -12,6 +13,7 @@ import { reportWords } from "./text-report";
 import { reviewWords } from "./text-review";
 
 const words = {
+  ...alarmWords,
   ...feedWords,
   ...healthWords,
   ...notifyWords,
@@ -181,16 +183,6 @@ const words = {
   high: { zh: "高", en: "High" },
   medium: { zh: "中", en: "Medium" },
   low: { zh: "低", en: "Low" },
-  active: { zh: "未确认", en: "Active" },
-  acknowledged: { zh: "已确认", en: "Acknowledged" },
-  cleared: { zh: "已解除", en: "Cleared" },
-  returned: { zh: "已恢复，未确认", en: "Returned, not seen" },
-  latched: { zh: "已锁定", en: "Latched" },
-  latched_acknowledged: { zh: "已锁定，待复位", en: "Latched, to be reset" },
-  shelved: { zh: "已搁置", en: "Shelved" },
-  suppressed: { zh: "已被抑制", en: "Suppressed" },
-  out_of_service: { zh: "停用", en: "Out of service" },
-  held_alarms: { zh: "搁置与抑制", en: "Held back" },
   reset: { zh: "复位", en: "Reset" },
   open_alarms: { zh: "当前告警", en: "Open alarms" },
   no_open_alarms: { zh: "当前没有告警", en: "No open alarms" },

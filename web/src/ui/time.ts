@@ -52,11 +52,18 @@ export function dayOf(at: number): string {
   return `${wall.getUTCFullYear()}-${two(wall.getUTCMonth() + 1)}-${two(wall.getUTCDate())}`;
 }
 
-/** The instant at which a calendar date begins in the city. */
-export function startOf(day: string): number {
-  const utc = Date.parse(`${day}T00:00:00Z`);
-  return utc - offset(utc - offset(utc));
+/** The instant at which the city's clock shows that (YYYY-MM-DDTHH:MM); NaN where it is no time. */
+export function instantOf(wall: string): number {
+  // engines read much that is no time
+  const utc = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$/.test(wall) ? Date.parse(`${wall}:00Z`) : Number.NaN;
+  return Number.isFinite(utc) ? utc - offset(utc - offset(utc)) : Number.NaN;
 }
+
+/** An instant as the city's clock shows it, YYYY-MM-DDTHH:MM: what a field of date and time holds. */
+export const wallOf = (at: number): string => new Date(at + offset(at)).toISOString().slice(0, 16);
+
+/** The instant at which a calendar date begins in the city. */
+export const startOf = (day: string): number => instantOf(`${day}T00:00`);
 
 /** A date that is no instant: YYYY-MM-DD in words. */
 export function date(instant: Instant): string {

@@ -9,7 +9,7 @@ import { number, quantity, unit } from "./format";
 import { beside, named } from "./named";
 import { along, promise } from "./target";
 import { isWord, say } from "./text";
-import { date, dayOf, offset, period, span, startOf } from "./time";
+import { date, dayOf, instantOf, offset, period, span, startOf, wallOf } from "./time";
 
 afterEach(() => {
   language.value = "zh";
@@ -63,6 +63,16 @@ describe("times in the city's zone", () => {
     zone.value = "America/New_York";
     expect(startOf("2025-03-09")).toBe(Date.UTC(2025, 2, 9, 5));
     expect(startOf("2025-03-10")).toBe(Date.UTC(2025, 2, 10, 4));
+  });
+
+  it("reads and writes the city's clock", () => {
+    zone.value = "Asia/Shanghai";
+    expect(instantOf("2025-07-01T08:30")).toBe(Date.UTC(2025, 6, 1, 0, 30));
+    expect(wallOf(Date.UTC(2025, 6, 1, 0, 30, 59))).toBe("2025-07-01T08:30");
+    zone.value = "America/New_York";
+    expect(instantOf("2025-03-09T12:00")).toBe(Date.UTC(2025, 2, 9, 16));
+    expect(wallOf(Date.UTC(2025, 2, 9, 16))).toBe("2025-03-09T12:00");
+    expect(instantOf("")).toBeNaN();
   });
 
   it("leaves calendar dates alone and cuts periods to size", () => {

@@ -5,6 +5,7 @@ import { path, segment } from "../../api/client";
 import type { Alarm, Asset, AssetIndicator, AssetRelation, CaseItem, Observations, StreamItem } from "../../api/contract";
 import { CityMap, hiddenAtFirst } from "../../map/city-map";
 import { AlarmTable } from "../../panels/alarm-list";
+import { AssetHold } from "../../panels/asset-hold";
 import { useIndicators, usePanels } from "../../state/city";
 import { inWords } from "../../state/language";
 import { useResource } from "../../state/resource";
@@ -153,6 +154,7 @@ function Inside({ asset }: { asset: Asset }) {
             ]}
           />
         </Card>
+        <AssetHold asset={asset.id} title={asset.title} />
         <Card title={say("relations")} testid="asset-relations">
           <Relations relations={asset.relations} />
         </Card>

@@ -4,6 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import { path, segment } from "../../api/client";
 import type { Observations, Stream, StreamForecast } from "../../api/contract";
 import type { EditPreview } from "../../api/edit";
+import { AssetHold } from "../../panels/asset-hold";
 import { Corrections, type Span } from "../../panels/corrections";
 import { StreamHealthCard } from "../../panels/stream-health";
 import { inWords, language } from "../../state/language";
@@ -196,6 +197,7 @@ function Inside({ stream }: { stream: Stream }) {
           ]}
         />
       </Card>
+      <AssetHold asset={stream.asset} title={stream.asset_title} stream_type={stream.type} stream_title={stream.title} />
       <StreamHealthCard id={stream.id} />
       </div>
     </div>

@@ -7,7 +7,8 @@ import { useResource } from "../../state/resource";
 import { to } from "../../ui/address";
 import { When } from "../../ui/age";
 import { Card } from "../../ui/card";
-import { AlarmState, LevelChip, Tag } from "../../ui/chip";
+import { StateChip } from "../../ui/alarm-state";
+import { LevelChip, Tag } from "../../ui/chip";
 import { Facts } from "../../ui/facts";
 import { Digest } from "../../ui/files";
 import { comma, quantity } from "../../ui/format";
@@ -221,7 +222,7 @@ export function AlarmOf({ id }: { id: string }) {
           [say("alarm"), <a href={to.alarm(alarm.id)}>{inWords(alarm.title)}</a>],
           alarm.value !== null && [say("value"), `${quantity(alarm.value, alarm.unit)}${alarm.limit === null ? "" : ` · ${say("limit")} ${quantity(alarm.limit, alarm.unit)}`}`],
           [say("since"), <When at={alarm.since} />],
-          [say("state"), <AlarmState alarm={alarm} />],
+          [say("state"), <StateChip state={alarm.state} />],
           alarm.advice !== null && [say("advice"), <b>{inWords(alarm.advice)}</b>],
         ]}
       />

@@ -1,6 +1,7 @@
 /** The keys of the review: each letter does one thing, wherever nobody types. */
 
 import { useEffect } from "preact/hooks";
+import { typing } from "../../ui/keys";
 import type { Word } from "../../ui/text";
 import type { Review } from "./store";
 
@@ -30,9 +31,6 @@ export interface Doors {
   help: () => void;
   publish: () => void;
 }
-
-const typing = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) && !/^(checkbox|radio|range)$/.test(target.getAttribute("type") ?? "");
 
 const toggled = (review: Review, mode: "edit" | "split" | "bind" | "history"): void => {
   if (review.current.value) review.mode.value = review.mode.value === mode ? "" : mode;
