@@ -36,14 +36,20 @@ def test_a_case_from_hand_to_end(own: Caller, own_house: House) -> None:
     assert own.get("/api/cases/holders").json() == {"李": 1}
     assert [c["id"] for c in own.get("/api/cases?holder=李").json()["items"]] == [id]
     assert act("attach", files=[{"sha256": file["sha256"]}])["files"][0]["media"] == "text/plain"
-    assert act("wait", note="等配件")["due"] is None
+    check_problem(
+        own.post(f"/api/cases/{id}/acts", json={"act": "wait", "by": "王", "note": "等配件"}), 409, "conflict"
+    )  # 李 has it
+    assert act("wait", by="李", note="等配件")["due"] is None
     assert [c["id"] for c in own.get("/api/cases?state=waiting").json()["items"]] == [id]
     assert act("resume")["due"] is not None
     assert act("comment", note="已到场", public=True)["history"][-1]["body"] == {"public": True}
     child = open_one(own, parent=id)
     check_problem(own.post(f"/api/cases/{id}/advance", json={"to": "done", "by": "王"}), 409, "conflict")
     assert own.post(f"/api/cases/{child['id']}/advance", json={"to": "done", "by": "王"}).json()["state"] == "closed"
-    done = own.post(f"/api/cases/{id}/advance", json={"to": "done", "by": "王"}).json()
+    check_problem(
+        own.post(f"/api/cases/{id}/advance", json={"to": "done", "by": "李", "role": "Fitter"}), 409, "conflict"
+    )
+    done = own.post(f"/api/cases/{id}/advance", json={"to": "done", "by": "李", "role": "管理员"}).json()
     assert (done["state"], [c["id"] for c in done["children"]]) == ("closed", [child["id"]])
     assert act("reopen", note="又热了", to="look")["reopens"] == 1
     assert [h["act"] for h in own.get(f"/api/cases/{id}").json()["history"]] == [

@@ -149,7 +149,9 @@ def test_handing_on_and_back() -> None:
     assert case(more(events, "give_back", START, by="李")).holder == "王"
     with pytest.raises(Conflict, match="not handed on"):
         more(more(events, "give_back", START, by="李"), "give_back", START, by="王")
-    assert case(more(events, "advance", START, to="review")).holder == ""
+    with pytest.raises(Conflict, match="'李' has the case"):
+        more(events, "advance", START, by="王", to="review")
+    assert case(more(events, "advance", START, by="李", to="review")).holder == ""
 
 
 def test_return_reopen_and_children() -> None:

@@ -49,7 +49,7 @@ SWAP = [
     ("    days: 20\n", "    days: -1\n", "below nothing"),
     ("    about: {zh: 申请排水许可, en: Apply to discharge}\n", "", "public and says not what it is for"),
     ("{every: month, per: basin}", "{every: month, per: barrel}", "names 'barrel'"),
-    ("        days: 2\n", "", "reminds of a deadline it does not have"),
+    ("        days: 2\n", "", "speaks of a deadline it does not have"),
     ("remind: [1]", "remind: [-1]", "below nothing"),
     ("table: flows", "table: flaws", "there is no decision table 'flaws'"),
     ("base: 60", "base: 60\n        grades: [{id: aa, title: {zh: 甲, en: A}, from_points: 1}, {id: bb, title: {zh: 乙, en: B}, from_points: 1}]", "begin at the same points"),
