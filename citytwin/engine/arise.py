@@ -22,12 +22,22 @@ MOST_MISSED = 400
 def arise(twin: Twin, now: datetime) -> int:
     """Everything that is to happen to cases by `now` with nobody's doing. Idempotent. Returns how much did."""
     with twin.turn:
-        done = from_alarms(twin, now)
-        for what in (recurring, lapsing, handing_over):
+        done = openings(twin, now)
+        for what in (lapsing, handing_over):
             book = Book(twin)
             done += what(book, now)
             book.commit()
         return done
+
+
+def openings(twin: Twin, now: datetime) -> int:
+    """Open what alarms and the calendar open by `now`. Idempotent. Returns how many cases."""
+    with twin.turn:
+        opened = from_alarms(twin, now)
+        book = Book(twin)
+        opened += recurring(book, now)
+        book.commit()
+        return opened
 
 
 def from_alarms(twin: Twin, now: datetime) -> int:
@@ -141,11 +151,17 @@ def handing_over(book: Book, now: datetime) -> int:
     twin, moved = book.twin, 0
     steps = {(k.id, s.id) for k in twin.cases.values() for s in k.steps if any(e.hands_over for e in s.escalate)}
     for id in _late(twin, steps, now):
-        held, kind, _ = book.held(id)
-        for at, key, to in list(sla.handovers(kind, held, twin.calendar, twin.city.zone, now)):
-            book.next(id, "escalate", at, "", "", {"key": key, "to": {"zh": to.zh, "en": to.en}})
-            moved += 1
+        moved += hand_over(book, id, now)
     return moved
+
+
+def hand_over(book: Book, id: str, now: datetime) -> int:
+    """Hand the step of a case over to whoever it was to be by `now`."""
+    held, kind, _ = book.held(id)
+    due = list(sla.handovers(kind, held, book.twin.calendar, book.twin.city.zone, now))
+    for at, key, to in due:
+        book.next(id, "escalate", at, "", "", {"key": key, "to": {"zh": to.zh, "en": to.en}})
+    return len(due)
 
 
 def _late(twin: Twin, steps: set[tuple[str, str]], now: datetime) -> Iterator[str]:
