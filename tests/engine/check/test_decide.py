@@ -46,6 +46,7 @@ SWAP = [
     ("required: [risk]", "required: [risks]", "'risks' is required and no property"),
     ("minimum: 0", "minimum: low", "is no JSON Schema"),
     ("minimum: 0", '"$ref": "http://example.org/x"', "'$ref' is not known in a form"),
+    ("enum: [home, plant]", "pattern: '(?=x)'", "has a pattern in 'use' that is not taken"),
     ("    days: 20\n", "    days: -1\n", "below nothing"),
     ("    about: {zh: 申请排水许可, en: Apply to discharge}\n", "", "public and says not what it is for"),
     ("{every: month, per: basin}", "{every: month, per: barrel}", "names 'barrel'"),
