@@ -320,13 +320,15 @@ BROKEN = [
     ("under: contract, at: [operate]", "under: contracts, at: [operate]", "contracts"),
     ("under: contract, at: [operate]", "under: contract, at: [work]", "recurs at step 'work'"),
     ("tells: [result]", "tells: [outcome]", "tells 'outcome'"),
+    ("{type: visit, each: drawn}", "{type: hazard, each: drawn}", "is opened by case 'inspection', which fills in no likelihood, severity"),
+    ("    form: # handed down from the contract\n      type: object\n", "    form:\n      type: object\n      required: [guaranteed_share, since]\n", "which fills in no since"),
     ("calendar_days: 15", "calendar_days: -15", "below nothing"),
     ("title: {zh: 制定计划, en: Plan}, role", "opens: [{type: inspection}], title: {zh: 制定计划, en: Plan}, role", "without end"),
 ]  # fmt: skip
 
 
 def test_what_cannot_work_is_told_before_anybody_waits_for_it(tmp_path: Path) -> None:
-    for part in (BROKEN[::2], BROKEN[1::2]):
+    for part in (BROKEN[::3], BROKEN[1::3], BROKEN[2::3]):
         text = KINDS
         for there, put, _ in part:
             assert there in text

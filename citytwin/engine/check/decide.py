@@ -28,6 +28,8 @@ def cases(subject: Subject, ids: Ids) -> Iterator[Fault]:
         if kind.days < 0 or kind.calendar_days < 0 or kind.attachments.largest <= 0 or kind.attachments.most < 0:
             yield Fault(at(), "NAMES", f"{what} has a number below nothing", "days, largest and most are from 0 on")
         yield from _recurs(subject, ids, kind, at, what)
+        for opener, lacking in _unfilled(subject, kind):
+            yield Fault(at("form"), "NAMES", f"{what} is opened by {opener}, which fills in no {', '.join(lacking)}", "ask for it at the first step")  # fmt: skip
         for name in kind.tells:
             if name not in kind.fields():
                 yield Fault(at("tells"), "NAMES", f"{what} tells '{name}', which no form has", f"fields: {', '.join(sorted(kind.fields())) or 'none'}")  # fmt: skip
@@ -99,6 +101,23 @@ def _recurs(subject: Subject, ids: Ids, kind: CaseType, at: Any, what: str) -> I
     for step in recurs.at:
         if above is None or above.step(step) is None:
             yield Fault(at("recurs", "at"), "NAMES", f"{what} recurs at step '{step}', which is none of '{recurs.under}'", "name a step of the kind above")  # fmt: skip
+
+
+def _unfilled(subject: Subject, kind: CaseType) -> Iterator[tuple[str, list[str]]]:
+    """What opens a kind without filling in all that its form requires: nobody is there to do so."""
+    required = list((kind.form or {}).get("required", ()))
+    if not required:
+        return
+    openers = [("the calendar", frozenset[str]())] if kind.recurs and not kind.recurs.under else []
+    openers += [(f"rule '{r.id.partition('.')[2]}'", frozenset()) for r in subject.pack.rules if r.opens == kind.id]
+    for above in subject.pack.cases:
+        if (kind.recurs and kind.recurs.under == above.id) or any(
+            o.type == kind.id for s in above.steps for o in s.opens
+        ):
+            openers.append((f"case '{above.id.partition('.')[2]}'", above.fields()))
+    for opener, filled in openers:
+        if lacking := [r for r in required if r not in filled]:
+            yield opener, lacking
 
 
 def _itself(subject: Subject, ids: Ids, kind: CaseType, step: Step, where: Any, told: str) -> Iterator[Fault]:
