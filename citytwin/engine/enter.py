@@ -89,10 +89,13 @@ class Book:
             below = find(self.twin.cases, opens.type, "case type")
             given = made.facts.get(opens.each) if opens.each else [""]
             items = [str(i) for i in given if isinstance(i, str | int)] if isinstance(given, list) else [str(given)] if given else []  # fmt: skip
-            for item in dict.fromkeys(items[:MOST_OPENED]):
+            people = made.facts.get(opens.to) if opens.to else None
+            for n, item in enumerate(dict.fromkeys(items[:MOST_OPENED])):
                 asset = item if item in self.twin.asset_types else made.asset
                 id = digest(f"{below.id} {made.id} {event.n} {item}")[:16]
                 self.open(below, id, event.time, "case", event.by, item if item != asset else "", asset=asset, parent=made.id, form=handed_down(below, made))  # fmt: skip
+                if isinstance(people, list) and people:
+                    self.next(id, "assign", event.time, event.by, "", {"to": str(people[n % len(people)])})
 
     def commit(self) -> int:
         """Put everything on record in one transaction. Returns how many events."""

@@ -151,7 +151,7 @@ def _advanced(twin: Twin, kind: CaseType, held: Case, given: dict[str, Any], now
 
 
 def _drawn(twin: Twin, step: Step, draw: str) -> dict[str, Any]:
-    """The draw that a step asks for, as facts: its id and who was drawn. Raises Conflict, NotFound, BadRequest, TooLarge."""
+    """The draw that a step asks for, as facts: who was drawn, and its id. Raises Conflict, NotFound, BadRequest, TooLarge."""
     if not step.draw:
         if draw:
             raise BadRequest(f"step '{step.id}' asks for no draw", "leave it out", "draw")
@@ -163,7 +163,7 @@ def _drawn(twin: Twin, step: Step, draw: str) -> dict[str, Any]:
         raise Conflict(f"the seed of draw '{draw}' was not told yet", "tell it first: nobody can check it before", "draw")  # fmt: skip
     if len(lot.drawn) > MOST_DRAWN:
         raise TooLarge(f"draw '{draw}' has {len(lot.drawn)} members", f"at most {MOST_DRAWN} for a case", "draw")
-    return {"draw": lot.id, "drawn": [d.id for d in lot.drawn]}
+    return {step.draw: [d.id for d in lot.drawn], f"{step.draw}_draw": lot.id}
 
 
 def _scored(twin: Twin, kind: CaseType, local: str, facts: Mapping[str, Any], day: Any) -> dict[str, Any]:

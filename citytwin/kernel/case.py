@@ -53,10 +53,14 @@ class Escalation:
 
 @dataclass(frozen=True, slots=True)
 class Opens:
-    """Cases of kind `type` that are opened under a case as it comes to a step: one, or one for `each` item of a list that was filled in (the id of an asset: at it)."""
+    """Cases of kind `type` that are opened under a case as it comes to a step: one, or one for `each` item of a list that is known (the id of an asset: at it).
+
+    `to` is a list of people: they have the cases in turn.
+    """
 
     type: str
     each: str = ""
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Step:
     """One step of a case: the `role` that acts, within `days` working days, `calendar_days` or `hours` office hours; `next` are the steps it may lead to (none: the end).
 
     `form` (JSON Schema) is filled in by who takes the case on from here. `guard` is a decision table over all that was filled in: it says which step follows.
-    `score` is a scorecard over the same: points and grade are facts from then on. `draw` asks for a draw whose seed was told. `proofs` must be attached before the
+    `score` is a scorecard over the same: points and grade are facts from then on. `draw` asks for a draw whose seed was told: who was drawn is a fact of that name. `proofs` must be attached before the
     case goes on (at the end: before it gets there). `bodies` answer, and `need` says whose answer lets it go on. Who took the case on from one of the steps `apart`
     may not do so from here. Reminders come `remind` working days before the deadline, which may be put off by `extend` days in all. When it passes, the case goes on
     to `lapse` by itself, with no form and no proofs; bodies that said nothing agree. `opens` are cases opened under it as it gets here.
@@ -88,7 +92,7 @@ class Step:
     lapse: str = ""
     apart: tuple[str, ...] = ()
     score: str = ""
-    draw: bool = False
+    draw: str = ""
     opens: tuple[Opens, ...] = ()
 
 
@@ -139,7 +143,7 @@ class CaseType:
         forms = (self.form, *(s.form for s in self.steps))
         found = {name for f in forms if f for name in f.get("properties", {})}
         found |= {f"{s.score}_{part}" for s in self.steps if s.score for part in ("points", "grade")}
-        return frozenset(found | ({"draw", "drawn"} if any(s.draw for s in self.steps) else set()))
+        return frozenset(found | {name for s in self.steps if s.draw for name in (s.draw, f"{s.draw}_draw")})
 
 
 def facts(kinds: Iterable[CaseType]) -> frozenset[str]:

@@ -134,6 +134,8 @@ def _itself(subject: Subject, ids: Ids, kind: CaseType, step: Step, where: Any, 
         yield from ids.lost(opens.type, ("case",), where("opens", n), told)
         if opens.each and opens.each not in _facts(subject, kind):
             yield Fault(where("opens", n), "NAMES", f"{told} opens one for each of '{opens.each}', which no form has", "name a field")  # fmt: skip
+        if opens.to and opens.to not in _facts(subject, kind):
+            yield Fault(where("opens", n), "NAMES", f"{told} gives cases to '{opens.to}', which no form has", "name a field")  # fmt: skip
         if step is kind.steps[0] and (way := _circle(subject, opens.type, (kind.id,))):
             yield Fault(where("opens", n), "NAMES", f"cases open each other without end: {' → '.join(way)}", "let one of them be opened by hand")  # fmt: skip
 
