@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from citytwin.engine.twin import Twin, find, rows
 from citytwin.kernel import sla
@@ -15,6 +16,8 @@ from citytwin.kernel.case import Case, CaseType, Event, after, case
 from citytwin.kernel.errors import NotFound
 from citytwin.kernel.store import Change
 
+FEW = 8
+"""Rows that are put on record one by one; for more a table is as fast."""
 MOST_OPENED = 500
 """Cases that one step may open."""
 
@@ -38,6 +41,12 @@ class Book:
             made = case(found)
             self._held[id] = made, find(self.twin.cases, made.type, "case type"), max(e.time for e in found)
         return self._held[id]
+
+    def fetch(self, ids: Iterable[str]) -> None:
+        """Take many cases in hand at once."""
+        for id, found in events(self.twin, [i for i in ids if i not in self._held]).items():
+            made = case(found)
+            self._held[id] = made, find(self.twin.cases, made.type, "case type"), max(e.time for e in found)
 
     def there(self, id: str) -> bool:
         """Whether there is such a case."""
@@ -101,40 +110,75 @@ class Book:
         """Put everything on record in one transaction. Returns how many events."""
         if not self._events:
             return 0
-        twin, count = self.twin, len(self._events)
-        changes = [
-            Change(
-                "INSERT INTO case_event VALUES ($case, $n, $time, $act, $step, $actor, $note, $body)",
-                {
-                    "case": e.case, "n": e.n, "time": e.time, "act": e.act, "step": step, "actor": e.by, "note": e.note,
-                    "body": msgspec.json.encode(e.body).decode(),
-                },
-            )
+        count = len(self._events)
+        happened = [
+            {
+                "case_id": e.case, "n": e.n, "time": e.time, "act": e.act, "step": step, "actor": e.by, "note": e.note,
+                "body": msgspec.json.encode(e.body).decode(),
+            }
             for e, step in zip(self._events, self._steps, strict=True)
         ]  # fmt: skip
-        changes += [self._row(id) for id in dict.fromkeys(e.case for e in self._events)]
+        changes = _inserts("case_event", happened)
+        stands = {id: self._row(id) for id in dict.fromkeys(e.case for e in self._events)}
+        changes += _inserts("case_row", [r for id, r in stands.items() if id in self._new])
+        changes += _updates([r for id, r in stands.items() if id not in self._new])
         leaves = [("case", f"{e.case}#{e.n}", digest_of(e)) for e in self._events]
-        twin.store.commit(*changes, leaves=leaves)
+        self.twin.store.commit(*changes, leaves=leaves)
         self._events, self._steps, self._new = [], [], set()
         return count
 
-    def _row(self, id: str) -> Change:
-        """How a case stands, for those who list cases."""
+    def _row(self, id: str) -> dict[str, Any]:
+        """How a case stands, for those who list cases: what never changes last."""
         held, kind, _ = self._held[id]
         step_due = sla.step_due(kind, held, self.twin.calendar, self.twin.city.zone)
         whole = sla.whole_due(kind, held, self.twin.calendar, self.twin.city.zone)
         row: dict[str, Any] = {
-            "step": held.step, "state": held.state, "holder": held.holder, "due": step_due.at if step_due else None, "closed": held.closed, "entered": held.entered,
-            "whole_due": whole.at if whole else None, "guessed": bool((step_due and step_due.guessed) or (whole and whole.guessed)), "returns": held.returns,
-            "reopens": held.reopens, "charge_zh": held.charge.zh if held.charge else "", "charge_en": held.charge.en if held.charge else "",
+            "case_id": id, "step": held.step, "state": held.state, "holder": held.holder, "due": step_due.at if step_due else None, "closed": held.closed,
+            "entered": held.entered, "whole_due": whole.at if whole else None, "guessed": bool((step_due and step_due.guessed) or (whole and whole.guessed)),
+            "returns": held.returns, "reopens": held.reopens, "charge_zh": held.charge.zh if held.charge else "", "charge_en": held.charge.en if held.charge else "",
         }  # fmt: skip
-        if id not in self._new:
-            return Change(f"UPDATE case_row SET {', '.join(f'{k} = ${k}' for k in row)} WHERE case_id = $case", {"case": id, **row})  # fmt: skip
-        row |= {
-            "type": held.type, "asset_id": held.asset, "alarm": held.alarm, "opened": held.opened, "source": held.source, "measure": held.measure,
-            "parent": held.parent, "longitude": held.longitude, "latitude": held.latitude,
-        }  # fmt: skip
-        return Change(f"INSERT INTO case_row (case_id, {', '.join(row)}) VALUES ($case, {', '.join(f'${k}' for k in row)})", {"case": id, **row})  # fmt: skip
+        if id in self._new:
+            row |= {
+                "type": held.type, "asset_id": held.asset, "alarm": held.alarm, "opened": held.opened, "source": held.source, "measure": held.measure,
+                "parent": held.parent, "longitude": held.longitude, "latitude": held.latitude,
+            }  # fmt: skip
+        return row
+
+
+def _inserts(name: str, rows_: Sequence[Mapping[str, Any]]) -> list[Change]:
+    """Put rows into a table: one by one, or, where there are many, all at once."""
+    if not rows_:
+        return []
+    names = list(rows_[0])
+    if len(rows_) > FEW:
+        sql = f"INSERT INTO {name} ({', '.join(names)}) SELECT {', '.join(names)} FROM incoming"
+        return [Change(sql, tables={"incoming": _table(rows_)})]
+    sql = f"INSERT INTO {name} ({', '.join(names)}) VALUES ({', '.join(f'${k}' for k in names)})"
+    return [Change(sql, dict(r)) for r in rows_]
+
+
+def _updates(rows_: Sequence[Mapping[str, Any]]) -> list[Change]:
+    """Let rows of `case_row` say how their cases stand now."""
+    if not rows_:
+        return []
+    names = [k for k in rows_[0] if k != "case_id"]
+    if len(rows_) > FEW:
+        sql = f"UPDATE case_row SET {', '.join(f'{k} = i.{k}' for k in names)} FROM incoming AS i WHERE i.case_id = case_row.case_id"
+        return [Change(sql, tables={"incoming": _table(rows_)})]
+    sql = f"UPDATE case_row SET {', '.join(f'{k} = ${k}' for k in names)} WHERE case_id = $case_id"
+    return [Change(sql, dict(r)) for r in rows_]
+
+
+def _table(rows_: Sequence[Mapping[str, Any]]) -> pa.Table:
+    columns = {k: pa.array([r[k] for r in rows_], _TYPES.get(k, pa.string())) for k in rows_[0]}
+    return pa.table(columns)
+
+
+_TIME = pa.timestamp("us", tz="UTC")
+_TYPES = {
+    **dict.fromkeys(("time", "due", "closed", "entered", "whole_due", "opened"), _TIME), **dict.fromkeys(("n", "returns", "reopens"), pa.int64()),
+    **dict.fromkeys(("longitude", "latitude"), pa.float64()), "guessed": pa.bool_(),
+}  # fmt: skip
 
 
 def handed_down(below: CaseType, above: Case) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def perform(
             n = seen[local] = seen.get(local, -1) + 1
             if not r["touched"]:
                 walks.append(_Walk(r["case_id"], ways[n % len(ways)], forms.get(local, {}), n, whole and n < len(ways)))
+        book.fetch(w.id for w in walks)
         company.act(walks)
         return book.commit()
 
