@@ -150,10 +150,11 @@ class Desk:
         made = []
         for n, (code, field) in enumerate(schema.get("properties", {}).items(), 1):
             values = _choices(field)
+            names = {str(o["const"]): self._say(o.get("titles", {})) for o in _options(field)}
             made.append(
                 {
                     "variable": True, "code": code, "datatype": _datatype(field), "required": code in schema.get("required", ()), "datatype_description": str(field.get("description", "")),
-                    "order": n, "description": self._say(field.get("titles", {})), **({"values": [{"key": v, "name": v} for v in values]} if values else {}),
+                    "order": n, "description": self._say(field.get("titles", {})), **({"values": [{"key": v, "name": names.get(v) or v} for v in values]} if values else {}),
                 }
             )  # fmt: skip
         return {"service_code": kind.id, "attributes": made}
@@ -312,9 +313,16 @@ def _several(raw: bytes, content_type: str) -> tuple[list[tuple[str, str]], list
     return fields, brought
 
 
+def _options(field: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Choices that have titles: `oneOf` with a `const` each."""
+    return [o for o in field.get("oneOf", field.get("items", {}).get("oneOf", ())) if "const" in o]
+
+
 def _choices(field: Mapping[str, Any]) -> list[str]:
     if field.get("type") == "boolean":
         return ["true", "false"]
+    if options := _options(field):
+        return [str(o["const"]) for o in options]
     return [str(v) for v in field.get("enum", field.get("items", {}).get("enum", ()))]
 
 

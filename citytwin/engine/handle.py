@@ -57,6 +57,7 @@ def open_case(
     asset: str = "",
     measure: str = "",
     parent: str = "",
+    alarm: str = "",
     longitude: float | None = None,
     latitude: float | None = None,
     form_: Mapping[str, Any] | None = None,
@@ -68,7 +69,7 @@ def open_case(
     id: str = "",
     book: Book | None = None,
 ) -> Case:
-    """Open a case by hand, from a citizen's form, for a measure (`plan.measure`), or under another case. Raises NotFound, BadRequest, Conflict, TooLarge, Unsupported.
+    """Open a case by hand, from a citizen's form, for an alarm, for a measure (`plan.measure`), or under another case. Raises NotFound, BadRequest, Conflict, TooLarge, Unsupported.
 
     `reporter` is how who reported can be reached: it stays in the event, and no public answer has it. With a `book` it goes on record when that is committed.
     """
@@ -81,6 +82,13 @@ def open_case(
             plan, _, item = measure.partition(".")
             if item not in {m.id for m in twin.plan(plan).measures}:
                 raise NotFound(f"there is no measure '{measure[:100]}'", "plan.measure, see /api/plans", "measure")
+        if alarm:
+            found = twin.store.fetch("SELECT asset_id FROM alarm WHERE alarm = $alarm", {"alarm": alarm})["asset_id"].to_pylist()  # fmt: skip
+            if not found:
+                raise NotFound(f"there is no alarm '{alarm[:100]}'", "see /api/alarms", "alarm")
+            if taken := twin.store.fetch("SELECT case_id FROM case_file WHERE alarm = $alarm", {"alarm": alarm})["case_id"].to_pylist():  # fmt: skip
+                raise Conflict(f"the alarm has a case already: {taken[0]}", f"see /api/cases/{taken[0]}", "alarm")
+            asset = asset or found[0]
         if (longitude is None) != (latitude is None) or not (-180 <= (longitude or 0) <= 180 and -90 <= (latitude or 0) <= 90):  # fmt: skip
             raise BadRequest("the place is none", "longitude from -180 to 180 and latitude from -90 to 90", "longitude")
         filled = form.checked(kind.form, form_ or {}, "form")
@@ -89,8 +97,8 @@ def open_case(
         if parent and mine.held(parent)[0].state == "closed":
             raise Conflict("the case above is closed", "reopen it first", parent)
         made = mine.open(
-            kind, id or secrets.token_hex(8), at or twin.clock.now(), "case" if parent else "measure" if measure else source, by, note, asset=asset, measure=measure,
-            parent=parent, longitude=longitude, latitude=latitude, form=filled, reporter=dict(reporter or {}), address=address, media_url=media_url,
+            kind, id or secrets.token_hex(8), at or twin.clock.now(), "case" if parent else "measure" if measure else "alarm" if alarm else source, by, note, asset=asset, alarm=alarm,
+            measure=measure, parent=parent, longitude=longitude, latitude=latitude, form=filled, reporter=dict(reporter or {}), address=address, media_url=media_url,
             files=[msgspec.to_builtins(f) for f in brought],
         )  # fmt: skip
         if book is None:
