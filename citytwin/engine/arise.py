@@ -126,7 +126,9 @@ def lapsing(book: Book, now: datetime) -> int:
     """Let cases go on by themselves whose step has such a way and whose deadline has passed; a case may lapse several times over."""
     twin, moved = book.twin, 0
     steps = {(k.id, s.id) for k in twin.cases.values() for s in k.steps if s.lapse}
-    for id in _late(twin, steps, now):
+    late = list(_late(twin, steps, now))
+    book.fetch(late)
+    for id in late:
         while True:
             held, kind, _ = book.held(id)
             step = kind.step(held.step)
@@ -150,7 +152,9 @@ def handing_over(book: Book, now: datetime) -> int:
     """Hand the steps of cases over that are so late that others are in charge of them: each once."""
     twin, moved = book.twin, 0
     steps = {(k.id, s.id) for k in twin.cases.values() for s in k.steps if any(e.hands_over for e in s.escalate)}
-    for id in _late(twin, steps, now):
+    late = list(_late(twin, steps, now))
+    book.fetch(late)
+    for id in late:
         moved += hand_over(book, id, now)
     return moved
 

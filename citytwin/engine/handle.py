@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -233,7 +233,13 @@ def history(twin: Twin, id: str) -> list[dict[str, Any]]:
 def notices(twin: Twin, now: datetime) -> list[sla.Notice]:
     """Whoever is to be told about open cases by now and was not: reminders, lateness, escalation, the oldest first."""
     found: list[sla.Notice] = []
-    for those in events(twin).values():
+    days = max((k for kind in twin.cases.values() for s in kind.steps for k in s.remind), default=0)
+    # whose deadline is further off than any reminder reaches, festivals and weekends counted, is nobody's news
+    near = twin.store.fetch(
+        "SELECT case_id FROM case_file WHERE closed IS NULL AND least(due, whole_due) <= $until",
+        {"until": now + timedelta(days=2 * days + 15)},
+    )
+    for those in events(twin, near["case_id"].to_pylist()).values():
         held = case(those)
         kind = twin.cases.get(held.type)
         if kind is not None:

@@ -42,6 +42,8 @@ PEOPLE = ["王", "李", "赵"]
 
 def agree(twin: Twin) -> dict[str, Case]:
     """Every case is the sum of its events, sealed one by one, and its row and those above and below it say the same."""
+    now = twin.clock.now()
+    notices = handle.notices(twin, now)
     found = twin.store.fetch("SELECT * FROM case_file ORDER BY case_id").to_pylist()
     events = handle.events(twin, [r["case_id"] for r in found])
     sealed = {r["subject"]: r["digest"] for r in twin.store.fetch("SELECT subject, digest FROM evidence WHERE kind = 'case'").to_pylist()}  # fmt: skip
@@ -58,6 +60,8 @@ def agree(twin: Twin) -> dict[str, Case]:
         assert all(a.time <= b.time for a, b in zip(events[id], events[id][1:], strict=False))
         assert c.children == {o.id for o in held.values() if o.parent == id and o.state != "closed"}
         assert not (c.children and c.state == "closed")
+        told = {n.key for n in notices if n.case == id}
+        assert told == {n.key for n in sla.notices(kind, c, twin.calendar, twin.city.zone, now)}
         for e in events[id]:
             said = hashlib.sha256(msgspec.json.encode(e, order="deterministic")).digest()
             assert sealed[f"{id}#{e.n}"] == merkle.leaf_hash(said).hex()
