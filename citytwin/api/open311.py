@@ -252,6 +252,7 @@ class Desk:
     def _request(self, row: Mapping[str, Any], note: str) -> dict[str, Any]:
         kind = self._twin.cases[row["type"]]
         step = kind.step(row["step"])
+        role = Title(row["charge_zh"], row["charge_en"]) if row["charge_zh"] else step.role if step else None
         body = json.loads(row["body"])
         due = row["whole_due"] or row["due"]
         return {
@@ -261,7 +262,7 @@ class Desk:
             "service_name": self._say(kind.title),
             "service_code": kind.id,
             "description": row["note"],
-            "agency_responsible": self._say(step.role) if step else "",
+            "agency_responsible": self._say(role) if role else "",
             "service_notice": "",
             "requested_datetime": _time(row["opened"]),
             "updated_datetime": _time(row["updated"]),
