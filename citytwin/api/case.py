@@ -162,19 +162,22 @@ class Opening(Body, frozen=True, kw_only=True):
 
 
 class Advance(Body, frozen=True, kw_only=True):
-    """The step that follows, who takes it, what there is to say, the form of the step and files."""
+    """The step that follows, who takes it (and in which role), what there is to say, the form of the step and files, and the draw where one is asked for."""
 
     to: str
     by: By
     note: Note = ""
+    role: Id = ""
+    draw: Id = ""
     form: dict[str, Any] = msgspec.field(default_factory=dict)
     files: Annotated[list[Bringing], msgspec.Meta(max_length=200)] = msgspec.field(default_factory=list)
 
 
 class Acting(Body, frozen=True, kw_only=True):
-    """What somebody does to a case. `to` is a step (return, reopen) or a person (assign, delegate); `body` and `answer` are those of a body that is asked."""
+    """What somebody does to a case. `to` is a step (return, reopen) or a person (assign, delegate); `body` and `answer` are those of a body that is asked; `days`
+    puts the deadline off (extend); `role` is the one in which they act."""
 
-    act: Literal["return", "reopen", "wait", "resume", "assign", "delegate", "give_back", "join", "answer", "attach", "comment"]  # fmt: skip
+    act: Literal["return", "reopen", "wait", "resume", "extend", "assign", "delegate", "give_back", "join", "answer", "attach", "comment"]  # fmt: skip
     by: By
     note: Note = ""
     to: Id = ""
@@ -183,6 +186,8 @@ class Acting(Body, frozen=True, kw_only=True):
     body: Id = ""
     answer: Literal["agree", "object"] | None = None
     public: bool = False
+    days: Annotated[int, msgspec.Meta(ge=1, le=3660)] | None = None
+    role: Id = ""
     form: dict[str, Any] = msgspec.field(default_factory=dict)
     files: Annotated[list[Bringing], msgspec.Meta(max_length=200)] = msgspec.field(default_factory=list)
 
@@ -259,7 +264,7 @@ def fields(house: House, row: Mapping[str, Any]) -> dict[str, Any]:
         "alarm": row["alarm"],
         "step": row["step"],
         "step_title": step.title if step else Title(row["step"], row["step"]),
-        "role": step.role if step else None,
+        "role": Title(row["charge_zh"], row["charge_en"]) if row["charge_zh"] else step.role if step else None,
         "opened": row["opened"],
         "due": row["due"],
         "overdue": row["closed"] is None and any(row[k] is not None and row[k] < now for k in ("due", "whole_due")),
@@ -341,7 +346,7 @@ def _verdict(house: House, kind: CaseType, held: Case) -> Verdict | None:
     if step is None or not step.guard:
         return None
     pack = kind.id.partition(".")[0]
-    found = house.twin.decision_tables[pack].decide(step.guard, held.facts)
+    found = house.twin.decision_tables[pack].decide(step.guard, handle.known(house.twin, held))
     return Verdict(f"{pack}.{step.guard}", feel.plain(found.value), found.rows, found.fault)
 
 
@@ -366,7 +371,7 @@ def open_case(house: House, body: Opening) -> CaseDetail:
 
 def advance(house: House, id: str, body: Advance) -> CaseDetail:
     """Take the next step of a case"""
-    given = {"to": body.to, "form": body.form, "files": [msgspec.to_builtins(f) for f in body.files]}
+    given = {k: v for k, v in msgspec.to_builtins(body).items() if k not in ("by", "note")}
     handle.act(house.twin, id, "advance", body.by, body.note, given)
     return case(house, id)
 

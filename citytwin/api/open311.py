@@ -16,10 +16,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from citytwin.api.house import House
+from citytwin.api.parts import MULTIPART, Part, parts
 from citytwin.api.problems import STATUS
 from citytwin.api.route import Call, moment
-from citytwin.engine import handle
-from citytwin.kernel.case import CaseType
+from citytwin.engine import files, form, handle
+from citytwin.kernel.case import CaseType, fits
 from citytwin.kernel.errors import BadRequest, CityTwinError, NotFound, TooLarge, Unsupported
 from citytwin.kernel.title import Title
 
@@ -27,6 +28,9 @@ PREFIX = "/open311/v2"
 LARGEST = 256 * 1024
 """Bytes of one report."""
 MOST = 1000
+MOST_FILES = 5
+"""Files of one report."""
+CITIZEN = "市民 citizen"
 SPAN = timedelta(days=90)
 """Requests of one answer, and the time it covers where no dates are given (GeoReport v2, GET Service Requests)."""
 FORM = "application/x-www-form-urlencoded"
@@ -46,7 +50,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"][len(PREFIX) :], scope["method"]
         found = _PATH.fullmatch(path)
-        form = found[3] if found else "json" if path.endswith(".json") else "xml"
+        format_ = found[3] if found else "json" if path.endswith(".json") else "xml"
         call = Call(scope, receive)
         english = call.headers.get("accept-language", "").lower().startswith("en")
         allow = {}
@@ -58,12 +62,19 @@ class Door:
                 allow = {"Allow": ", ".join(takes)}
                 raise _Method(f"this takes {', '.join(takes)}")
             given = _given(scope["query_string"])
+            brought: list[Part] = []
             if method == "POST":
-                if call.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-                    raise Unsupported("the report comes in another form", f"send {FORM}")
-                given += _given(await call.body(LARGEST))
+                kind = call.headers.get("content-type", "")
+                match kind.partition(";")[0].strip().lower():
+                    case "application/x-www-form-urlencoded":
+                        given += _given(await call.body(LARGEST))
+                    case "multipart/form-data":
+                        fields, brought = _several(await call.body(self._house.largest_file), kind)
+                        given += fields
+                    case _:
+                        raise Unsupported("the report comes in another form", f"send {FORM}, or {MULTIPART} with files")  # fmt: skip
             desk = Desk(self._house, english)
-            work = partial(desk.answer, method, found[1], found[2], given)
+            work = partial(desk.answer, method, found[1], found[2], given, brought)
             names, answer = await anyio.to_thread.run_sync(work, limiter=self._house.limiter)
             status = 200
         except CityTwinError as e:
@@ -71,9 +82,9 @@ class Door:
             told = [(e.message, e.hint), *((f.message, f.hint) for f in e.faults)]
             names = ("errors", "error")
             answer = [{"code": str(status), "description": f"{message} ({hint})" if hint else message} for message, hint in told]  # fmt: skip
-        data = _json(answer) if form == "json" else _xml(names, answer)
+        data = _json(answer) if format_ == "json" else _xml(names, answer)
         headers = {"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*", **allow}
-        await Response(b"" if method == "HEAD" else data, status, headers, MEDIA[form])(scope, receive, send)
+        await Response(b"" if method == "HEAD" else data, status, headers, MEDIA[format_])(scope, receive, send)
 
 
 class _Method(BadRequest):
@@ -88,7 +99,7 @@ class Desk:
         self._twin = house.twin
         self._english = english
 
-    def answer(self, method: str, noun: str, id: str | None, given: list[tuple[str, str]]) -> tuple[tuple[str, str], Any]:  # fmt: skip
+    def answer(self, method: str, noun: str, id: str | None, given: list[tuple[str, str]], brought: list[Part]) -> tuple[tuple[str, str], Any]:  # fmt: skip
         """The names of the answer's elements, and the answer. Raises CityTwinError."""
         said = dict(given)
         if (where := said.get("jurisdiction_id")) and where != self._twin.city.id:
@@ -101,7 +112,7 @@ class Desk:
             case "services", str():
                 return ("service_definition", "attribute"), self._definition(self._kind(str(id)))
             case "requests", None if method == "POST":
-                return ("service_requests", "request"), [self._report(given)]
+                return ("service_requests", "request"), [self._report(given, brought)]
             case "requests", None:
                 return ("service_requests", "request"), self._requests(said)
             case "requests", str():
@@ -135,20 +146,20 @@ class Desk:
         }
 
     def _definition(self, kind: CaseType) -> dict[str, Any]:
-        form = kind.form or {}
+        schema = kind.form or {}
         made = []
-        for n, (code, field) in enumerate(form.get("properties", {}).items(), 1):
+        for n, (code, field) in enumerate(schema.get("properties", {}).items(), 1):
             values = _choices(field)
             names = {str(o["const"]): self._say(o.get("titles", {})) for o in _options(field)}
             made.append(
                 {
-                    "variable": True, "code": code, "datatype": _datatype(field), "required": code in form.get("required", ()), "datatype_description": str(field.get("description", "")),
+                    "variable": True, "code": code, "datatype": _datatype(field), "required": code in schema.get("required", ()), "datatype_description": str(field.get("description", "")),
                     "order": n, "description": self._say(field.get("titles", {})), **({"values": [{"key": v, "name": names.get(v) or v} for v in values]} if values else {}),
                 }
             )  # fmt: skip
         return {"service_code": kind.id, "attributes": made}
 
-    def _report(self, given: list[tuple[str, str]]) -> dict[str, Any]:
+    def _report(self, given: list[tuple[str, str]], brought: list[Part]) -> dict[str, Any]:
         said = dict(given)
         if not said.get("service_code"):
             raise BadRequest("service_code was not provided", "see services", "service_code")
@@ -166,11 +177,30 @@ class Desk:
         if url and (not re.match(r"https?://[^\s]+$", url) or len(url) > 2000):
             raise BadRequest("media_url is no address", "http:// or https://, at most 2000 characters", "media_url")
         reporter = {k: said[k][:200] for k in CONTACT if said.get(k)}
+        filled = form.checked(kind.form, _attributes(kind, given), "form")  # before any file is kept
+        kept = [
+            files.keep(self._twin, p.data, p.filename or "file", CITIZEN).sha256 for p in self._media(kind, brought)
+        ]
         made = handle.open_case(
-            self._twin, kind.id, "市民 citizen", "form", said.get("description", ""), longitude=place[0], latitude=place[1], form_=_attributes(kind, given),
-            reporter=reporter, address=address, media_url=url,
+            self._twin, kind.id, CITIZEN, "form", said.get("description", ""), longitude=place[0], latitude=place[1], form_=filled,
+            files=[{"sha256": sha256} for sha256 in dict.fromkeys(kept)], reporter=reporter, address=address, media_url=url,
         )  # fmt: skip
         return {"service_request_id": made.id, "service_notice": "", "account_id": ""}
+
+    def _media(self, kind: CaseType, brought: list[Part]) -> list[Part]:
+        """The files of a report, as far as the kind takes them. Raises BadRequest, TooLarge, Unsupported."""
+        limits = kind.attachments
+        if len(brought) > min(MOST_FILES, limits.most):
+            raise BadRequest(f"{len(brought)} files are too many", f"at most {min(MOST_FILES, limits.most)} with a report", "media")  # fmt: skip
+        for part in brought:
+            name, media = (part.filename or "file")[:100], form.media(part.data)
+            if not part.data:
+                raise BadRequest(f"'{name}' is empty", "choose another file", "media")
+            if len(part.data) > limits.largest:
+                raise TooLarge(f"'{name}' has {len(part.data)} bytes", f"at most {limits.largest}", "media")
+            if not fits(media, limits.media):
+                raise Unsupported(f"'{name}' is {media}", f"send {' or '.join(limits.media)}", "media")
+        return brought
 
     def _requests(self, said: Mapping[str, str]) -> list[dict[str, Any]]:
         known = {"service_request_id", "service_code", "start_date", "end_date", "status", "jurisdiction_id", "api_key", "extensions"}  # fmt: skip
@@ -222,6 +252,7 @@ class Desk:
     def _request(self, row: Mapping[str, Any], note: str) -> dict[str, Any]:
         kind = self._twin.cases[row["type"]]
         step = kind.step(row["step"])
+        role = Title(row["charge_zh"], row["charge_en"]) if row["charge_zh"] else step.role if step else None
         body = json.loads(row["body"])
         due = row["whole_due"] or row["due"]
         return {
@@ -231,7 +262,7 @@ class Desk:
             "service_name": self._say(kind.title),
             "service_code": kind.id,
             "description": row["note"],
-            "agency_responsible": self._say(step.role) if step else "",
+            "agency_responsible": self._say(role) if role else "",
             "service_notice": "",
             "requested_datetime": _time(row["opened"]),
             "updated_datetime": _time(row["updated"]),
@@ -262,6 +293,25 @@ def _given(raw: bytes) -> list[tuple[str, str]]:
         raise BadRequest("the request is not UTF-8", "encode it as UTF-8", "body") from None
     except ValueError:
         raise TooLarge("the request has more than 500 fields", "fewer", "body") from None
+
+
+def _several(raw: bytes, content_type: str) -> tuple[list[tuple[str, str]], list[Part]]:
+    """The fields of a report in several parts, and its files (`media`, `media[]`). Raises BadRequest, TooLarge."""
+    fields: list[tuple[str, str]] = []
+    brought: list[Part] = []
+    for part in parts(raw, content_type):
+        if part.filename is None:
+            try:
+                fields.append((part.name, _ILLEGAL.sub("", part.data.decode("utf-8")).strip()))
+            except UnicodeDecodeError:
+                raise BadRequest(f"field '{part.name[:60]}' is not UTF-8", "encode it as UTF-8", part.name[:60]) from None  # fmt: skip
+        elif part.name not in ("media", "media[]"):
+            raise BadRequest(f"there is a file in '{part.name[:60]}'", "files come as media", part.name[:60])
+        elif part.filename or part.data:  # a browser sends an empty part where no file was chosen
+            brought.append(part)
+    if sum(len(k) + len(v) for k, v in fields) > LARGEST:
+        raise TooLarge("the fields of the report are too long", f"at most {LARGEST} bytes", "body")
+    return fields, brought
 
 
 def _options(field: Mapping[str, Any]) -> list[Mapping[str, Any]]:

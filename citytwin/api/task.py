@@ -27,6 +27,11 @@ class TaskQuery(Query, frozen=True, kw_only=True):
     ] = ""
 
 
+ROLE = """CASE WHEN c.charge_zh <> '' THEN list_contains($mine, c.charge_zh) OR list_contains($mine, c.charge_en)
+  ELSE list_contains($places, c.type || ' ' || c.step) END"""
+"""Whether a case is a role's: of the one that was put in charge, else of the one that its step names."""
+
+
 class TaskItem(CaseItem, frozen=True, kw_only=True):
     """A case that waits for somebody: because they have it, because nobody has it and its step is their role's, or because a body of theirs is to answer."""
 
@@ -40,15 +45,16 @@ def tasks(house: House, query: TaskQuery) -> list[TaskItem]:
     places = [f"{k.id} {s.id}" for k in kinds.values() for s in k.steps if _is(s.role, mine)]
     owing = _owing(house, mine)
     sql = f"""{SELECT} WHERE c.closed IS NULL AND (($by <> '' AND c.holder = $by) OR list_contains($owing, c.case_id)
-                OR (c.holder = '' AND list_contains($places, c.type || ' ' || c.step))) ORDER BY {", ".join(BY_DUE)} LIMIT {MOST:d}"""
-    rows = house.rows(sql, {"by": query.by, "places": places, "owing": list(owing)})
-    return [TaskItem(**fields(house, row), why=_why(row, query.by, set(places), owing)) for row in rows]
+                OR (c.holder = '' AND {ROLE})) ORDER BY {", ".join(BY_DUE)} LIMIT {MOST:d}"""
+    rows = house.rows(sql, {"by": query.by, "places": places, "mine": list(mine), "owing": list(owing)})
+    return [TaskItem(**fields(house, row), why=_why(row, query.by, set(places), mine, owing)) for row in rows]
 
 
-def _why(row: Mapping[str, Any], by: str, places: set[str], owing: set[str]) -> tuple[Why, ...]:
+def _why(row: Mapping[str, Any], by: str, places: set[str], mine: set[str], owing: set[str]) -> tuple[Why, ...]:
+    charged = {row["charge_zh"], row["charge_en"]} - {""}
     tests: dict[Why, bool] = {
         "holder": bool(by) and row["holder"] == by,
-        "role": not row["holder"] and f"{row['type']} {row['step']}" in places,
+        "role": not row["holder"] and (bool(charged & mine) if charged else f"{row['type']} {row['step']}" in places),
         "body": row["case_id"] in owing,
     }
     return tuple(why for why, fits in tests.items() if fits)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from citytwin import __version__
-from citytwin.engine import edit, handle, load, measure, play, track, watch
+from citytwin.engine import arise, edit, handle, load, measure, play, track, watch
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.clock import Clock, SystemClock
 from citytwin.kernel.errors import BadRequest, NotFound
@@ -24,6 +24,8 @@ from citytwin.store.duckdb import DuckStore
 log = logging.getLogger("citytwin.home")
 STORE = "city.duckdb"
 SERVING = "serving.json"
+ROUNDS = 30
+"""How often the demo's people look for new cases at most."""
 LONGEST_GAP = timedelta(days=30)
 """A demo city that slept longer than this wakes up without the days before."""
 
@@ -112,8 +114,7 @@ def _create(twin: Twin, days: float, say: Callable[[str], None]) -> play.Player 
         say(f"{len(twin.asset_types):,} assets")
         player.fill(now, days, say)
         _remember(store, "demo_until", now.isoformat())
-        refresh(twin, now, say)
-        player.decide(now)
+        refresh(twin, now, say, player)
     _remember(store, "filled", datetime.now(UTC).isoformat())
     return player
 
@@ -135,12 +136,17 @@ def live(twin: Twin, player: play.Player, now: datetime) -> int:
     return count
 
 
-def refresh(twin: Twin, now: datetime, say: Callable[[str], None]) -> None:
-    """Bring everything that follows from the readings up to date."""
+def refresh(twin: Twin, now: datetime, say: Callable[[str], None], player: play.Player | None = None) -> None:
+    """Bring everything that follows from the readings up to date. A player's people work on the cases before time acts on them."""
     edit.keep_up(twin)
     measure.measure(twin, now)
     say("indicators are up to date")
     watch.watch(twin, now)
+    if player:
+        for _ in range(ROUNDS):  # once a case is closed, the next alarm at its place opens another
+            opened = arise.openings(twin, now)
+            if player.decide(now) + opened == 0:
+                break
     handle.handle(twin, now)
     say("rules are judged")
     track.track(twin, now)

@@ -258,6 +258,7 @@ def _keep_up(schedule: Schedule, home: Home, simulator: Simulator, lookout: Look
     schedule.add("watch", timedelta(seconds=LOOK_S), lambda _: look())
     schedule.add("measure", timedelta(seconds=30), lambda now: measure.measure(twin, now), timedelta(seconds=15))
     schedule.add("silence", timedelta(seconds=60), lambda now: watch.watch(twin, now, lookout), timedelta(seconds=60))
+    schedule.add("cases", timedelta(seconds=60), lambda now: handle.handle(twin, now), timedelta(seconds=30))
     schedule.add("roll", timedelta(seconds=60), lambda _: twin.store.roll(), timedelta(seconds=20))
     schedule.add("sort", timedelta(seconds=60), lambda _: twin.store.sort(), timedelta(seconds=40))
     schedule.add(

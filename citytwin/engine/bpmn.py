@@ -29,7 +29,13 @@ LARGEST = 1024 * 1024
 MOST = 500
 """Elements of its process."""
 TASKS = {"task", "userTask", "manualTask"}
-IGNORED = {"laneSet", "extensionElements", "documentation", "textAnnotation", "association", "ioSpecification"}
+IGNORED = {
+    "laneSet", "extensionElements", "documentation", "textAnnotation", "association", "ioSpecification", "dataObject", "dataObjectReference", "dataStoreReference", "property",
+    "auditing", "monitoring", "group", "resourceRole", "performer", "humanPerformer", "potentialOwner", "supports", "correlationSubscription",
+}  # fmt: skip
+"""What says nothing about which step follows which."""
+TAKEN = {"startEvent": {"messageEventDefinition"}, "endEvent": {"terminateEventDefinition"}}
+"""Events that begin and end as plain ones do: what arrives is the application, and nothing runs beside that is to be stopped."""
 ACTOR = Title("经办人", "Handler")
 for _prefix, _uri in (("bpmn", MODEL), ("bpmndi", DI), ("dc", DC), ("di", DD), ("ct", OURS)):
     ET.register_namespace(_prefix, _uri)
@@ -63,6 +69,10 @@ def written(kind: CaseType) -> bytes:
             nodes.append(at)
             edges.append((step.id, at))
         edges += [(at, to) for to in step.next]
+    by_id = {e.get("id", ""): e for e in process}
+    for way, end in (("incoming", 1), ("outgoing", 0)):  # in the order of the schema, after the extension elements
+        for n, edge in enumerate(edges):
+            ET.SubElement(by_id[edge[end]], _m(way)).text = f"flow_{n}"
     for n, (a, b) in enumerate(edges):
         ET.SubElement(process, _m("sequenceFlow"), {"id": f"flow_{n}", "sourceRef": a, "targetRef": b})
     _draw(root, local, nodes, edges, {s.id: roles.index((s.role.zh, s.role.en)) for s in kind.steps})
@@ -83,23 +93,27 @@ def read(data: bytes) -> CaseType:
         root = ET.fromstring(data)
     except (ET.ParseError, UnicodeDecodeError, LookupError, ValueError) as e:
         raise BadRequest(f"the document is no XML: {e}", "BPMN 2.0 XML in UTF-8", "bpmn") from None
-    found = [p for p in root if p.tag == _m("process")]
+    found = [p for p in root if p.tag == _m("process") and any(_name(n).endswith(("Task", "task", "Event")) for n in p)]
     if root.tag != _m("definitions") or len(found) != 1:
-        raise BadRequest(f"the document has {len(found)} processes", "one process in bpmn:definitions", "bpmn")
-    return _kind(found[0])
+        raise BadRequest(f"the document has {len(found)} processes", "one process with tasks in bpmn:definitions", "bpmn")  # fmt: skip
+    pool = next((p for p in root.iter(_m("participant")) if (p.get("processRef") or "").rpartition(":")[2] == found[0].get("id")), None)  # fmt: skip
+    return _kind(found[0], " ".join((pool.get("name") or "").split()) if pool is not None else "")
 
 
-def _kind(process: ET.Element) -> CaseType:
+def _kind(process: ET.Element, pool: str = "") -> CaseType:
+    """The kind of case that a process draws; `pool` is the name of who takes part in it."""
     if len(process) > MOST * 4:
         raise TooLarge(f"the process has {len(process)} elements", f"at most {MOST * 4}", "bpmn")
     nodes: dict[str, ET.Element] = {}
     flows: dict[str, list[str]] = {}
+    plain: dict[str, int] = {}
     for node in process:
         name, id = _name(node), node.get("id", "")
         if name == "sequenceFlow":
             flows.setdefault(node.get("sourceRef", ""), []).append(node.get("targetRef", ""))
+            plain[node.get("sourceRef", "")] = plain.get(node.get("sourceRef", ""), 0) + (node.find(_m("conditionExpression")) is None)  # fmt: skip
         elif name in TASKS | {"startEvent", "endEvent", "exclusiveGateway"}:
-            special = [c for c in node if _name(c).endswith(("EventDefinition", "LoopCharacteristics"))]
+            special = [c for c in node if _name(c).endswith(("EventDefinition", "LoopCharacteristics")) and _name(c) not in TAKEN.get(name, ())]  # fmt: skip
             if special:
                 raise BadRequest(f"'{id}' has a {_name(special[0])}, which is not read", "draw it with plain tasks and events", id)  # fmt: skip
             if not id or id in nodes:
@@ -112,6 +126,10 @@ def _kind(process: ET.Element) -> CaseType:
         raise BadRequest(f"the process has {len(starts)} start events", "one", "bpmn")
     if lost := sorted({t for targets in flows.values() for t in targets} - set(nodes) | set(flows) - set(nodes)):
         raise BadRequest(f"a flow leads to or from '{lost[0]}', which is not there", "mend the sequence flow", lost[0])
+
+    for id, node in nodes.items():
+        if _name(node) in TASKS and plain.get(id, 0) > 1:
+            raise BadRequest(f"{plain[id]} flows leave '{id}' at once, which BPMN means as steps side by side", "decide at an exclusive gateway", id)  # fmt: skip
 
     def steps_after(id: str) -> list[str]:
         """Steps that flows lead to, through gateways."""
@@ -133,6 +151,7 @@ def _kind(process: ET.Element) -> CaseType:
     order = [first[0], *(id for id in nodes if id != first[0] and _name(nodes[id]) in TASKS | {"endEvent"})]
     names = _ids(order)
     roles = dict(_roles(process))
+    own_role = Title(pool, pool) if pool else ACTOR
     steps = []
     for id in order:
         node = nodes[id]
@@ -140,11 +159,11 @@ def _kind(process: ET.Element) -> CaseType:
         if (_name(node) == "endEvent") == bool(follow):
             raise BadRequest(f"'{id}' {'goes on after its end' if follow else 'leads nowhere'}", "tasks lead on, end events do not", id)  # fmt: skip
         said = _held(node, "step")
-        plain = Step(names[id], _title(node, "办结" if not follow else id, "Done" if not follow else id), roles.get(id, ACTOR), next=follow)  # fmt: skip
-        steps.append(_filled(plain, said, Step, id))
+        drawn = Step(names[id], _title(node, "办结" if not follow else id, "Done" if not follow else id), roles.get(id) or _group(node) or own_role, next=follow)  # fmt: skip
+        steps.append(_filled(drawn, said, Step, id))
     id = process.get("id", "case")
     own = id if ID.fullmatch(id) else next(iter(_ids([id]).values()))
-    kind = CaseType(own, _title(process, own, own), tuple(steps))
+    kind = CaseType(own, _title(process, pool or own, pool or own), tuple(steps))
     return _filled(kind, _held(process, "case"), CaseType, id)
 
 
@@ -194,6 +213,12 @@ def _roles(process: ET.Element) -> Iterator[tuple[str, Title]]:
             continue
         for ref in lane.findall(_m("flowNodeRef")):
             yield (ref.text or "").strip(), Title(name, lane.get(f"{{{OURS}}}en") or name)
+
+
+def _group(node: ET.Element) -> Title | None:
+    """The group that may do a task, as engines write it in an attribute of theirs."""
+    name = next((v for k, v in node.attrib.items() if k.rpartition("}")[2] in ("candidateGroups", "assignee") and "{" not in v), "")  # fmt: skip
+    return Title(name[:200], name[:200]) if name.strip() else None
 
 
 def _ids(order: list[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import msgspec
 
 from citytwin.engine import files
 from citytwin.engine.twin import Twin
+from citytwin.kernel import pattern
 from citytwin.kernel.case import File, Limits, fits
 from citytwin.kernel.errors import BadRequest, Fault, NotFound, TooLarge, Unsupported
 
@@ -87,10 +88,19 @@ def checked(schema: Mapping[str, Any] | None, given: Mapping[str, Any], where: s
 
 
 @lru_cache(256)
-def _validator(schema: bytes) -> jsonschema.Draft202012Validator:
+def _validator(schema: bytes) -> Any:
     made = msgspec.json.decode(schema)
     closed = made if "additionalProperties" in made else {**made, "additionalProperties": False}
-    return jsonschema.Draft202012Validator(closed, format_checker=jsonschema.FormatChecker())
+    return _Validator(closed, format_checker=jsonschema.FormatChecker())
+
+
+def _pattern(_validator: Any, wanted: str, given: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:
+    """`pattern` with bounded cost: who fills in a form chooses the text."""
+    if isinstance(given, str) and not pattern.compiled(wanted).fits(given):
+        yield jsonschema.ValidationError(f"{given[:60]!r} does not fit {wanted}")
+
+
+_Validator: Any = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]  # jsonschema has no types here
 
 
 def _values(given: Any, where: str, depth: int = 0) -> Iterator[None]:
@@ -137,6 +147,11 @@ def flaws(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]
     for key in schema:
         if key not in KEYWORDS:
             yield f"'{key}' is not known in a form{path}", f"known: {', '.join(sorted(KEYWORDS))}"
+    if isinstance(schema.get("pattern"), str):
+        try:
+            pattern.compiled(schema["pattern"])
+        except BadRequest as e:
+            yield f"has a pattern{path} that is not taken: {e.message}", e.hint
     for name in schema.get("required", ()):
         if name not in schema.get("properties", {}):
             yield f"'{name}' is required and no property{path}", "name a property"

@@ -1,30 +1,31 @@
-"""Who does what by when? Opens cases, appends what happens to them, and keeps up what is asked of them. State is the sum of the events (kernel/case.py)."""
+"""Who does what by when? Opens cases and lets people act on them, as far as the case and its kind permit. State is the sum of the events (kernel/case.py)."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from citytwin.engine import form, period
+from citytwin.engine import arise, form, lots
 from citytwin.engine.decision import LONGEST_NOTE, person
+from citytwin.engine.enter import Book, events
 from citytwin.engine.twin import Twin, find, rows
-from citytwin.kernel import feel, sla
-from citytwin.kernel.case import Act, Case, CaseType, Event, Source, after, case, missing, permit
-from citytwin.kernel.errors import BadRequest, Conflict, NotFound
-from citytwin.kernel.store import Change
+from citytwin.kernel import feel, scorecard, sla
+from citytwin.kernel.case import Act, Case, CaseType, File, Source, Step, case, missing, permit
+from citytwin.kernel.errors import BadRequest, Conflict, NotFound, TooLarge
 
-Leaf = tuple[str, str, str]
+__all__ = ["act", "advance", "events", "follows", "handle", "history", "load", "notices", "open_case", "told"]
 TAKES: Mapping[str, tuple[str, ...]] = {
-    "advance": ("to", "form", "files"),
-    "return": ("to",),
+    "advance": ("to", "form", "files", "role", "draw"),
+    "return": ("to", "role"),
     "reopen": ("to",),
-    "wait": (),
+    "wait": ("role",),
     "resume": ("form", "files"),
+    "extend": ("days", "role"),
     "assign": ("to",),
     "delegate": ("to",),
     "give_back": (),
@@ -34,71 +35,16 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "comment": ("public",),
 }
 """What people may do, and what goes with it."""
+MOST_DRAWN = 1000
+"""Members that a draw named in a case may have drawn."""
 
 
 def handle(twin: Twin, now: datetime) -> int:
-    """Open a case for every alarm whose rule opens one, unless one of that type is open at the asset, and those that recur. Idempotent.
+    """Let everything happen to cases that nobody does: opened by alarms and on schedule, gone on where time ran out, handed over where late. Idempotent.
 
-    Reads alarms and cases; appends to `case_event`. Returns how many were opened.
+    Reads alarms and cases; appends to `case_event`. Returns how much happened.
     """
-    with twin.turn:
-        return _from_alarms(twin, now) + _recurring(twin, now)
-
-
-def _from_alarms(twin: Twin, now: datetime) -> int:
-    opened = 0
-    for rule in twin.rules.values():
-        if not rule.opens:
-            continue
-        kind = twin.cases[rule.opens]
-        # what is held back is nobody's work until it is told
-        sql = """
-          SELECT a.alarm, a.asset_id, a.since FROM alarm AS a WHERE a.rule = $rule AND a.since <= $now AND a.state NOT IN ('shelved', 'suppressed', 'out_of_service')
-            AND NOT EXISTS (SELECT 1 FROM case_file AS c WHERE c.alarm = a.alarm)
-            AND NOT EXISTS (SELECT 1 FROM case_file AS c WHERE c.type = $type AND c.asset_id = a.asset_id AND c.opened <= a.since AND (c.closed IS NULL OR c.closed > a.since))
-          ORDER BY a.since, a.alarm"""
-        taken: set[str] = {
-            r["asset_id"]
-            for r in rows(
-                twin.store.fetch(
-                    "SELECT asset_id FROM case_file WHERE type = $type AND closed IS NULL", {"type": kind.id}
-                )
-            )
-        }
-        changes: list[Change] = []
-        leaves: list[Leaf] = []
-        for r in rows(twin.store.fetch(sql, {"rule": rule.id, "type": kind.id, "now": now})):
-            if r["asset_id"] in taken:
-                continue
-            taken.add(r["asset_id"])
-            id = _digest(f"{kind.id} {r['alarm']}")[:16]
-            body = _opening(kind, "alarm", asset=r["asset_id"], alarm=r["alarm"])
-            _append(twin, kind, None, [Event(id, 1, r["since"], "open", body=body)], changes, leaves)
-            opened += 1
-        if changes:
-            twin.store.commit(*changes, leaves=leaves)
-    return opened
-
-
-def _recurring(twin: Twin, now: datetime) -> int:
-    opened = 0
-    for kind in twin.cases.values():
-        if kind.recurs is None:
-            continue
-        at = period.start(now, kind.recurs.every, twin.city.zone)
-        places = sorted(a for a, t in twin.asset_types.items() if t == kind.recurs.per) if kind.recurs.per else [""]
-        ids = {_digest(f"{kind.id} {at.isoformat()} {asset}")[:16]: asset for asset in places}
-        there = set(twin.store.fetch("SELECT case_id FROM case_file WHERE type = $type AND opened = $at", {"type": kind.id, "at": at})["case_id"].to_pylist())  # fmt: skip
-        changes: list[Change] = []
-        leaves: list[Leaf] = []
-        for id, asset in ids.items():
-            if id not in there:
-                event = Event(id, 1, at, "open", body=_opening(kind, "schedule", asset=asset))
-                _append(twin, kind, None, [event], changes, leaves)
-                opened += 1
-        if changes:
-            twin.store.commit(*changes, leaves=leaves)
-    return opened
+    return arise.arise(twin, now)
 
 
 def open_case(
@@ -120,10 +66,12 @@ def open_case(
     address: str = "",
     media_url: str = "",
     at: datetime | None = None,
+    id: str = "",
+    book: Book | None = None,
 ) -> Case:
     """Open a case by hand, from a citizen's form, for an alarm, for a measure (`plan.measure`), or under another case. Raises NotFound, BadRequest, Conflict, TooLarge, Unsupported.
 
-    `reporter` is how who reported can be reached: it stays in the event, and no public answer has it.
+    `reporter` is how who reported can be reached: it stays in the event, and no public answer has it. With a `book` it goes on record when that is committed.
     """
     with twin.turn:
         kind = find(twin.cases, type, "case type")
@@ -144,65 +92,112 @@ def open_case(
         if (longitude is None) != (latitude is None) or not (-180 <= (longitude or 0) <= 180 and -90 <= (latitude or 0) <= 90):  # fmt: skip
             raise BadRequest("the place is none", "longitude from -180 to 180 and latitude from -90 to 90", "longitude")
         filled = form.checked(kind.form, form_ or {}, "form")
-        held_files = form.attached(twin, files, kind.attachments, _proofs(kind), 0)
-        now = at or twin.clock.now()
-        changes: list[Change] = []
-        leaves: list[Leaf] = []
-        id = secrets.token_hex(8)
-        if parent:
-            above, above_kind = load(twin, parent)
-            if above.state == "closed":
-                raise Conflict("the case above is closed", "reopen it first", parent)
-            event = Event(parent, above.n + 1, now, "child", by, note, {"case": id})
-            _append(twin, above_kind, above, [event], changes, leaves)
-        body = _opening(
-            kind, "case" if parent else "measure" if measure else "alarm" if alarm else source, asset=asset, alarm=alarm, measure=measure, parent=parent, longitude=longitude, latitude=latitude,
-            form=filled, reporter=dict(reporter or {}), address=address, media_url=media_url, files=[msgspec.to_builtins(f) for f in held_files],
+        brought = form.attached(twin, files, kind.attachments, _proofs(kind), 0)
+        mine = book or Book(twin)
+        if parent and mine.held(parent)[0].state == "closed":
+            raise Conflict("the case above is closed", "reopen it first", parent)
+        made = mine.open(
+            kind, id or secrets.token_hex(8), at or twin.clock.now(), "case" if parent else "measure" if measure else "alarm" if alarm else source, by, note, asset=asset, alarm=alarm,
+            measure=measure, parent=parent, longitude=longitude, latitude=latitude, form=filled, reporter=dict(reporter or {}), address=address, media_url=media_url,
+            files=[msgspec.to_builtins(f) for f in brought],
         )  # fmt: skip
-        made = _append(twin, kind, None, [Event(id, 1, now, "open", by, note, body)], changes, leaves)
-        twin.store.commit(*changes, leaves=leaves)
+        if book is None:
+            mine.commit()
         return made
 
 
 def act(
-    twin: Twin, id: str, what: Act, by: str, note: str = "", body: Mapping[str, Any] | None = None, at: datetime | None = None
+    twin: Twin, id: str, what: Act, by: str, note: str = "", body: Mapping[str, Any] | None = None, at: datetime | None = None, book: Book | None = None
 ) -> Case:  # fmt: skip
-    """Let something happen to a case. Raises NotFound, Conflict, BadRequest, TooLarge, Unsupported; then nothing is changed."""
+    """Let something happen to a case. Raises NotFound, Conflict, BadRequest, TooLarge, Unsupported; then nothing is changed.
+
+    With a `book` it goes on record when that is committed.
+    """
     with twin.turn:
-        held, kind = load(twin, id)
+        mine = book or Book(twin)
+        held, kind, _ = mine.held(id)
         by, note = person(by), _note(note)
         given = _taken(what, body or {})
         permit(kind, held, what, given, by, note)
-        proofs = _proofs(kind)
-        brought = form.attached(twin, given.get("files", ()), kind.attachments, proofs, len(held.files))
+        brought = form.attached(twin, given.get("files", ()), kind.attachments, _proofs(kind), len(held.files))
         if brought:
             given["files"] = [msgspec.to_builtins(f) for f in brought]
-        step = kind.step(held.step)
-        if what == "advance":
-            there = kind.step(given["to"])
-            assert step is not None  # permitted
-            assert there is not None
-            given["form"] = form.checked(step.form, given.get("form", {}), "form")
-            _guarded(twin, kind, held, given)
-            if lacking := missing([step, *([] if there.next else [there])], [*held.files, *brought]):
-                told = "; ".join(f"{p.title.zh} {p.title.en} ({n} of {p.least})" for p, n in lacking)
-                raise Conflict(f"proofs are missing: {told}", f"attach files with proof: {', '.join(p.id for p, _ in lacking)}", "files")  # fmt: skip
-            given["ends"] = not there.next
-        if what == "resume":
-            given["form"] = form.checked(kind.form, given.get("form", {}), "form") if given.get("form") else {}
-        if what in ("advance", "return", "reopen"):
-            there = kind.step(given["to"])
-            given |= {"bodies": [b.id for b in there.bodies], "need": there.need} if there and there.bodies else {}
-        now = max(at or twin.clock.now(), _last(twin, id))
-        changes: list[Change] = []
-        leaves: list[Leaf] = []
-        made = _append(twin, kind, held, [Event(id, held.n + 1, now, what, by, note, given)], changes, leaves)
-        if held.parent and (made.state == "closed") != (held.state == "closed"):
-            above, above_kind = load(twin, held.parent)
-            told = "child_done" if made.state == "closed" else "child"
-            _append(twin, above_kind, above, [Event(above.id, above.n + 1, now, told, by, "", {"case": id})], changes, leaves)  # type: ignore[arg-type]  # fmt: skip
-        twin.store.commit(*changes, leaves=leaves)
+        now = at or twin.clock.now()
+        match what:
+            case "advance":
+                given |= _advanced(twin, kind, held, given, now)
+            case "resume":
+                given["form"] = form.checked(kind.form, given.get("form", {}), "form") if given.get("form") else {}
+            case "extend" if (due := sla.step_due(kind, held, twin.calendar, twin.city.zone)) is None or due.at < now:
+                raise Conflict("the deadline has passed, or there is none", "it is put off before it passes", held.id)
+            case "reopen" if held.parent and mine.held(held.parent)[0].state == "closed":
+                raise Conflict("the case above is closed", "reopen it first", held.parent)
+        there = kind.step(given["to"]) if what in ("advance", "return", "reopen") else None
+        if there and there.bodies:
+            given |= {"bodies": [b.id for b in there.bodies], "need": there.need}
+        made = mine.next(id, what, now, by, note, given)
+        if book is None:
+            mine.commit()
         return made
+
+
+def _advanced(twin: Twin, kind: CaseType, held: Case, given: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """What goes on record with a step taken: the form checked, draw and score as facts, whether the case ends. Raises BadRequest, Conflict, NotFound, TooLarge."""
+    step, there = kind.step(held.step), kind.step(given["to"])
+    assert step is not None  # permitted
+    assert there is not None
+    filled = form.checked(step.form, given.get("form", {}), "form")
+    facts = _drawn(twin, step, given.get("draw", ""))
+    if step.score:
+        day = now.astimezone(ZoneInfo(twin.city.zone)).date()
+        facts |= _scored(twin, kind, step.score, {**known(twin, held), **filled, **facts}, day)
+    _guarded(twin, kind, step, {**known(twin, held), **filled, **facts}, given["to"])
+    if lacking := missing([step, *([] if there.next else [there])], [*held.files, *_files(given)]):
+        told = "; ".join(f"{p.title.zh} {p.title.en} ({n} of {p.least})" for p, n in lacking)
+        raise Conflict(f"proofs are missing: {told}", f"attach files with proof: {', '.join(p.id for p, _ in lacking)}", "files")  # fmt: skip
+    return {"form": filled, "ends": not there.next, **({"facts": facts} if facts else {})}
+
+
+def _drawn(twin: Twin, step: Step, draw: str) -> dict[str, Any]:
+    """The draw that a step asks for, as facts: who was drawn, and its id. Raises Conflict, NotFound, BadRequest, TooLarge."""
+    if not step.draw:
+        if draw:
+            raise BadRequest(f"step '{step.id}' asks for no draw", "leave it out", "draw")
+        return {}
+    if not draw:
+        raise Conflict(f"step '{step.id}' asks for a draw", "name one whose seed was told, see /api/draws", "draw")
+    lot = lots.lot(twin, draw)
+    if lot.seed is None:
+        raise Conflict(f"the seed of draw '{draw}' was not told yet", "tell it first: nobody can check it before", "draw")  # fmt: skip
+    if len(lot.drawn) > MOST_DRAWN:
+        raise TooLarge(f"draw '{draw}' has {len(lot.drawn)} members", f"at most {MOST_DRAWN} for a case", "draw")
+    return {step.draw: [d.id for d in lot.drawn], f"{step.draw}_draw": lot.id}
+
+
+def _scored(twin: Twin, kind: CaseType, local: str, facts: Mapping[str, Any], day: Any) -> dict[str, Any]:
+    """Points and grade by the version of a scorecard that holds on a day, as facts, with what each factor gave. Raises Conflict, NotFound."""
+    pack = kind.id.partition(".")[0]
+    try:
+        found = scorecard.score(find(twin.scorecards, f"{pack}.{local}", "scorecard"), twin.decision_tables[pack], facts, day)  # fmt: skip
+    except BadRequest as e:
+        raise Conflict(f"scorecard '{local}' cannot score: {e.message}", e.hint, local) from None
+    return {
+        f"{local}_points": found.points,
+        f"{local}_grade": found.grade,
+        f"{local}_score": msgspec.to_builtins(found),
+    }
+
+
+def known(twin: Twin, held: Case) -> dict[str, Any]:
+    """What tables may ask of a case: all that was filled in, attributes of its asset (`asset`), how often it came back."""
+    found = twin.store.fetch("SELECT attributes FROM asset WHERE asset_id = $id", {"id": held.asset}) if held.asset else None  # fmt: skip
+    asset = msgspec.json.decode(found["attributes"][0].as_py() or "{}") if found is not None and found.num_rows else {}
+    return {"asset": asset, "returns": held.returns, "reopens": held.reopens, **held.facts}
+
+
+def _files(given: Mapping[str, Any]) -> list[Any]:
+    """The files that go with an act."""
+    return [f if isinstance(f, File) else File(**f) for f in given.get("files", ())]
 
 
 def advance(twin: Twin, id: str, to: str, by: str, note: str = "", at: datetime | None = None, form_: Mapping[str, Any] | None = None) -> None:  # fmt: skip
@@ -215,29 +210,14 @@ def follows(twin: Twin, kind: CaseType, held: Case) -> tuple[str, ...]:
     step = kind.step(held.step)
     if step is None or held.state != "open":
         return ()
-    allowed = _guard(twin, kind, step.guard, held.facts) if step.guard else None
+    allowed = _guard(twin, kind, step.guard, known(twin, held)) if step.guard else None
     return tuple(s for s in step.next if allowed is None or s in allowed)
 
 
 def load(twin: Twin, id: str) -> tuple[Case, CaseType]:
     """A case and its kind. Raises NotFound."""
-    found = events(twin, [id]).get(id)
-    if not found:
-        raise NotFound(f"there is no case '{id[:100]}'", "see /api/cases", id[:100])
-    held = case(found)
-    return held, find(twin.cases, held.type, "case type")
-
-
-def events(twin: Twin, ids: Iterable[str] | None = None) -> dict[str, list[Event]]:
-    """The events of cases (of all that are open, where none are named), oldest first."""
-    ids = None if ids is None else list(ids)
-    test = "case_id IN (SELECT case_id FROM case_file WHERE closed IS NULL)" if ids is None else "list_contains($ids, case_id)"  # fmt: skip
-    sql = f"SELECT case_id, n, time, act, actor, note, body FROM case_event WHERE {test} ORDER BY case_id, n"
-    found: dict[str, list[Event]] = {}
-    for r in rows(twin.store.fetch(sql, None if ids is None else {"ids": ids})):
-        event = Event(r["case_id"], r["n"], r["time"], r["act"], r["actor"], r["note"], msgspec.json.decode(r["body"]))
-        found.setdefault(event.case, []).append(event)
-    return found
+    held, kind, _ = Book(twin).held(id)
+    return held, kind
 
 
 def history(twin: Twin, id: str) -> list[dict[str, Any]]:
@@ -253,7 +233,13 @@ def history(twin: Twin, id: str) -> list[dict[str, Any]]:
 def notices(twin: Twin, now: datetime) -> list[sla.Notice]:
     """Whoever is to be told about open cases by now and was not: reminders, lateness, escalation, the oldest first."""
     found: list[sla.Notice] = []
-    for those in events(twin).values():
+    days = max((k for kind in twin.cases.values() for s in kind.steps for k in s.remind), default=0)
+    # whose deadline is further off than any reminder reaches, festivals and weekends counted, is nobody's news
+    near = twin.store.fetch(
+        "SELECT case_id FROM case_file WHERE closed IS NULL AND least(due, whole_due) <= $until",
+        {"until": now + timedelta(days=2 * days + 15)},
+    )
+    for those in events(twin, near["case_id"].to_pylist()).values():
         held = case(those)
         kind = twin.cases.get(held.type)
         if kind is not None:
@@ -264,24 +250,21 @@ def notices(twin: Twin, now: datetime) -> list[sla.Notice]:
 def told(twin: Twin, notice: sla.Notice, by: str) -> None:
     """Put on record that a notice was given: it is not due again. Idempotent. Raises NotFound."""
     with twin.turn:
-        held, kind = load(twin, notice.case)
+        book = Book(twin)
+        held, _, _ = book.held(notice.case)
         if notice.key in held.told or held.state == "closed":
             return
-        changes: list[Change] = []
-        leaves: list[Leaf] = []
         body = {"key": notice.key, "kind": notice.kind, "to": msgspec.to_builtins(notice.to)}
-        event = Event(held.id, held.n + 1, max(twin.clock.now(), _last(twin, held.id)), "notify", person(by), "", body)
-        _append(twin, kind, held, [event], changes, leaves)
-        twin.store.commit(*changes, leaves=leaves)
+        book.next(held.id, "notify", twin.clock.now(), person(by), "", body)
+        book.commit()
 
 
-def _guarded(twin: Twin, kind: CaseType, held: Case, given: Mapping[str, Any]) -> None:
-    step = kind.step(held.step)
-    if step is None or not step.guard:
+def _guarded(twin: Twin, kind: CaseType, step: Step, facts: Mapping[str, Any], to: str) -> None:
+    if not step.guard:
         return
-    allowed = _guard(twin, kind, step.guard, {**held.facts, **given.get("form", {})}, strict=True)
-    if given["to"] not in allowed:
-        raise Conflict(f"table '{step.guard}' does not let the case go to '{given['to']}'", f"it says: {', '.join(allowed) or 'nothing'}", "to")  # fmt: skip
+    allowed = _guard(twin, kind, step.guard, facts, strict=True)
+    if to not in allowed:
+        raise Conflict(f"table '{step.guard}' does not let the case go to '{to}'", f"it says: {', '.join(allowed) or 'nothing'}", "to")  # fmt: skip
 
 
 def _guard(twin: Twin, kind: CaseType, guard: str, facts: Mapping[str, Any], strict: bool = False) -> tuple[str, ...]:
@@ -306,69 +289,18 @@ def _taken(what: str, body: Mapping[str, Any]) -> dict[str, Any]:
     for name, must in needed.items():
         if must and name not in given:
             raise BadRequest(f"'{name}' is missing", f"{what} takes: {', '.join(known)}", name)
+    if what == "extend" and (isinstance(given.get("days"), bool) or not isinstance(given.get("days"), int)):
+        raise BadRequest("'days' is missing, or no whole number", "by how many days the deadline is put off", "days")
     if what in ("assign", "delegate"):
         given["to"] = person(given["to"])
     return given
-
-
-def _opening(kind: CaseType, source: Source, **more: Any) -> dict[str, Any]:
-    first = kind.steps[0]
-    body = {"type": kind.id, "step": first.id, "source": source, **{k: v for k, v in more.items() if v not in (None, "", [], {})}}  # fmt: skip
-    return {**body, "bodies": [b.id for b in first.bodies], "need": first.need} if first.bodies else body
-
-
-def _append(twin: Twin, kind: CaseType, held: Case | None, more: Sequence[Event], changes: list[Change], leaves: list[Leaf]) -> Case:  # fmt: skip
-    """Add events to a case, with the changes and leaves that put them, and how it stands then, on record."""
-    new = held is None
-    for event in more:
-        held = after(held, event)
-        changes.append(
-            Change(
-                "INSERT INTO case_event VALUES ($case, $n, $time, $act, $step, $actor, $note, $body)",
-                {
-                    "case": event.case, "n": event.n, "time": event.time, "act": event.act, "step": held.step, "actor": event.by, "note": event.note,
-                    "body": msgspec.json.encode(event.body).decode(),
-                },
-            )
-        )  # fmt: skip
-        leaves.append(("case", f"{event.case}#{event.n}", hashlib.sha256(msgspec.json.encode(event, order="deterministic")).hexdigest()))  # fmt: skip
-    assert held is not None
-    step_due = sla.step_due(kind, held, twin.calendar, twin.city.zone)
-    whole = sla.whole_due(kind, held, twin.calendar, twin.city.zone)
-    row: dict[str, Any] = {
-        "step": held.step, "state": held.state, "holder": held.holder, "due": step_due.at if step_due else None, "closed": held.closed, "entered": held.entered,
-        "whole_due": whole.at if whole else None, "guessed": bool((step_due and step_due.guessed) or (whole and whole.guessed)), "returns": held.returns,
-        "reopens": held.reopens,
-    }  # fmt: skip
-    if new:
-        row |= {
-            "type": held.type, "asset_id": held.asset, "alarm": held.alarm, "opened": held.opened, "source": held.source, "measure": held.measure,
-            "parent": held.parent, "longitude": held.longitude, "latitude": held.latitude,
-        }  # fmt: skip
-        names = ", ".join(row)
-        sql = f"INSERT INTO case_row (case_id, {names}) VALUES ($case, {', '.join(f'${k}' for k in row)})"
-    else:
-        sql = f"UPDATE case_row SET {', '.join(f'{k} = ${k}' for k in row)} WHERE case_id = $case"
-    changes.append(Change(sql, {"case": held.id, **row}))
-    return held
 
 
 def _proofs(kind: CaseType) -> dict[str, tuple[str, ...]]:
     return {p.id: p.media for s in kind.steps for p in s.proofs}
 
 
-def _last(twin: Twin, id: str) -> datetime:
-    """The time of the newest event: nothing happens before it."""
-    found = twin.store.fetch("SELECT max(time) AS t FROM case_event WHERE case_id = $id", {"id": id})["t"][0].as_py()
-    assert isinstance(found, datetime)
-    return found
-
-
 def _note(note: str) -> str:
     if len(note) > LONGEST_NOTE or "\0" in note:
         raise BadRequest("the note is too long or not text", f"at most {LONGEST_NOTE} characters", "note")
     return note
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

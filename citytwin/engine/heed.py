@@ -523,7 +523,8 @@ class Lookout:
         by_rule: dict[int, list[Spell]] = {}
         for k, spell in raised:
             by_rule.setdefault(int(c.rule[k]), []).append(spell)
-        changes += [opened(self._rules[n], spells) for n, spells in by_rule.items()]
+        if by_rule:
+            changes.append(opened(*((self._rules[n], spells) for n, spells in by_rule.items())))
         if ended:
             over = pa.table(
                 {

@@ -152,7 +152,12 @@ def read_pack(folder: Path) -> tuple[Pack | None, list[Fault]]:
             for r in rules.rules
         ),
         cases=tuple(
-            replace(c, id=own(c.id), recurs=replace(c.recurs, per=own(c.recurs.per)) if c.recurs else None)
+            replace(
+                c,
+                id=own(c.id),
+                recurs=replace(c.recurs, per=own(c.recurs.per), under=own(c.recurs.under)) if c.recurs else None,
+                steps=tuple(replace(t, opens=tuple(replace(o, type=own(o.type)) for o in t.opens)) for t in c.steps),
+            )
             for c in cases.cases
         ),
         decision_tables=cases.decision_tables,

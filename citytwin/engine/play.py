@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from citytwin.engine import catalog, handle, ingest, load
+from citytwin.engine import catalog, ingest, load, perform
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.asset import Asset
 from citytwin.kernel.demo import Scene
@@ -113,31 +113,18 @@ class Player:
             count += self.record(self.tables(pack, since, now), pack.id)
         return count
 
-    def decide(self, now: datetime) -> int:
-        """Move demo cases along the paths that the demos give. Each path is first walked whole, then as far as the day allows."""
-        moved = 0
+    def decide(self, now: datetime, whole: bool = False) -> int:
+        """Open the demos' own cases and let people work on them, as far as time allows by `now`. Returns how many acts that were. Idempotent.
+
+        `whole`: the first cases on each path walk it to its end, however little time there was, so that everything declared is seen.
+        """
+        acted = 0
         for pack in self._twin.packs:
-            paths: dict[str, Sequence[Sequence[str]]] = getattr(self._demo(pack), "CASE_PATHS", {})
-            forms: dict[str, dict[str, dict[str, Any]]] = getattr(self._demo(pack), "CASE_FORMS", {})
-            for local, ways in paths.items():
-                found = rows(
-                    self._twin.store.fetch(
-                        "SELECT case_id, opened, step FROM case_file WHERE type = $type ORDER BY opened, case_id",
-                        {"type": f"{pack.id}.{local}"},
-                    )
-                )
-                for n, case in enumerate(found):
-                    if case["step"] != self._twin.cases[f"{pack.id}.{local}"].steps[0].id:
-                        continue
-                    way = ways[n % len(ways)]
-                    reach = len(way) if n < len(ways) else (n // len(ways)) % (len(way) + 1)
-                    for k, step in enumerate(way[:reach], 1):
-                        at = min(case["opened"] + timedelta(hours=5 * k), now)
-                        here = case["step"] if k == 1 else way[k - 2]
-                        filled = forms.get(local, {}).get(here)
-                        handle.advance(self._twin, case["case_id"], step, "演示 demo", at=at, form_=filled)
-                        moved += 1
-        return moved
+            demo, scene = self._demo(pack), self._scenes[pack.id]
+            begun = list(demo.cases(scene)) if hasattr(demo, "cases") else []
+            paths, forms = getattr(demo, "CASE_PATHS", {}), getattr(demo, "CASE_FORMS", {})
+            acted += perform.perform(self._twin, pack.id, begun, paths, forms, now, whole)
+        return acted
 
 
 def _types(pack: Pack) -> set[str]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from citytwin.engine import inforce, script
 from citytwin.engine.inforce import InForce
 from citytwin.kernel.asset import AssetType
-from citytwin.kernel.case import CaseType
+from citytwin.kernel.case import CaseType, facts
 from citytwin.kernel.city import City
 from citytwin.kernel.clock import Clock
 from citytwin.kernel.dmn import Tables
@@ -103,7 +103,7 @@ class Twin:
         self.indicators = _by_id(i for p in self.packs for i in p.indicators)
         self.rules = _by_id(r for p in self.packs for r in p.rules)
         self.cases = _by_id(c for p in self.packs for c in p.cases)
-        self.decision_tables = {p.id: Tables(_by_id(p.decision_tables)) for p in self.packs}
+        self.decision_tables = {p.id: Tables(_by_id(p.decision_tables), facts(p.cases)) for p in self.packs}
         self.scorecards = _by_id(s for p in self.packs for s in p.scorecards)
         self.calendar = self.city.workdays or standard()
         self.panels = _by_id(panel for p in self.packs for panel in p.panels)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import cache
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -88,11 +87,12 @@ class Tables:
 
     tables: Mapping[str, DecisionTable]
     names: frozenset[str] | None = None
-    _known: frozenset[str] = field(init=False)
+    known: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         said = {name for t in self.tables.values() for i in t.inputs if not i.of for name in [i.name]}
-        self._known = frozenset((self.names or frozenset()) | said | set(self.tables))
+        others = (self.names or frozenset()) - set(feel.FUNCTIONS)  # a field called `date` must not hide the function
+        self.known = frozenset(others | said | set(self.tables))
 
     def decide(self, id: str, facts: Mapping[str, Any]) -> Outcome:
         """What table `id` says of these facts. Raises BadRequest where there is none, or tables go round in a circle."""
@@ -110,7 +110,7 @@ class Tables:
                 if found.fault:
                     return Outcome(None, fault=f"{other}: {found.fault}")
                 facts = {**facts, other: found.value}
-            done[id] = _outcome(table, facts, self._known)
+            done[id] = _outcome(table, facts, self.known)
         return done[id]
 
     def asks(self, table: DecisionTable) -> list[str]:
@@ -121,7 +121,7 @@ class Tables:
         found: set[str] = set()
         for text, unary in texts:
             try:
-                found |= feel.names((feel.conditions if unary else feel.compiled)(text, self._known))
+                found |= feel.names((feel.conditions if unary else feel.compiled)(text, self.known))
             except BadRequest:  # told by `flaws`
                 continue
         return sorted(found & set(self.tables))
@@ -154,7 +154,7 @@ class Tables:
             broken = True
             yield Flaw(f"tables ask each other in a circle: {' → '.join(way)}", "let one of them ask facts only")
         if not broken and table.hit in ("U", "A"):
-            yield from _spread(table, self._known)
+            yield from _spread(table, self.known)
 
     def _unreadable(self, table: DecisionTable) -> Iterator[Flaw]:
         if not table.inputs or not table.outputs or not table.rows:
@@ -184,7 +184,7 @@ class Tables:
 
     def _read(self, text: str, unary: bool, part: str, row: int, column: int) -> Iterator[Flaw]:
         try:
-            (feel.conditions if unary else feel.compiled)(text, self._known)
+            (feel.conditions if unary else feel.compiled)(text, self.known)
         except BadRequest as e:
             yield Flaw(e.message, e.hint, part, row, column)
 
@@ -339,9 +339,8 @@ def _samples(column: Input, trees: Sequence[Any], known: frozenset[str]) -> list
 _KINDS = ((bool, "boolean"), (Decimal, "number"), (str, "text"), (date, "date"))
 
 
-@cache
 def _named(tree: Any) -> tuple[Any, ...]:
-    """The values that unary tests name."""
+    """The values that unary tests name. Not cached: `true` and `1` are equal keys."""
     if not isinstance(tree, tuple):
         return ()
     if tree[:1] == ("value",):

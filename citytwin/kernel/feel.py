@@ -15,7 +15,8 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any
 
-from citytwin.kernel.errors import BadRequest
+from citytwin.kernel import pattern
+from citytwin.kernel.errors import BadRequest, TooLarge
 
 LONGEST = 2_000
 """Characters of one expression."""
@@ -51,7 +52,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _WORDS = {"and", "or", "not", "true", "false", "null", "if", "then", "else", "between", "in"}
-_LITERALS = ("date and time", "date", "time", "duration")
+_LITERALS = ("date and time", "date", "time", "duration", "string length", "starts with", "ends with")
 
 
 class Faulty(BadRequest):
@@ -353,6 +354,11 @@ class _Parser:
                 self.take(",")
             given.append(self.expression())
         self.next()
+        if function == "matches" and all(g[0] == "value" for g in given[1:]):
+            try:
+                pattern.compiled(*(g[1] for g in given[1:]))
+            except (BadRequest, TypeError, AttributeError) as e:
+                raise self.fault(f"matches() is given no pattern: {e}") from None
         return ("call", function, tuple(given))
 
 
@@ -624,6 +630,16 @@ def _contains(held: Any, wanted: Any) -> bool | None:
     return wanted in held if isinstance(held, str) and isinstance(wanted, str) else None
 
 
+def _matches(held: Any, source: Any, flags: Any = "") -> bool | None:
+    """Whether a text fits a pattern (XPath's `matches`); null where there is no text, or no pattern that is taken."""
+    if not isinstance(held, str) or not isinstance(source, str) or not isinstance(flags, str):
+        return None
+    try:
+        return pattern.compiled(source, flags).fits(held)
+    except (BadRequest, TooLarge):
+        return None
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "date": _date,
     "time": _time,
@@ -637,6 +653,10 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "floor": lambda n: n.to_integral_value("ROUND_FLOOR"),
     "ceiling": lambda n: n.to_integral_value("ROUND_CEILING"),
     "contains": _contains,
+    "starts with": lambda held, wanted: held.startswith(wanted),
+    "ends with": lambda held, wanted: held.endswith(wanted),
+    "string length": lambda held: Decimal(len(held)) if isinstance(held, str) else None,
+    "matches": _matches,
     "list contains": lambda held, wanted: any(compare("=", h, wanted) is True for h in held),
 }
 """What an expression may call."""

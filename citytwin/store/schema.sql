@@ -86,6 +86,9 @@ CREATE TABLE IF NOT EXISTS case_row (
   case_id VARCHAR PRIMARY KEY, type VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, alarm VARCHAR, step VARCHAR NOT NULL, opened TIMESTAMPTZ NOT NULL, due TIMESTAMPTZ,
   closed TIMESTAMPTZ, state VARCHAR NOT NULL, source VARCHAR NOT NULL, measure VARCHAR NOT NULL, parent VARCHAR NOT NULL, holder VARCHAR NOT NULL, entered TIMESTAMPTZ NOT NULL,
   whole_due TIMESTAMPTZ, guessed BOOLEAN NOT NULL, longitude DOUBLE, latitude DOUBLE, returns BIGINT NOT NULL, reopens BIGINT NOT NULL);
+-- Who has the step in charge where it was handed over from its role, since cases escalate.
+ALTER TABLE case_row ADD COLUMN IF NOT EXISTS charge_zh VARCHAR DEFAULT '';
+ALTER TABLE case_row ADD COLUMN IF NOT EXISTS charge_en VARCHAR DEFAULT '';
 -- What happened to cases; only ever appended, and sealed. `step` is where the case is after it, `body` (JSON) what it is about.
 CREATE TABLE IF NOT EXISTS case_event (
   case_id VARCHAR NOT NULL, n BIGINT NOT NULL, time TIMESTAMPTZ NOT NULL, act VARCHAR NOT NULL, step VARCHAR NOT NULL, actor VARCHAR NOT NULL, note VARCHAR NOT NULL,

@@ -51,7 +51,8 @@ CREATE OR REPLACE VIEW alarm_history AS SELECT n, alarm, rule, asset_id, time, b
 CREATE OR REPLACE VIEW alarm_hold AS SELECT hold, rule, asset_id, kind, since, until, reason, actor, ended, ended_by FROM alarm_hold_row;
 CREATE OR REPLACE VIEW case_file AS
   SELECT case_id, type, asset_id, alarm, step, opened, due, closed, state, source, measure, parent,
-         holder, entered, whole_due, guessed, longitude, latitude, returns, reopens
+         holder, entered, whole_due, guessed, longitude, latitude, returns, reopens,
+         charge_zh, charge_en
   FROM case_row;
 CREATE OR REPLACE VIEW run AS SELECT * FROM run_row;
 CREATE OR REPLACE VIEW forecast AS

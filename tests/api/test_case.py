@@ -6,18 +6,23 @@ import hashlib
 import io
 import zipfile
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from citytwin.api.house import House
-from citytwin.engine import load
-from citytwin.kernel.case import Body, Proof
+from citytwin.cli import run
+from citytwin.cli.home import Home
+from citytwin.engine import handle, load
+from citytwin.engine.schedule import Schedule
+from citytwin.kernel.case import Body, Proof, Recurring
+from citytwin.kernel.clock import FixedClock
 from citytwin.kernel.dmn import DecisionTable, Input, Output, Row, Tables
 from citytwin.kernel.title import Title
 from citytwin.science import draw
+from citytwin.settings import Settings
 
 from .conftest import NOW, Caller, check_problem
 
@@ -45,14 +50,20 @@ def test_a_case_from_hand_to_end(own: Caller, own_house: House) -> None:
     assert own.get("/api/cases/holders").json() == {"李": 1}
     assert [c["id"] for c in own.get("/api/cases?holder=李").json()["items"]] == [id]
     assert act("attach", files=[{"sha256": file["sha256"]}])["files"][0]["media"] == "text/plain"
-    assert act("wait", note="等配件")["due"] is None
+    check_problem(
+        own.post(f"/api/cases/{id}/acts", json={"act": "wait", "by": "王", "note": "等配件"}), 409, "conflict"
+    )  # 李 has it
+    assert act("wait", by="李", note="等配件")["due"] is None
     assert [c["id"] for c in own.get("/api/cases?state=waiting").json()["items"]] == [id]
     assert act("resume")["due"] is not None
     assert act("comment", note="已到场", public=True)["history"][-1]["body"] == {"public": True}
     child = open_one(own, parent=id)
     check_problem(own.post(f"/api/cases/{id}/advance", json={"to": "done", "by": "王"}), 409, "conflict")
     assert own.post(f"/api/cases/{child['id']}/advance", json={"to": "done", "by": "王"}).json()["state"] == "closed"
-    done = own.post(f"/api/cases/{id}/advance", json={"to": "done", "by": "王"}).json()
+    check_problem(
+        own.post(f"/api/cases/{id}/advance", json={"to": "done", "by": "李", "role": "Fitter"}), 409, "conflict"
+    )
+    done = own.post(f"/api/cases/{id}/advance", json={"to": "done", "by": "李", "role": "管理员"}).json()
     assert (done["state"], [c["id"] for c in done["children"]]) == ("closed", [child["id"]])
     assert act("reopen", note="又热了", to="look")["reopens"] == 1
     assert [h["act"] for h in own.get(f"/api/cases/{id}").json()["history"]] == [
@@ -70,6 +81,65 @@ def test_a_case_from_hand_to_end(own: Caller, own_house: House) -> None:
     weekend = own.get("/api/cases/calendar?since=2026-02-14&until=2026-02-16").json()
     assert [d["works"] for d in weekend] == [True, False]  # a swapped Saturday, then the festival
     assert own.get("/api/cases/calendar?since=2027-01-01&until=2027-01-02").json()[0]["works"] is None
+
+
+def test_a_case_of_a_measure_from_the_plan_to_its_end(own: Caller, own_house: House) -> None:
+    check_problem(own.post("/api/cases", json={"type": "trial.cooling", "by": "王", "measure": "light_2026.m999"}), 404, "not_found")  # fmt: skip
+    id = open_one(own, measure="light_2026.m001", note="灯塔选址")["id"]
+    (item,) = own.get("/api/cases?measure=light_2026.m001").json()["items"]
+    assert (item["id"], item["source"], item["measure"], item["state"]) == (id, "measure", "light_2026.m001", "open")
+    below = open_one(own, parent=id, measure="light_2026.m001")
+    assert below["source"] == "case"
+    for one in (below["id"], id):
+        for to in ("repair", "done"):
+            answer = own.post(f"/api/cases/{one}/advance", json={"to": to, "by": "王"})
+            assert answer.status_code == 200, answer.text
+    assert [c["state"] for c in own.get("/api/cases?measure=light_2026.m001&state=closed").json()["items"]] == ["closed"] * 2  # fmt: skip
+    assert agreed(own_house, id)["case"] == id
+
+
+def test_cases_of_the_calendar_from_their_month_to_their_end(own: Caller, own_house: House) -> None:
+    twin, kind = own_house.twin, own_house.twin.cases["trial.cooling"]
+    round_ = replace(kind, id="trial.round", recurs=Recurring("month", "trial.lamp"))
+    lapsing = replace(kind.steps[0], lapse="done", days=5)
+    notice = replace(kind, id="trial.notice", recurs=Recurring("year"), steps=(lapsing, *kind.steps[1:]))
+    twin.cases = {**twin.cases, round_.id: round_, notice.id: notice}
+    schedule = Schedule(twin.clock)
+    run._keep_up(schedule, Home(Settings(Path("nowhere")), twin, None), cast(Any, own_house.simulator), cast(Any, None))
+    clock = cast(FixedClock, twin.clock)
+    lamps = sorted(a for a, t in twin.asset_types.items() if t == "trial.lamp")
+
+    def listed(type: str) -> list[Any]:
+        return sorted(own.get(f"/api/cases?type={type}&limit=100").json()["items"], key=lambda c: (c["opened"], c["asset"]))  # fmt: skip
+
+    def pass_time(until: datetime) -> None:
+        clock.moment = until
+        assert "cases" in schedule.tick()
+
+    pass_time(datetime(2026, 3, 10, 4, 1, tzinfo=UTC))
+    assert [c["asset"] for c in listed("trial.round")] == lamps
+    assert {c["opened"] for c in listed("trial.round")} == {"2026-02-28T16:00:00Z"}
+    # the year's notice was due on January 8 (five working days after the 1st, the worked Sunday 4 being the first), and nobody objected
+    assert [(c["state"], c["closed"]) for c in listed("trial.notice")] == [("closed", "2026-01-08T16:00:00Z")]
+    pass_time(datetime(2026, 6, 2, tzinfo=UTC))  # nobody was there for April and May
+    months = [c["opened"] for c in listed("trial.round") if c["asset"] == lamps[0]]
+    assert months == ["2026-02-28T16:00:00Z", "2026-03-31T16:00:00Z", "2026-04-30T16:00:00Z", "2026-05-31T16:00:00Z"]
+    count = len(listed("trial.round"))
+    pass_time(datetime(2026, 6, 2, 5, tzinfo=UTC))
+    assert len(listed("trial.round")) == count == 4 * len(lamps)
+    (first, *_) = listed("trial.round")
+    assert (first["source"], first["overdue"], first["due"]) == ("schedule", True, "2026-03-02T16:00:00Z")
+    assert own.post(f"/api/cases/{first['id']}/advance", json={"to": "done", "by": "王"}).json()["state"] == "closed"
+    due = own.get("/api/cases/calendar?since=2026-06-01&until=2026-06-05&type=trial.round").json()
+    assert sum(len(d["due"]) for d in due) == len(lamps)
+
+
+def agreed(house: House, id: str) -> dict[str, Any]:
+    """The row of a case, which is what its events add up to."""
+    (row,) = house.rows("SELECT * FROM case_file WHERE case_id = $id", {"id": id})
+    held, _ = handle.load(house.twin, id)
+    assert (row["step"], row["state"], row["measure"], row["closed"]) == (held.step, held.state, held.measure, held.closed)  # fmt: skip
+    return {"case": held.id}
 
 
 def test_what_is_wrong_with_a_case_is_told(own: Caller) -> None:

@@ -169,3 +169,53 @@ def test_signs_that_xml_cannot_hold_are_left_out(street: Caller) -> None:
     (made,) = report(street, description="a\x00b\x0bc ]]> <d/> ￿")
     root = ET.fromstring(street.get(f"/open311/v2/requests/{made['service_request_id']}.xml").content)
     assert root[0].findtext("description") == "abc ]]> <d/>"
+
+
+PNG, JPEG = b"\x89PNG\r\n\x1a\n\r\n--x\r\n\0" * 20, b"\xff\xd8\xff" + bytes(range(256))
+FIELDS = {"service_code": "trial.cooling", "lat": "30.9", "long": "121.9", "description": "灯太热", "attribute[lamps]": "2"}  # fmt: skip
+
+
+def test_photographs_come_with_a_report_byte_by_byte(street: Caller, own_house: House) -> None:
+    brought = [("media", ('灯 "1".png', PNG, "image/png")), ("media", ("b.jpg", JPEG, "text/html"))]
+    answer = street.post("/open311/v2/requests.json", data=FIELDS, files=brought)
+    assert answer.status_code == 200, answer.text
+    id = answer.json()[0]["service_request_id"]
+    held, _ = handle.load(own_house.twin, id)
+    assert [(f.media, f.size) for f in held.files] == [("image/png", len(PNG)), ("image/jpeg", len(JPEG))]
+    assert [own_house.twin.store.fetch("SELECT data FROM file_row WHERE sha256 = $s", {"s": f.sha256})["data"][0].as_py() for f in held.files] == [PNG, JPEG]  # fmt: skip
+    assert held.files[0].name == '灯 "1".png'
+    (seen,) = street.get(f"/open311/v2/requests/{id}.json").json()
+    assert (seen["description"], seen["media_url"]) == ("灯太热", "")
+    none = street.post("/open311/v2/requests.json", data=FIELDS, files={"media": ("", b"", "application/octet-stream")})
+    assert none.status_code == 200, none.text
+
+
+BAD_UPLOADS: list[tuple[list[Any], dict[str, str], int, str]] = [
+    ([("media", ("a.png", b"<script>", "image/png"))] * 6, {}, 400, "6 files are too many"),
+    ([("media", ("a.exe", b"MZ\0\0", "image/png"))], {}, 415, "octet-stream"),
+    ([("media", ("a.png", PNG + bytes(21_000_000), "image/png"))], {}, 413, "at most 20000000"),
+    ([("media", ("a.png", b"", "image/png"))], {}, 400, "is empty"),
+    ([("photo", ("a.png", PNG, "image/png"))], {}, 400, "files come as media"),
+    ([("media", ("a.png", PNG, "image/png"))], {"attribute[lamps]": "0"}, 400, "lamps"),
+    ([("media", ("a.png", PNG, "image/png"))], {"description": "长" * 30_000}, 413, "at most"),
+]
+
+
+def test_uploads_at_fault_keep_nothing(street: Caller, own_house: House) -> None:
+    store = own_house.twin.store
+    before = store.fetch("SELECT count(*) AS n FROM file")["n"][0].as_py()
+    for brought, more, status, told in BAD_UPLOADS:
+        answer = street.post("/open311/v2/requests.json", data={**FIELDS, **more}, files=brought)
+        assert (answer.status_code, told in answer.text) == (status, True), answer.text
+    form = "multipart/form-data; boundary=x"
+    for kind, body, told in (
+        (form, b"", "ends before"), (form, b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1", "ends before"), ("multipart/form-data", b"--x--", "no boundary"),
+        (form, b"--x\r\n\r\n1\r\n--x--", "no head"), (form, b"--x\r\nA: b\r\n\r\n1\r\n--x--", "no name"), (form, b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n\xff\r\n--x--", "not UTF-8"),
+        (form, b"--x\r\nContent-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: base64\r\n\r\nMQ==\r\n--x--", "is coded"),
+        (form, b"".join(b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n" for _ in range(300)) + b"--x--", "300 parts"),
+    ):  # fmt: skip
+        answer = street.post("/open311/v2/requests.json", content=body, headers={"content-type": kind})
+        assert 400 <= answer.status_code < 500, answer.text
+        assert told in answer.text
+    assert store.fetch("SELECT count(*) AS n FROM file")["n"][0].as_py() == before
+    assert store.fetch("SELECT count(*) AS n FROM case_file WHERE source = 'form'")["n"][0].as_py() == 0

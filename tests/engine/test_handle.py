@@ -314,3 +314,16 @@ def test_cases_of_an_earlier_store_are_the_sum_of_their_events(tmp_path: Path, m
     assert [r["state"] for r in (row(twin, "a"), row(twin, "b"))] == ["closed", "open"]
     handle.advance(twin, "b", "close", "李")
     assert row(twin, "b")["state"] == "closed"
+
+
+def test_patterns_of_forms_cost_no_more_than_their_texts_are_long(tank_folder: Path, make_twin: Callable[..., Twin]) -> None:  # fmt: skip
+    name = "use: {type: string, pattern: '^(([a-z])+.)+[A-Z]([a-z])+$', titles"
+    text = CASES.replace("use: {type: string, enum: [home, plant], titles", name)
+    assert text != CASES
+    (tank_folder / "cases.yaml").write_text(text, "utf-8")
+    office = make_twin()
+    with pytest.raises(BadRequest, match="does not fit"):  # `re` would be at it for longer than anybody lives
+        handle.open_case(office, "tank.permit", "张三", form_={"flow": 1, "use": "a" * 2000})
+    with pytest.raises(TooLarge, match="held against a pattern"):
+        handle.open_case(office, "tank.permit", "张三", form_={"flow": 1, "use": "a" * 6000})
+    assert handle.open_case(office, "tank.permit", "张三", form_={"flow": 1, "use": "a.b.Cd"}).state == "open"

@@ -36,7 +36,7 @@ KIND = CaseType(
     "p.permit",
     T,
     (
-        Step("accept", T, ROLE, 2, ("review", "refuse"), remind=(1, 0), escalate=(Escalation(0, BOSS), Escalation(3, BOSS))),
+        Step("accept", T, ROLE, 2, ("review", "refuse"), extend=7, remind=(1, 0), escalate=(Escalation(0, BOSS), Escalation(3, BOSS))),
         Step("review", T, ROLE, 5, ("decide",), bodies=(Body("fire", T), Body("water", T))),
         Step("decide", T, ROLE, 3, ("done", "review"), proofs=(Proof("photo", T, ("image/*",), 2),)),
         Step("done", T, ROLE),
@@ -45,7 +45,7 @@ KIND = CaseType(
     days=20,
 )  # fmt: skip
 START = datetime(2025, 9, 26, 2, tzinfo=UTC)  # a Friday; Sunday 28 is worked, October 1 to 8 is not
-ACTS = ["advance", "return", "reopen", "wait", "resume", "assign", "delegate", "give_back", "join", "answer", "attach", "comment", "child", "child_done"]  # fmt: skip
+ACTS = ["advance", "return", "reopen", "wait", "resume", "extend", "escalate", "assign", "delegate", "give_back", "join", "answer", "attach", "comment", "child", "child_done"]  # fmt: skip
 
 
 def opened(at: datetime = START) -> list[Event]:
@@ -59,6 +59,7 @@ def more(events: list[Event], act: str, at: datetime, by: str = "王", note: str
     if act in ("advance", "return", "reopen"):
         step = KIND.step(str(body["to"]))
         assert step is not None
+        body.pop("role", None)
         body |= {"ends": not step.next, "bodies": [b.id for b in step.bodies]}
     return [*events, Event("c", held.n + 1, at, act, by, note, body)]  # type: ignore[arg-type]
 
@@ -75,9 +76,15 @@ def stories(draw: st.DrawFn) -> list[Event]:
             "body": draw(st.sampled_from(["fire", "water", "road"])),
             "answer": draw(st.sampled_from(["agree", "object"])),
             "case": draw(st.sampled_from(["k1", "k2"])),
+            "days": draw(st.integers(0, 9)),
+            "key": draw(st.sampled_from(["1:hand_over:0", "2:hand_over:3"])),
+            "role": draw(st.sampled_from(["", "窗口", "Director"])),
         }
+        act = draw(st.sampled_from(ACTS))
+        if act == "escalate":
+            body["to"] = {"zh": "主任", "en": "Director"}
         try:
-            events = more(events, draw(st.sampled_from(ACTS)), at, draw(st.sampled_from(["王", "李"])), **body)
+            events = more(events, act, at, draw(st.sampled_from(["王", "李"])), **body)
         except CityTwinError:
             continue
     return events
@@ -104,6 +111,14 @@ def test_what_always_holds_of_a_case(events: list[Event]) -> None:
     assert (held.state == "waiting") == any(p.until is None for p in held.pauses)
     assert all(p.until is None or p.until >= p.since for p in held.pauses)
     assert not (held.state == "closed" and held.children)
+    assert held.extended <= step.extend
+    assert held.longer == sum(e.body["days"] for e in events if e.act == "extend")
+    last = max(e.n for e in events if e.act in ("open", "advance", "return", "reopen"))
+    assert (held.charge is not None) == any(e.act == "escalate" and e.n > last for e in events)
+    assert held.entry == last
+    for step_id, by in held.did.items():
+        assert by in {e.by for e in events if e.act == "advance"}
+        assert step_id in held.visited
     assert all(a.until is not None and a.until <= b.since for a, b in zip(held.pauses, held.pauses[1:], strict=False))
 
 
@@ -149,7 +164,9 @@ def test_handing_on_and_back() -> None:
     assert case(more(events, "give_back", START, by="李")).holder == "王"
     with pytest.raises(Conflict, match="not handed on"):
         more(more(events, "give_back", START, by="李"), "give_back", START, by="王")
-    assert case(more(events, "advance", START, to="review")).holder == ""
+    with pytest.raises(Conflict, match="'李' has the case"):
+        more(events, "advance", START, by="王", to="review")
+    assert case(more(events, "advance", START, by="李", to="review")).holder == ""
 
 
 def test_return_reopen_and_children() -> None:

@@ -149,6 +149,12 @@ def test_overlaps_and_gaps_against_brute_force(cells: list[tuple[str, str]]) -> 
     assert any("no row fits" in m for m in found) == (min(fits) == 0)
 
 
+def test_one_is_not_taken_for_true() -> None:
+    list(Tables({"t": table("U", [("true", "1"), ("false", "2")], kind="boolean")}).flaws("t"))
+    (overlap,) = Tables({"t": table("U", [("-", "1"), ("1", "2")], kind="number")}).flaws("t")
+    assert "x is 1" in overlap.message
+
+
 def test_gaps_keep_to_what_may_be_given() -> None:
     texts = DecisionTable("t", Title("表", "T"), "U", (Input("x", "text", values='"a", "b"'),), (Output("y"),), (Row(('"a"',), ("1",)), Row(('"b"',), ("2",))))  # fmt: skip
     assert list(Tables({"t": texts}).flaws("t")) == []

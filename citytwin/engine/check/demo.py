@@ -213,7 +213,7 @@ def _watch(p: Play) -> None:
 
 def _decide(p: Play, now: datetime) -> int:
     try:
-        return p.player.decide(now)
+        return p.player.decide(now, whole=True)
     except CityTwinError as e:
         where = p.subject.defined("demo.py", "CASE_PATHS")
         p.faults.append(Fault(where, "DEMO", f"CASE_PATHS: {e.message}", e.hint))

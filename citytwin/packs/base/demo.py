@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from citytwin.kernel.asset import Asset
-from citytwin.kernel.demo import Scene
+from citytwin.kernel.demo import Begun, Scene
 from citytwin.kernel.relation import Relation
 from citytwin.kernel.stream import stream_id
 from citytwin.kernel.title import Title
@@ -29,6 +29,22 @@ CASE_PATHS = {
     "storm_response": (("patrol", "relief", "review"), ("patrol", "review"), ("unfounded",)),
     "station_repair": (("visit", "restored"), ("restored",)),
 }
+_GENERAL, _MAJOR, _NONE = (
+    {"likelihood": 3, "severity": 2},
+    {"likelihood": 4, "severity": 4},
+    {"likelihood": 1, "severity": 1},
+)
+_PASSED, _FAILED = {"passed": True}, {"passed": False}
+HAZARDS = (  # days before the city begins, metres east and north of the lake's centre, where, what is told, the path
+    (33.0, 1500, 300, "road", "人行道地砖塌陷", (("advance", "rectify", _GENERAL), "inspect", ("advance", "closed", _PASSED))),
+    (26.0, -1380, 560, "water", "亲水平台护栏松动", (("advance", "rectify_major", _MAJOR), "inspect", ("advance", "rectify_major", _FAILED), "inspect", ("advance", "closed", _PASSED))),
+    (21.0, 2400, -900, "park", "枯枝悬挂在步道上方", (("advance", "rectify", _GENERAL), "inspect", ("advance", "rectify", _FAILED), ("extend", "5", "待雨停后施工"))),
+    (17.0, -2600, 1900, "overhead", "广告牌螺栓脱落", (("advance", "rectify_major", _MAJOR),)),
+    (12.0, 640, 2500, "other", "夜间有人说话声大", (("advance", "unfounded", _NONE),)),
+    (9.0, -900, -2700, "road", "路灯箱门敞开", (("advance", "rectify", _GENERAL), ("comment", "已围挡，等待配件"))),
+    (7.0, 1900, 1700, "park", "秋千链条磨损", (("wait", "请补充照片和位置"),)),
+    (0.4, -1700, -1100, "road", "井盖缺失", ()),
+)  # fmt: skip
 
 # ── the plan of the city: metres from the lake's centre, angles in degrees from east, anticlockwise ──
 
@@ -235,6 +251,14 @@ def assets(scene: Scene) -> Iterable[Asset]:
     for id, angle, distance, title, zone in STATIONS:
         attributes = {"elevation_m": 4.5, "noise_class": zone, "night_limit": NIGHT_LIMIT_DB[zone]}
         yield Asset(id, "base.weather_station", title, ground.point(_polar(distance, angle)), attributes)
+
+
+def cases(scene: Scene) -> Iterable[Begun]:
+    """What citizens told of lately."""
+    for n, (ago, east, north, kind, told, path) in enumerate(HAZARDS):
+        longitude, latitude = lonlat(scene.center, east, north)
+        form = {"place_kind": kind, "contact_wanted": n % 2 == 0}
+        yield Begun(f"hazard-{n}", "hazard", ago, path, told, citizen=True, longitude=round(longitude, 6), latitude=round(latitude, 6), form=form)  # fmt: skip
 
 
 def relations(scene: Scene) -> Iterable[Relation]:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from citytwin.kernel.asset import Asset
-from citytwin.kernel.demo import Scene
+from citytwin.kernel.demo import Begun, Move, Scene
 from citytwin.kernel.relation import Relation
 from citytwin.kernel.stream import stream_id
 from citytwin.kernel.title import Title
@@ -29,9 +29,33 @@ from citytwin.science.rain import storm_depth
 from citytwin.science.synthetic import normal, smooth, uniform
 
 CASE_PATHS = {
-    "overflow": (("respond", "clear", "review"), ("respond", "review"), ("unfounded",)),
-    "misconnection": (("trace", "rectify", "accept"), ("trace", "unfounded"), ("unfounded",)),
-}
+    "overflow": (
+        ("respond", ("advance", "clear", {"cause": "blocked", "spilled_m3": 3.5}), "review"),
+        ("respond", ("advance", "review", {"cause": "full", "spilled_m3": 12})),
+        ("unfounded",),
+    ),
+    "misconnection": (
+        ("trace", ("advance", "rectify", {"source": "shop", "pipe_mm": 110}), "accept", "filed"),
+        ("trace", ("advance", "unfounded", {"source": "none"})),
+        ("unfounded",),
+        (
+            "trace", ("wait", "待产权单位提供内部管线图"), ("resume",), ("advance", "rectify", {"source": "household"}), "accept", ("answer", "ecology", "object", "晴天仍有出流"),
+            ("return", "rectify", "晴天仍有出流"), ("extend", "10", "增加一处接口"), "accept", "filed",
+        ),
+    ),
+}  # fmt: skip
+_OTHER = {"outfall_group": "other", "approved": True, "exceeds": False}
+_OVER = {"outfall_group": "other", "approved": True, "exceeds": True}
+REMEDIATIONS = (  # days before the city begins, the path; each at the next outfall
+    (150.0, ("trace", ("advance", "standardise", _OVER), "accept", "public_notice", "struck_off")),
+    (140.0, ("trace", ("advance", "close_down", {"outfall_group": "industrial", "approved": False, "exceeds": True}), "accept", "public_notice")),
+    (125.0, ("trace", ("extend", "10", "上游管网复杂"), ("advance", "merge", _OTHER), "accept", ("answer", "ecology", "object", "水质未达标"), ("return", "merge", "水质未达标"), "accept", "public_notice")),
+    (75.0, ("trace", ("advance", "standardise", {**_OVER, "misconnected": ["mh-y001", "mh-y002"]}), ("comment", "两处混接已立案"))),
+    (48.0, ("trace", ("advance", "standardise", _OVER), "accept", ("answer", "operator", "agree"))),
+    (52.0, ("trace",)),
+    (50.0, ("trace", ("wait", "待企业提供排水许可证"))),
+    (3.0, ()),
+)  # fmt: skip
 
 # ── the plan of the networks: metres from the lake's centre, angles in degrees from east, anticlockwise ──
 
@@ -408,6 +432,26 @@ def _course(node: _Node, down: _Node) -> list[Point]:
         return [node.place, down.place]
     turn = (a1 - a0 + 180.0) % 360.0 - 180.0
     return [node.place, _polar(r0, a0 + turn / 2.0), down.place]
+
+
+def cases(scene: Scene) -> Iterable[Begun]:
+    """Outfalls that are being remediated, and what citizens told of."""
+    outfalls = scene.assets["drainage.outfall"]
+    manholes = [a.id for a in scene.assets["drainage.manhole"] if a.attributes["network"] == "storm"]
+    for n, (ago, path) in enumerate(REMEDIATIONS):
+        moves = [_at_manholes(move, manholes[7 * n :]) for move in path]
+        yield Begun(f"outfall-{n}", "outfall_remediation", ago, tuple(moves), "排口排查清单", outfalls[3 * n % len(outfalls)].id)  # fmt: skip
+    for n, (ago, told) in enumerate(((2.5, "路口井盖往外冒污水"), (0.2, "小区门口积水过脚踝"))):
+        longitude, latitude = lonlat(scene.center, 1500.0 - 2600.0 * n, 1200.0)
+        form = {"depth_cm": 5 + 10 * n, "water": "unknown"}
+        yield Begun(f"told-{n}", "overflow", ago, ("respond",)[n:], told, citizen=True, longitude=round(longitude, 6), latitude=round(latitude, 6), form=form)  # fmt: skip
+
+
+def _at_manholes(move: Move, manholes: list[str]) -> Move:
+    """A move whose form names as many manholes of this city as it did."""
+    if isinstance(move, str) or len(move) < 3 or not isinstance(move[2], dict) or "misconnected" not in move[2]:
+        return move
+    return (*move[:2], {**move[2], "misconnected": manholes[: len(move[2]["misconnected"])]})
 
 
 def relations(scene: Scene) -> Iterable[Relation]:

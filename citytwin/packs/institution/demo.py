@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from citytwin.kernel.asset import Asset
-from citytwin.kernel.demo import Scene
+from citytwin.kernel.demo import Begun, Move, Scene
 from citytwin.kernel.relation import Relation
 from citytwin.kernel.stream import stream_id
 from citytwin.kernel.title import Title
@@ -28,12 +28,42 @@ from citytwin.science.warmth import air_temperature
 
 CASE_PATHS = {
     "red_card": (
-        ("plan", "review", "rectify", "acceptance", "publish"),
+        ("plan", "review", "rectify", "acceptance", ("advance", "publish", {"within_quota": True})),
         ("appeal", "withdrawn"),
-        ("appeal", "plan", "review", "plan", "review", "rectify", "acceptance", "rectify", "acceptance", "publish"),
+        (
+            "appeal", "plan", "review", "plan", "review", "rectify", "acceptance", ("advance", "rectify", {"within_quota": False}), ("extend", "30", "更换冷机工期"),
+            "acceptance", ("advance", "publish", {"within_quota": True}),
+        ),
     ),
     "meter_repair": (("repair", "confirm", "restored"), ("repair", "confirm", "repair", "confirm", "restored")),
-}
+    "saving_verification": (("confirm", "confirmed"), ("confirm", ("return", "verify", "基准期取数有误"), "confirm", "confirmed")),
+}  # fmt: skip
+CASE_FORMS = {"saving_verification": {"verify": {"saved_share": 0.17}}}
+_GOOD = {"saving_share": 0.12, "meters_checked": True, "measures_costed": True}
+_POOR = {"saving_share": 0.01, "meters_checked": False}
+_SAVED = {"saved_tce": 24.5}
+AUDITS: tuple[tuple[float, float, tuple[Move, ...]], ...] = (  # days before the city begins, energy of last year [tce], the path; each at the next institution
+    (330.0, 640.0, ("audit", ("advance", "review", _GOOD), "plan", "evaluation", ("advance", "filed", _SAVED))),
+    (290.0, 410.0, ("audit", ("advance", "review", _POOR), "audit", ("extend", "10", "补测分项计量"), ("advance", "review", _GOOD), "plan", "evaluation", ("advance", "filed", _SAVED))),
+    (120.0, 350.0, ("audit", ("advance", "review", _GOOD), "plan", "evaluation")),
+    (70.0, 320.0, ("audit", ("advance", "review", _GOOD), ("answer", "experts", "object", "照明潜力偏高"))),
+    (72.0, 300.0, ("audit", ("wait", "待单位提供上年账单"))),
+    (75.0, 505.0, ("audit",)),
+    (24.0, 310.0, ("audit",)),
+    (9.0, 12.0, ()),
+)  # fmt: skip
+CARDS: tuple[tuple[float, tuple[Move, ...]], ...] = (  # red cards of this year: days before, the path
+    (150.0, ("plan", "review", "rectify", ("comment", "冷机已进场"))),
+    (45.0, ("plan", "review", ("return", "plan", "措施未落实资金"))),
+    (14.0, ("appeal",)),
+)
+CONTRACTS: tuple[tuple[float, float, int, tuple[Move, ...]], ...] = (  # days before, guaranteed share, years, the path
+    (900.0, 0.15, 2, ("sign", "build", "operate", ("comment", "首年节能量已核定"))),
+    (620.0, 0.20, 6, ("sign", "build", ("extend", "20", "停电窗口调整"), "operate")),
+    (150.0, 0.12, 8, ("sign", "build")),
+    (35.0, 0.18, 5, ("sign",)),
+    (28.0, 0.05, 3, ("dropped",)),
+)  # fmt: skip
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -180,6 +210,25 @@ def assets(scene: Scene) -> Iterable[Asset]:
         yield Asset(
             draft.id, draft.type, draft.title, draft.geometry, {**draft.attributes, "contract_demand_kw": contract}
         )
+
+
+def cases(scene: Scene) -> Iterable[Begun]:
+    """Audits and performance contracts of institutions, the largest first."""
+    held = sorted(scene.assets["institution.institution"], key=lambda a: (-float(a.attributes["floor_area_m2"]), a.id))
+    small = min(held, key=lambda a: float(a.attributes["floor_area_m2"]))
+    for n, (ago, energy, path) in enumerate(AUDITS):
+        yield Begun(f"audit-{n}", "energy_audit", ago, path, "年度审计名单", held[n % len(held)].id, form={"energy_tce": energy})  # fmt: skip
+    yield Begun("audit-small", "energy_audit", 40.0, ("exempt",), "年度审计名单", small.id, form={"energy_tce": 8.0})
+    for n, (ago, moves) in enumerate(CARDS):
+        yield Begun(f"card-{n}", "red_card", ago, moves, "年度考核超约束值", held[(2 * n + 5) % len(held)].id)
+    for n, (ago, share, years, moves) in enumerate(CONTRACTS):
+        form = {"guaranteed_share": share, "years": years}
+        yield Begun(f"contract-{n}", "performance_contract", ago, moves, "", held[(n + 3) % len(held)].id, form=form)
+    # one whose term ended: it was under the guarantee, and made it up
+    ended: tuple[Move, ...] = ("sign", "build", "operate", ("days", 700), "compensate", "settle", "done")
+    yield Begun("contract-old", "performance_contract", 1400.0, ended, "", held[-2].id, form={"guaranteed_share": 0.25, "years": 1})  # fmt: skip
+    verified = {"verify": {"saved_share": 0.19}}
+    yield Begun("verified-old", "saving_verification", 900.0, ("confirm", "confirmed"), "", held[-2].id, under="contract-old", form={"guaranteed_share": 0.25}, forms=verified)  # fmt: skip
 
 
 def relations(scene: Scene) -> Iterable[Relation]:

@@ -3,7 +3,7 @@
 import { Lost, Problem } from "./client";
 import type { Service, ServiceAttribute, ServiceRequest } from "./contract";
 
-async function ask<T>(address: string, language: string, body?: URLSearchParams): Promise<T> {
+async function ask<T>(address: string, language: string, body?: URLSearchParams | FormData): Promise<T> {
   let response: Response;
   try {
     const init: RequestInit = { headers: { Accept: "application/json", "Accept-Language": language } };
@@ -32,7 +32,10 @@ export const request = async (id: string, language: string): Promise<ServiceRequ
   (await ask<ServiceRequest[]>(`requests/${encodeURIComponent(id)}.json`, language))[0];
 
 /** Sends a report; its id is the answer. */
-export async function report(fields: [string, string][], language: string): Promise<string> {
-  const told = await ask<{ service_request_id: string }[]>("requests.json", language, new URLSearchParams(fields));
+export async function report(fields: [string, string][], picture: File | null, language: string): Promise<string> {
+  const body = picture ? new FormData() : new URLSearchParams();
+  for (const [name, value] of fields) body.append(name, value);
+  if (picture && body instanceof FormData) body.append("media", picture, picture.name);
+  const told = await ask<{ service_request_id: string }[]>("requests.json", language, body);
   return told[0]?.service_request_id ?? "";
 }

@@ -21,7 +21,7 @@ export const reportWords = {
   report_email: { zh: "电子邮箱", en: "E-mail" },
   report_picture: { zh: "照片（可不填）", en: "A picture (if you have one)" },
   report_choose_picture: { zh: "选择照片", en: "choose a picture" },
-  report_picture_means: { zh: "一张，不超过 {size}；凭编号可查到，请勿拍入他人隐私。", en: "One, up to {size}. Whoever has the number may see it: show nobody's private life." },
+  report_picture_means: { zh: "一张，不超过 {size}；只有处置人员能看到。", en: "One, up to {size}. Only those who deal with the report see it." },
   report_send: { zh: "提交报告", en: "Send the report" },
   describe_needed: { zh: "请描述情况", en: "Please describe what happened" },
   report_lacks: { zh: "请填写：{names}", en: "Please give: {names}" },

@@ -18,7 +18,6 @@ import { Tag } from "../../ui/chip";
 import { Drop } from "../../ui/drop";
 import { Facts } from "../../ui/facts";
 import { Input } from "../../ui/field";
-import { stored, type Chosen } from "../../ui/files";
 import { useTitle } from "../../ui/page";
 import { Empty, Loading } from "../../ui/show";
 import { comma } from "../../ui/format";
@@ -101,7 +100,7 @@ function Form({ service, onSent }: { service: Service; onSent: (id: string) => v
   const [busy, setBusy] = useState(false);
   const [mapped, setMapped] = useState(false);
   const [refusal, refuse] = useState<Refusal>(null);
-  const [picture, setPicture] = useState<Chosen | null>(null);
+  const [picture, setPicture] = useState<File | null>(null);
   const set = (more: Partial<Draft>): void => keep({ ...draft, ...more });
   const attributes = asked.data ?? [];
 
@@ -115,7 +114,7 @@ function Form({ service, onSent }: { service: Service; onSent: (id: string) => v
     const lacking = attributes.filter((one) => one.required && !(draft.given[one.code] ?? []).some((value) => value.trim()));
     if (lacking.length > 0) return refuse(say("report_lacks", { names: lacking.map((one) => one.description).join(comma()) }));
     if (!draft.address.trim() && !draft.at) return refuse(say("report_where_needed"));
-    const wrong = picture ? faultOf(picture.file, undefined, { media: ["image/*"], largest: largestPicture, most: 1 }) : "";
+    const wrong = picture ? faultOf(picture, undefined, { media: ["image/*"], largest: largestPicture, most: 1 }) : "";
     if (wrong) return refuse(wrong);
     setBusy(true);
     refuse(null);
@@ -124,12 +123,7 @@ function Form({ service, onSent }: { service: Service; onSent: (id: string) => v
     fields.push(["first_name", draft.name.trim()], ["phone", draft.phone.trim()], ["email", draft.email.trim()]);
     for (const one of attributes) for (const value of draft.given[one.code] ?? []) fields.push([one.datatype === "multivaluelist" ? `attribute[${one.code}][]` : `attribute[${one.code}]`, value.normalize("NFKC").trim()]);
     try {
-      const [kept] = picture ? await stored([picture], "市民 citizen") : [];
-      if (kept?.stored) {
-        setPicture(kept);
-        fields.push(["media_url", `${window.location.origin}/api/files/${kept.stored.sha256}`]);
-      }
-      const id = await report(fields.filter(([, value]) => value !== ""), language.value);
+      const id = await report(fields.filter(([, value]) => value !== ""), picture, language.value);
       done();
       onSent(id);
     } catch (error) {
@@ -164,10 +158,10 @@ function Form({ service, onSent }: { service: Service; onSent: (id: string) => v
           ))}
           <div class="stack tight">
             <span>{say("report_picture")}</span>
-            <Drop label={say("report_picture")} choose={say("report_choose_picture")} busy={busy} onFiles={(files) => setPicture(files[0] ? { file: files[0], stored: null } : null)} named={{ place: "picture-drop", input: "report-picture" }} accept="image/*">
+            <Drop label={say("report_picture")} choose={say("report_choose_picture")} busy={busy} onFiles={(files) => setPicture(files[0] ?? null)} named={{ place: "picture-drop", input: "report-picture" }} accept="image/*">
               {picture ? (
                 <>
-                  <span class="break">{picture.file.name}</span> <span class="small num">{bytes(picture.file.size)}</span>{" "}
+                  <span class="break">{picture.name}</span> <span class="small num">{bytes(picture.size)}</span>{" "}
                   <button type="button" class="button small quiet" onClick={() => setPicture(null)}>
                     {say("remove")}
                   </button>
