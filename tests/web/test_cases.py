@@ -268,7 +268,7 @@ def test_from_a_citizens_report_to_its_status(tab: Visit, desk: Served, tmp_path
     tab.go(f"/cases/{id}?lang=zh")
     assert "13800000000" in tab.see("reporter").inner_text()
     with tab.page.expect_download() as picture:
-        tab.see("picture").click()
+        tab.see("attachment").locator("a").first.click()
     assert Path(picture.value.path()).read_bytes() == PHOTO
     assert "护岸破损" in tab.see("filled").inner_text()
     tab.see("acts").locator("[data-testid=person]").fill("王工")
