@@ -18,6 +18,10 @@ OPTIONAL = (
     "binding/http/request_response",
 )
 """Requirements that a service may leave out."""
+EXTENSIONS = tuple(
+    f"urn:citytwin:sensorthings:2.0:extension:{name}" for name in ("batch", "data-array", "csv", "geojson")
+)
+"""What is no part of 23-019 (which leaves batches and data arrays to a document that is not there yet) and offered here as 1.1 has it, told in the words of 2.0."""
 BEYOND = frozenset({"mindatetime", "maxdatetime"})
 """Functions that 1.1 has and 2.0 has not."""
 
@@ -33,7 +37,7 @@ def settings(base: str, spatial: bool, more: Mapping[str, Any] | None = None) ->
     more = dict(more or {})
     classes = [f"{SPEC}req-class/{name}" for name in CLASSES] + [f"{SPEC}req/{name}" for name in OPTIONAL]
     return {
-        "conformance": [*classes, *more.pop("conformance", ())],
+        "conformance": [*classes, *more.pop("conformance", ()), *EXTENSIONS],
         "functions": functions(spatial),
         f"{SPEC}req/binding/http": {"endpoints": [base]},
         **more,

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from citytwin.api.sta import conformance2, csdl, path, query
+from citytwin.api.sta import array, conformance2, csdl, path, query
 from citytwin.api.sta.body import Bodies, decoded
 from citytwin.api.sta.desk import SENT, Desk, Reply, Request, at_entity, json_reply
 from citytwin.api.sta.error import Absent, Malformed, Unserved
@@ -61,10 +61,10 @@ class Desk2(Desk):
     # -- reading
 
     def special(self, request: Request) -> Reply | None:
-        """The metadata document."""
+        """The metadata document, and what is an extension."""
         if request.path.strip("/") == "$metadata":
             return json_reply(csdl.document(self.schema, self.dialect.forms))
-        return None
+        return super().special(request)
 
     def _root(self, request: Request) -> Reply:
         if request.method != "GET":
@@ -79,9 +79,18 @@ class Desk2(Desk):
         return json_reply({**self._context(request, asked, type), "value": found})
 
     def _told(self, request: Request, resource: Resource, asked: Query, answer: Answer) -> Reply:
-        """What was found, with as much metadata as is asked for."""
-        shown = self.shown(request.base, _metadata(asked) == "full")
+        """What was found, with as much metadata as is asked for, or in the form of an extension."""
         entity = resource.steps[-1].entity
+        wanted = (asked.format or "").lower()
+        if resource.target == "set" and asked.resultformat is None:
+            if wanted == "dataarray" and entity == "Observation":
+                tables = self._array(self.shown(request.base), resource, asked, answer)
+                return json_reply({"@context": f"{request.base}/$metadata#Observations", **tables})
+            if wanted in FORMATS:
+                bare = self.shown(request.base, False).page(resource, asked, answer)
+                if flat := self._flattened(wanted, bare):
+                    return flat
+        shown = self.shown(request.base, _metadata(asked) == "full")
         if resource.target == "ref":
             return json_reply({**self._context(request, asked, "$ref"), **shown.references(entity, answer)[0]})
         if resource.target == "refs":
@@ -166,6 +175,11 @@ class Desk2(Desk):
         if isinstance(feature, Entry):
             feature = relate.create(self.house.twin, feature)
         return self.observing.take(stream, replace(seen, feature=feature), automatic=False).done()
+
+    def judged(self, stream: str) -> tuple[array.Check, bool]:
+        """What the results of a datastream are asked, and whether any number is one."""
+        known, arrays = self._look(stream)
+        return lambda result: relate.check(result, known, arrays), swe.plain_number(known)
 
     def _look(self, stream: str) -> tuple[swe.Component | None, bool]:
         """What results of a datastream look like, and whether records are lists. Raises NotFound."""
@@ -356,6 +370,10 @@ class Desk2(Desk):
             relate.delete(self.house.twin, self.dialect.forms[entity].kind, ids)
 
 
+FORMATS = ("csv", "text/csv", "geojson", "application/geo+json")
+"""Formats of pages that are none of the standard."""
+
+
 def _metadata(asked: Query) -> str:
     """How much metadata is asked for. Raises Unserved for any other format."""
     if asked.resultformat is not None:
@@ -364,7 +382,7 @@ def _metadata(asked: Query) -> str:
     told = dict(p.partition("=")[::2] for p in parameters)
     level = told.pop("metadata", "full")
     if said not in ("json", "application/json") or told or level not in ("full", "minimal", "none"):
-        hint = "application/json, with metadata=full, minimal or none"
+        hint = "application/json, with metadata=full, minimal or none; of a set also csv and geojson, of Observations dataArray"
         raise Unserved(f"the format '{(asked.format or '')[:60]}' is not offered here", 0, asked.format or "", hint)
     return level
 

@@ -76,7 +76,7 @@ class Door:
         return replace(reply, headers={**reply.headers, "Allow": ", ".join(METHODS)}) if method == "OPTIONS" else reply
 
     def _answer(self, request: Request) -> Reply:
-        if request.path.strip("/") != "$batch" or request.method != "POST" or self._desk.dialect is not V1:
+        if request.path.strip("/") != "$batch" or request.method != "POST":
             self._desk.begin()
             return self._desk.answer(request)
         self._desk.begin(BATCH)
@@ -87,7 +87,7 @@ class Door:
             except Exception as e:
                 return refusal(e, part.path)
 
-        return batch.answer(request, one)
+        return batch.answer(request, one, self._desk.dialect is not V1)
 
     def quick(
         self,
