@@ -195,7 +195,7 @@ def serve(given: argparse.Namespace) -> int:
 
     def ready(url: str) -> None:
         if chosen.mqtt:
-            doors.append(MqttDoor(house, chosen.mqtt, f"{url}/sta/v1.1"))
+            doors.append(MqttDoor(house, chosen.mqtt, url))
             say(f"MQTT at {doors[0].endpoints[0]}")
         say_serving(chosen.home, url)
         print(f"{screen}\n\n  → {url}\n", flush=True)

@@ -468,6 +468,7 @@ class Observing:
         """Withdraw observations (id, stream key, time in the id); their history stays."""
         if not ids:
             return
+        gone = self.twin.part([("observation", id) for id, _, _ in ids])  # while they can still be read
         keys = ", ".join(str(k) for k in sorted({key for _, key, _ in ids}))
         names = self.twin.store.fetch(f"SELECT key, id FROM datastream WHERE key IN ({keys})")
         stream = dict(zip(names["key"].to_pylist(), names["id"].to_pylist(), strict=True))
@@ -481,7 +482,10 @@ class Observing:
             made = Making(self.twin)
             made.end(f"key IN ({keys}) AND id IN (SELECT unnest($ids))", ids=[id for id, _, _ in ids])
             made.tell(f"{len(ids)} observations withdrawn", [id for id, _, _ in ids])
+            for key in stream.values():
+                made.touched["datastream", key] = "update"
             made.commit()
+        gone()
 
 
 def found(twin: Twin, id: str, key: int, slot: datetime) -> tuple[str, Seen, bool]:

@@ -18,6 +18,14 @@ OPTIONAL = (
     "binding/http/request_response",
 )
 """Requirements that a service may leave out."""
+MQTT = ("binding/mqtt/request_response", "binding/mqtt/simple_create")
+TOLD = (
+    "binding/mqtt/pub_sub",
+    "binding/mqtt/pub_sub/select",
+    "binding/mqtt/pub_sub/expand",
+    "binding/mqtt/pub_sub/filter",
+)
+"""What is met while the door of MQTT is open; at a broker that is not ours nobody sees who subscribes, so what is told there is declared, not asked for."""
 EXTENSIONS = tuple(
     f"urn:citytwin:sensorthings:2.0:extension:{name}" for name in ("batch", "data-array", "csv", "geojson")
 )
@@ -30,6 +38,15 @@ def functions(spatial: bool) -> list[str]:
     """The functions of filters, `any` and all; those on geometries where there are any."""
     known = {n for n in FUNCTIONS if n not in BEYOND and (spatial or not n.startswith(("geo.", "st_")))}
     return sorted(known | {"any"})
+
+
+def mqtt(endpoints: list[str], told: bool) -> dict[str, Any]:
+    """What the door of MQTT adds to the settings; `told` says whether subscribers are told of what they ask for."""
+    names = [f"{SPEC}req/{name}" for name in (*MQTT, *(TOLD if told else ()))]
+    return {
+        "conformance": [f"{SPEC}req-class/binding/mqtt", *names],
+        f"{SPEC}req/binding/mqtt": {"endpoints": endpoints},
+    }
 
 
 def settings(base: str, spatial: bool, more: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from citytwin.api.sta.tree import Query
 from citytwin.api.sta.v2 import V2
 from citytwin.engine import relate
 from citytwin.engine.ingest import Told
-from citytwin.engine.observe import slot_of
+from citytwin.engine.observe import Sent, slot_of
 from citytwin.kernel import swe
 from citytwin.kernel.errors import BadRequest, Conflict
 from citytwin.kernel.register import Altered, Entry, Kind
@@ -52,6 +52,8 @@ class Desk2(Desk):
     dialect = V2
     differing = Conflict
     probes = True
+    http = ""
+    """Where it is served over HTTP, if requests come in otherwise."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
@@ -70,7 +72,11 @@ class Desk2(Desk):
         if request.method != "GET":
             raise Absent("nothing is sent to the service itself", 0, "", "the name of an entity set")
         sets = [{"name": name, "url": f"{request.base}/{name}"} for name in self.schema.sets]
-        settings = conformance2.settings(request.base, self.house.twin.store.spatial)
+        more: dict[str, Any] = {"conformance": []}
+        door = self.house.mqtt
+        if door and door.open:
+            more = conformance2.mqtt(door.endpoints, told=door.broker is not None)
+        settings = conformance2.settings(self.http or request.base, self.house.twin.store.spatial, more)
         return json_reply({"@context": f"{request.base}/$metadata", "value": sets, "serverSettings": settings})
 
     def _property(self, request: Request, resource: Resource, asked: Query, found: Any) -> Reply:
@@ -140,7 +146,7 @@ class Desk2(Desk):
         bodies, body = self.bodies(), decoded(request.body)
         parent = self._parent(resource) if len(resource.steps) > 1 else None
         if step.entity == "Observation":
-            id = self._observed(bodies, body, parent)
+            id = self._observed(bodies, body, parent).done()
         else:
             entry = bodies.entry(step.entity, body)
             id = relate.create(self.house.twin, self._below(entry, step, parent) if parent else entry)
@@ -156,8 +162,12 @@ class Desk2(Desk):
         said = entry.links.get(link, ()) if many else ()
         return Entry(entry.kind, entry.values, {**entry.links, link: tuple(dict.fromkeys((*said, parent[1])))})
 
-    def _observed(self, bodies: Bodies, body: Any, parent: tuple[str, str] | None) -> str:
-        """Put an observation on record; returns its id."""
+    def observe(self, resource: Resource, body: Any, bodies: Bodies) -> Sent:
+        """Take an observation that is posted to a set."""
+        return self._observed(bodies, body, self._parent(resource) if len(resource.steps) > 1 else None)
+
+    def _observed(self, bodies: Bodies, body: Any, parent: tuple[str, str] | None) -> Sent:
+        """Put an observation on record."""
         seen, stream = bodies.seen(body)
         feature = seen.feature
         match parent:
@@ -170,11 +180,11 @@ class Desk2(Desk):
         if stream is None:
             raise BadRequest("the Observation names no Datastream", 'link it: "Datastream": {"@id": …}', "Datastream")
         if isinstance(stream, Entry):
-            return relate.observe(self.house.twin, stream, replace(seen, feature=feature))
+            return Sent(relate.observe(self.house.twin, stream, replace(seen, feature=feature)))
         relate.check(seen.result, *self._look(stream))
         if isinstance(feature, Entry):
             feature = relate.create(self.house.twin, feature)
-        return self.observing.take(stream, replace(seen, feature=feature), automatic=False).done()
+        return self.observing.take(stream, replace(seen, feature=feature), automatic=False)
 
     def judged(self, stream: str) -> tuple[array.Check, bool]:
         """What the results of a datastream are asked, and whether any number is one."""
