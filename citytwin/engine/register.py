@@ -287,6 +287,7 @@ class Making:
             past = self._id("historical_location")
             self.touched["historical_location", past] = "create"
             self.row("historical_location_row", id=past, thing=thing, time=when or self.now)
+            self.tell(f"historical_location {past} registered", {"thing": thing, "time": when or self.now})
             for location in dict.fromkeys(locations):
                 self.row("historical_location_place", historical_location=past, location=location)
         self.run(

@@ -18,6 +18,10 @@ OPTIONAL = (
     "binding/http/request_response",
 )
 """Requirements that a service may leave out."""
+WEBSUB = f"{SPEC}req/binding/http/websub"
+TOPICS_DENIED = ["v2.0/Observations"]
+"""What cannot be subscribed to at the hub: all observations of a city are more than a delivery each second can tell."""
+ODATA_DENIED = ["$count", "$format", "$orderby", "$resultFormat", "$skip", "$skiptoken", "$top"]
 MQTT = ("binding/mqtt/request_response", "binding/mqtt/simple_create")
 TOLD = (
     "binding/mqtt/pub_sub",
@@ -53,9 +57,11 @@ def settings(base: str, spatial: bool, more: Mapping[str, Any] | None = None) ->
     """The settings of the service. Other bindings add their classes to `conformance` and their endpoints in `more`."""
     more = dict(more or {})
     classes = [f"{SPEC}req-class/{name}" for name in CLASSES] + [f"{SPEC}req/{name}" for name in OPTIONAL]
+    classes += [f"{SPEC}req-class/binding/http/websub", WEBSUB]
     return {
         "conformance": [*classes, *more.pop("conformance", ()), *EXTENSIONS],
         "functions": functions(spatial),
         f"{SPEC}req/binding/http": {"endpoints": [base]},
+        WEBSUB: {"topics_denied": TOPICS_DENIED, "odata_denied": ODATA_DENIED},
         **more,
     }
