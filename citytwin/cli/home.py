@@ -57,7 +57,7 @@ def open_home(settings: Settings, say: Callable[[str], None], clock: Clock | Non
             "choose a folder you may write to: --home DIR",
             str(settings.home),
         ) from e
-    store = DuckStore(path, city.zone, clock, settings.memory, settings.threads)
+    store = DuckStore(path, city.zone, clock, settings.memory, settings.threads, say)
     try:
         held = _meta(store, "city")
         if held and held != city.id:
