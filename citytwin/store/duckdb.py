@@ -30,7 +30,7 @@ from citytwin.kernel.store import AWAIT, Arrival, Change
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.units import quantities, quantity
 from citytwin.science import merkle
-from citytwin.store import backup, ends, migrate, rolled, rollup, tier
+from citytwin.store import backup, ends, migrate, rolled, rollup, room, tier
 from citytwin.store import series as sums
 from citytwin.store.journal import Journal
 from citytwin.store.keys import HASH, Keys
@@ -179,6 +179,7 @@ class DuckStore:
     def _connect(self) -> duckdb.DuckDBPyConnection:
         """Open the database. Raises StoreBusy, StoreFailed."""
         path = self._path
+        new = path is not None and not (path.exists() and path.stat().st_size)
         try:
             db = duckdb.connect(str(path) if path else ":memory:", config=self._config)
         except duckdb.IOException as e:
@@ -186,9 +187,15 @@ class DuckStore:
                 raise StoreBusy(
                     f"{path} is in use by another process", "stop that process, or talk to it over HTTP", str(path)
                 ) from e
-            raise StoreFailed(
-                f"{path} cannot be opened: {_first_line(e)}", "check the path, its permissions and the disk", str(path)
-            ) from e
+            if new and path:  # half a file would be taken for a damaged one
+                path.unlink(missing_ok=True)
+            full = room.short(path) if path else ""
+            hint = (
+                "make room, and start again: what is on record is not lost"
+                if full
+                else "check the path, its permissions and the disk"
+            )
+            raise StoreFailed(f"{path} cannot be opened: {full or _first_line(e)}", hint, str(path)) from e
         except duckdb.Error as e:
             raise StoreFailed(
                 f"{path} is not a CityTwin store: {_first_line(e)}", "restore it from a backup", str(path)
@@ -486,6 +493,7 @@ class DuckStore:
                     if self._waiting.batches:
                         self._merge_waiting()
                 except Exception as why:
+                    log.warning("what waits cannot be laid in for a question either: %s", why)
                     self._note(why)
                     _undo(self._writer)
                     raise e from e.__cause__
@@ -1454,6 +1462,23 @@ class DuckStore:
     # -- the SQL surface of packs
 
     def define(self, packs: Sequence[Pack], tables: Mapping[str, pa.Table]) -> None:
+        mark = room.defined_from(packs)
+        try:
+            self._define(packs, tables, mark)
+        except StoreFailed as e:
+            full = room.short(self._path) if self._path else ""
+            held = self._rows("SELECT value FROM meta WHERE name = $name", {"name": room.DEFINED})["value"].to_pylist()
+            if not full:
+                raise
+            if not mark or held != [mark]:
+                hint = "make room, and start again: what is on record is not lost"
+                raise StoreFailed(f"the packs cannot be laid out in the store: {full}", hint, str(self._path)) from e
+            log.warning("%s; the packs are read as they were laid out before", full)
+        named = {pack.id for pack in packs}
+        others = {(id, s) for id, s in self._kinds if id.partition(".")[0] not in named}
+        self._kinds = frozenset(others | {(s.id, s.cadence_s) for pack in packs for s in pack.streams})
+
+    def _define(self, packs: Sequence[Pack], tables: Mapping[str, pa.Table], mark: str) -> None:
         with self._write, _Transaction(self._writer, self._note):
             run = self._writer.execute
             fast = rollup.fast(self._writer)
@@ -1500,9 +1525,7 @@ class DuckStore:
             kinds = {n: pa.array([d[i] for d in declared], pa.string()) for i, n in enumerate(("type", "stream_type"))}
             self._run(AWAIT.format("asset_row"), tables={"declared": pa.table(kinds)})
             rollup.keep_pace(self._writer, self.zone, fast)
-        named = {pack.id for pack in packs}
-        others = {(id, s) for id, s in self._kinds if id.partition(".")[0] not in named}
-        self._kinds = frozenset(others | {(s.id, s.cadence_s) for pack in packs for s in pack.streams})
+            run("INSERT OR REPLACE INTO meta VALUES (?, ?)", [room.DEFINED, mark])
 
     def close(self) -> None:
         with self._write:
