@@ -373,7 +373,7 @@ class DuckStore:
             listed = ", ".join(map(str, left))
             within = f"r.time >= make_timestamptz({begin}) AND r.time < make_timestamptz({end})"
             found = self._rows(
-                f"SELECT stream, min(time) AS first FROM held AS r WHERE stream IN ({listed}) AND {within} AND {ends.STANDS} GROUP BY stream"
+                f"SELECT stream, min(time) AS first FROM held AS r {ends.STANDING} WHERE stream IN ({listed}) AND {within} GROUP BY stream"
             )
             at = found["stream"].to_numpy()
             with self._newest:

@@ -18,9 +18,8 @@ PIECE = 10_000_000
 """Readings of the database that are looked through at once; of partitions each is one piece."""
 SO_FAR = "ends so far"
 """The name in `meta` of how far one is."""
-STANDS = (
-    "NOT EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch)"
-)
+STANDING = "ANTI JOIN superseded AS x ON x.stream = r.stream AND x.time = r.time AND x.batch = r.batch"
+"""What leaves of readings `r` those that stand. The same as NOT EXISTS over some of the readings takes DuckDB 1.5 twice as long: it makes a list of them first."""
 
 
 class SoFar(msgspec.Struct, frozen=True):
@@ -43,7 +42,7 @@ def found(source: str, which: str = "TRUE") -> str:
     """The statement that finds the first and the last standing reading of streams."""
     return f"""SELECT stream, min(time) AS first, max(time) AS time, arg_max_null(value, (time, batch)) AS value,
                       arg_max(quality, (time, batch)) AS quality
-               FROM {source} AS r WHERE {which} AND {STANDS} GROUP BY stream"""
+               FROM {source} AS r {STANDING} WHERE {which} GROUP BY stream"""
 
 
 def pieces(cursor: duckdb.DuckDBPyConnection, folder: Path | None) -> list[Piece]:
