@@ -109,6 +109,9 @@ def take(
             raise BadRequest(
                 f"data array {n} has no result", "components: at least phenomenonTime and result", f"{n}/components"
             )
+        whole = {c for c in names if "/" not in c}
+        if len(set(names)) < len(names) or any(c.partition("/")[0] in whole for c in names if "/" in c):
+            raise BadRequest(f"data array {n} says a component twice", "name each once", f"{n}/components")
         raw_rows = bytes(one.dataArray)
         try:
             check, numbers = judged(stream)

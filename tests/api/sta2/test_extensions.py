@@ -7,6 +7,8 @@ import io
 import json
 from typing import Any
 
+import pytest
+
 from tests.api.sta2.service import Client, at, feature, place, quantity, stream
 
 
@@ -154,3 +156,32 @@ def test_geojson_against_the_locations(sta: Client) -> None:
     assert not [name for name in one["properties"] if "@" in name]
     sta.ask("GET", "Things?$format=dataArray", 501)
     sta.ask("GET", f"{thing['@id']}?$format=csv", 501)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b"{}",
+        b"[1]",
+        b'[{"Datastream": {"@id": "Things(1)"}, "components": ["result"], "dataArray": [[1]]}]',
+        b'[{"Datastream": {"@id": "Datastreams(1)"}, "components": ["phenomenonTime", "phenomenonTime/start", "result"], "dataArray": [["x", "y", 1]]}]',
+        b'[{"Datastream": {"@id": "Datastreams(1)"}, "components": ["result", "result"], "dataArray": [[1, 2]]}]',
+        b'[{"Datastream": {"@id": "Datastreams(1)"}, "components": ["phenomenonTime", "result"], "dataArray": '
+        + b"[" * 100_000,
+        b'[{"Datastream": {"@id": "Datastreams(1)"}, "components": ["phenomenonTime"], "dataArray": [[1]]}]',
+    ],
+)
+def test_a_body_that_is_no_data_array_is_refused(sta: Client, body: bytes) -> None:
+    told = sta.ask("POST", "CreateObservations", 400, content=body).json()
+    assert told["message"]
+
+
+def test_rows_at_fault_are_told_one_by_one_and_the_others_stand(sta: Client) -> None:
+    here = made(sta, name="faults")
+    rows = [
+        [at(1), 1], [at(2)["start"], 2], [{"start": "never"}, 3], [at(4)], [at(5), "high"], [None, 6], [{**at(7), "end": at(6)["start"]}, 7], [at(8), 8],
+    ]  # fmt: skip
+    told = sta.ask("POST", "CreateObservations", 201, json=[{"Datastream": {"@id": here}, "components": ["phenomenonTime", "result"], "dataArray": rows}]).json()  # fmt: skip
+    assert [t.startswith("error: ") for t in told] == [False, True, True, True, True, False, True, False]
+    assert sorted(o["result"] for o in sta.get(f"{here}/Observations")["value"]) == [1, 6, 8]
