@@ -25,7 +25,7 @@ from citytwin.api.mqtt.packet import Broken, Connect, Publish
 from citytwin.api.mqtt.post import LARGEST, Post
 from citytwin.api.mqtt.service import V1, V2
 from citytwin.kernel.errors import BadRequest, CityTwinError
-from citytwin.kernel.topic import matches
+from citytwin.kernel.topic import filter_fault, matches
 
 log = logging.getLogger("citytwin.mqtt")
 CONNECTIONS, SESSIONS = 2000, 5000
@@ -62,26 +62,22 @@ class Session:
     line: _Line | None = None
     left: float = 0.0
     responses: str = field(default_factory=lambda: f"{RESPONSES}{secrets.token_hex(12)}")
-    """The topic below which responses to its requests are sent: nobody else may listen there."""
+    """The topic that it is told for responses to its requests; any other below `responses/` will do."""
 
     def way_back(self, topic: str) -> Callable[[Message], None]:
-        """How a response reaches it. Raises BadRequest where the topic is not its own."""
-        if not self.owns(topic) or "+" in topic or "#" in topic:
+        """How a response reaches it, and nobody else, whatever the topic is called. Raises BadRequest where responses are not sent."""
+        if not topic.startswith(RESPONSES) or "+" in topic or "#" in topic:
             raise BadRequest(
-                f"responses of this client are sent to '{self.responses}', or below, and not to '{topic[:100]}'",
+                f"responses are sent to '{self.responses}' or another topic below '{RESPONSES}', not to '{topic[:100]}'",
                 "ask for the Response Information when you connect (MQTT 5, 3.1.2.11.6)",
                 "response topic",
             )
 
         def send(message: Message) -> None:
-            if any(matches(filter, topic) for filter in list(self.filters) if self.owns(filter)):
+            if any(matches(filter, topic) for filter in list(self.filters) if filter.startswith(RESPONSES)):
                 self.outbox.put(message)
 
         return send
-
-    def owns(self, filter: str) -> bool:
-        """Whether responses to this client alone are sent there."""
-        return filter == self.responses or filter.startswith(f"{self.responses}/")
 
 
 class _Line:
@@ -387,8 +383,8 @@ class Broker:
                     raise BlockingIOError
                 if not filter.startswith(RESPONSES):
                     await asyncio.to_thread(self._news.subscribe, session.outbox, filter, qos, last)
-                elif line.version < 5 or not session.owns(filter):
-                    raise BadRequest("responses of others are not for you", session.responses, filter[:200])
+                elif fault := filter_fault(filter):
+                    raise BadRequest(f"the filter '{filter[:200]}' {fault}", "MQTT 3.1.1, 4.7.1", filter[:200])
                 session.filters[filter] = qos
                 codes.append(qos)
             except (CityTwinError, BlockingIOError) as e:

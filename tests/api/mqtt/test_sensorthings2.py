@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -156,24 +158,40 @@ def test_responses_are_for_nobody_else(
     mine, other = client(port_of(opened), version=5), client(port_of(opened), version=5)
     assert mine.responses
     assert mine.responses != other.responses
-    for filter in (mine.responses, "responses/#", "responses/+", f"{mine.responses}/#"):
-        assert other.subscribe(filter) >= 128, filter
-    assert other.subscribe("#") == 1
-    assert client(port_of(opened)).subscribe("responses/#") == 128  # MQTT 3.1.1
-    below = Asking(mine, f"{mine.responses}/here")
+    for filter in (mine.responses, "responses/#", "responses/+/here", "#"):
+        assert other.subscribe(filter) == 1, filter  # it hears those to its own requests
+    below, theirs = Asking(mine, f"{mine.responses}/here"), Asking(other, "responses/simple")
     assert below("read", "v2.0/Things?$top=0")[0]["status"] == "200"
-    # into the topic of another, or nowhere: refused with the reason
-    for where in (other.responses, "", "readings/lamp-1/trial/warmth"):
+    assert theirs("read", "v2.0/Things?$top=0")[0]["status"] == "200"
+    assert [m.topic for m in other.got if m.topic.startswith("responses")] == ["responses/simple"]
+    assert [m.topic for m in mine.got] == [f"{mine.responses}/here"]
+    # elsewhere, or nowhere: refused with the reason
+    for where in ("readings/lamp-1/trial/warmth", "responses/#", ""):
         given = Properties(3)
-        given.ResponseTopic, given.UserProperty = where or "x", ("type", "read")
-        if not where:
-            given = Properties(3)
+        given.UserProperty = ("type", "read")
+        if where:
+            given.ResponseTopic = where
         sent = mine.paho.publish("v2.0/$request", b"", 1, properties=given)
         sent.wait_for_publish(PATIENCE_S)
         assert until(lambda sent=sent: mine.acknowledged.get(sent.mid)).value == 0x99
-    assert "responses of this client" in opened.standing().last_refused[0].reason
-    assert not [m for m in other.got if m.topic.startswith("responses")]
-    assert (opened.standing().answered, opened.standing().refused) == (1, 8)
+    assert "responses are sent to" in opened.standing().last_refused[-1].reason
+    old = client(port_of(opened))
+    assert old.publish("v2.0/$request", {}) == 0  # MQTT 3.1.1 has no word for it
+    assert "requests are of MQTT 5" in opened.standing().last_refused[0].reason
+    assert (opened.standing().answered, opened.standing().refused) == (2, 4)
+
+
+@pytest.mark.skipif(
+    not shutil.which("mosquitto_rr"), reason="mosquitto_rr is not installed (apt-get install mosquitto-clients)"
+)
+def test_a_request_of_mosquitto_rr_is_answered(
+    sta: Service, own_house: House, buoy: dict[str, str], door: Callable[..., MqttDoor]
+) -> None:
+    words = ["mosquitto_rr", "-h", "127.0.0.1", "-p", str(port_of(door(own_house))), "-V", "5", "-W", "15", "-t", "v2.0/$request", "-e", "responses/rr", "-n"]  # fmt: skip
+    for name, value in (("type", "read"), ("url", f"{buoy['Things']}/name")):
+        words += ["-D", "publish", "user-property", name, value]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True)
+    assert json.loads(told.stdout) == {"value": "Buoy"}
 
 
 def test_conf_binding_mqtt_pub_sub_entity_sets(
