@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -188,7 +188,8 @@ class DuckStore:
                     f"{path} is in use by another process", "stop that process, or talk to it over HTTP", str(path)
                 ) from e
             if new and path:  # half a file would be taken for a damaged one
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
             full = room.short(path) if path else ""
             hint = (
                 "make room, and start again: what is on record is not lost"
