@@ -172,9 +172,12 @@ def test_a_city_starts_on_a_full_disk_and_can_be_read(serve: Callable[..., Serve
     senders.served = again
     assert senders.lost_at_last(again) == set()
     before = set(senders.told)
-    for _ in range(4):  # a page that was begun may hold the first few
-        statuses = senders.round()
-    assert statuses[503] == len(DOORS) - 1, statuses
+    refused: Counter[int] = Counter()
+    for _ in range(40):  # pages that were begun may hold the first few
+        refused += senders.round()
+        if refused[503] >= 9:
+            break
+    assert refused[503] >= 9, "there was room for everything"
     assert senders.lost_at_last(again) == set()
     filler.unlink()
     deadline = time.monotonic() + 30
