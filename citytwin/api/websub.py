@@ -1,4 +1,4 @@
-"""How does one subscribe without holding a line? The hub of W3C WebSub at `/websub`, and the topics: last readings, readings, and Observations of a Datastream."""
+"""How does one subscribe without holding a line? The hub of W3C WebSub at `/websub`, and the topics: last readings, readings, Observations of a Datastream, and what SensorThings 2.0 has."""
 
 from __future__ import annotations
 
@@ -19,13 +19,19 @@ from citytwin.api import live, readings
 from citytwin.api.house import House
 from citytwin.api.problems import problem
 from citytwin.api.route import JSON, Call
+from citytwin.api.sta import path, sets2
+from citytwin.api.sta.conformance2 import ODATA_DENIED, TOPICS_DENIED
 from citytwin.api.sta.desk import Desk, Request
+from citytwin.api.sta.desk2 import Desk2
 from citytwin.api.sta.door import origin
+from citytwin.api.sta.path import Resource
+from citytwin.api.sta.tree import Limits
 from citytwin.api.stream import milliseconds
 from citytwin.engine import export
 from citytwin.engine.hub import Choice
+from citytwin.engine.observe import parts_of
 from citytwin.engine.relay import LEASE_S, Relay, Topic, Wish
-from citytwin.kernel.errors import BadRequest, NotFound, Unsupported
+from citytwin.kernel.errors import BadRequest, CityTwinError, NotFound, Unsupported
 
 HUB = "/websub"
 LARGEST = 16 * 1024
@@ -34,6 +40,16 @@ SECRET = 200
 """Bytes of a secret are fewer."""
 OBSERVATIONS = 100
 """Observations of one delivery: a page of the service."""
+ENTITIES = 100
+"""What the log says of entities, at once."""
+FIRST, SECOND = "/sta/v1.1", "/sta/v2.0"
+HELP = {
+    "no_topic": "The address is no topic: topics are entity sets, entities, and their properties, with $select, $expand and $filter.",
+    "topic_denied": f"Nobody is told of {', '.join(TOPICS_DENIED)}: there is too much of it for one subscriber. Subscribe to …/Datastreams('…')/Observations, or to /api/readings.json.",
+    "odata_option_denied": f"A subscription takes none of {', '.join(ODATA_DENIED)}.",
+}
+"""Why an address of SensorThings 2.0 cannot be subscribed to."""
+_SCHEMA, _LIMITS = sets2.schema(False, {}), Limits()
 _STREAM = re.compile(r"/sta/v1\.1/Datastreams\('([^'()/]+)'\)/Observations")
 _READINGS = re.compile(r"/api/readings\.([a-z]+)")
 _FORM = "application/x-www-form-urlencoded"
@@ -48,15 +64,16 @@ class WebSub:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._desk = Desk(house)
+        self._first, self._second = Desk(house), Desk2(house)
         self._relay = Relay(house.twin.store, house.hub, house.twin.clock, house.callback_networks)
         house.at_stop.append(self._relay.close)
+        house.twin.heard.append(lambda _: self._relay.changed())
         self._relay.resume(self.topic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             if scope["method"] == "GET":
-                told = {"hub": origin(scope) + HUB, "subscriptions": len(self._relay)}
+                told = {"hub": origin(scope) + HUB, "subscriptions": len(self._relay), "help": HELP}
                 await Response(msgspec.json.encode(told), 200, {"Cache-Control": "no-store"}, JSON)(
                     scope, receive, send
                 )
@@ -114,8 +131,11 @@ class WebSub:
         if found := _READINGS.fullmatch(parts.path):
             return self._readings(url, found[1], parts.query)
         if found := _STREAM.fullmatch(unquote(parts.path)):
-            return self._observations(url, found[1], dict(given))
-        hint = "/api/newest?…, /api/readings.json?… or /sta/v1.1/Datastreams('…')/Observations"
+            base = url.partition(FIRST)[0] + FIRST
+            return self._observations(url, self._first, base, f"/Datastreams('{found[1]}')/Observations", dict(given), found[1])  # fmt: skip
+        if parts.path.startswith(SECOND + "/"):
+            return self._sensed(url, parts.path.removeprefix(SECOND), parts.query, dict(given))
+        hint = "/api/newest?…, /api/readings.json?…, /sta/v1.1/Datastreams('…')/Observations or what /sta/v2.0 has"
         raise NotFound(f"'{parts.path[:200]}' is no topic", hint, "hub.topic")
 
     def _newest(self, url: str, query: str) -> Topic:
@@ -152,36 +172,123 @@ class WebSub:
 
         return Topic(url, choice, " AND ".join(parts) or "TRUE", params, render)
 
-    def _observations(self, url: str, stream: str, given: Mapping[str, str]) -> Topic:
+    def _sensed(self, url: str, where: str, options: str, given: Mapping[str, str]) -> Topic:
+        """A topic of SensorThings 2.0."""
+        if why := denied(where, options):
+            raise NotFound(f"'{where[:200]}' cannot be subscribed to", HELP[why], "hub.topic")
+        base = url.partition(SECOND)[0] + SECOND
+        resource = path.parse(where, _SCHEMA, 0, _LIMITS)
+        last = resource.steps[-1]
+        if last.entity != "Observation":
+            return self._entities(url, base, where, resource, given)
+        stream = None
+        if last.id is not None:
+            told = parts_of(str(last.id))
+            rows = self._house.rows("SELECT id FROM datastream WHERE key = $key", {"key": told[0]}) if told else []
+            stream = rows[0]["id"] if rows else None
+        elif len(resource.steps) > 1 and resource.steps[-2].entity == "Datastream":
+            above = resource.steps[-2].id
+            stream = None if above is None else str(above)
+        return self._observations(url, self._second, base, where, given, stream, resource)
+
+    def _observations(
+        self,
+        url: str,
+        desk: Desk,
+        base: str,
+        where: str,
+        given: Mapping[str, str],
+        stream: str | None,
+        resource: Resource | None = None,
+    ) -> Topic:
+        """New observations at a path, of one datastream or of any; or one, or its property, when it is corrected."""
         twin = self._house.twin
         if unknown := set(given) - {"$filter", "$select", "$expand"}:
             raise BadRequest(f"'{min(unknown)[:40]}' is nothing for a topic", "$filter, $select, $expand", "hub.topic")
-        path, base = f"/Datastreams('{stream}')/Observations", url.partition("/sta/v1.1")[0] + "/sta/v1.1"
-        self._desk.answer(
-            Request("GET", path, urlencode({**given, "$top": "0"}), base=base)
-        )  # refused now rather than at every delivery
+        one = resource is not None and resource.target != "set"
+        # what is wrong is refused now rather than at every delivery
+        desk.answer(Request("GET", where, urlencode(given if one else {**given, "$top": "0"}), base=base))
+        at = "phenomenonTime/start" if desk is self._second else "phenomenonTime"
+        own = str(resource.steps[-1].id) if resource is not None and one else ""
 
         def render(rows: pa.Table) -> tuple[bytes, str] | None:
-            known = twin.store.newest(stream)
             times = rows["time"].cast(pa.int64()).to_pylist()
-            if known is None or not times:
+            keys = {name: twin.store.newest(name) for name in set(rows["stream"].to_pylist())}
+            named = zip(rows["stream"].to_pylist(), times, strict=True)
+            ids = [f"{known[0]}-{t}" for name, t in named if (known := keys[name]) is not None]
+            if not ids or (one and own not in ids):
                 return None
+            if one:
+                reply = desk.answer(Request("GET", where, urlencode(given), base=base))
+                return reply.body, reply.media
             since, until = (
                 rows["time"].combine_chunks().take(pa.array([times.index(t)]))[0].as_py().isoformat()
                 for t in (min(times), max(times))
             )
-            ids = ",".join(f"'{known[0]}-{t}'" for t in times)
+            listed = ",".join(f"'{id}'" for id in ids)
             # the span is what lets the store find them; the ids leave out what was there before
-            which = f"phenomenonTime ge {since} and phenomenonTime le {until} and id in ({ids})"
+            which = f"{at} ge {since} and {at} le {until} and id in ({listed})"
             if "$filter" in given:
                 which = f"({given['$filter']}) and {which}"
             asks = urlencode({**given, "$filter": which, "$top": str(OBSERVATIONS), "$orderby": "phenomenonTime"})
-            reply = self._desk.answer(Request("GET", path, asks, base=base))
+            reply = desk.answer(Request("GET", where, asks, base=base))
             return (reply.body, reply.media) if msgspec.json.decode(reply.body).get("value") else None
 
+        if stream is None:
+            return Topic(url, Choice(), "TRUE", {}, render, rows=OBSERVATIONS)
         return Topic(
             url, Choice(streams=frozenset({stream})), _STREAMS, {"streams": [stream]}, render, rows=OBSERVATIONS
         )
+
+    def _entities(self, url: str, base: str, where: str, resource: Resource, given: Mapping[str, str]) -> Topic:
+        """Entities of a set that are new or changed; or one, or its property, when it is changed."""
+        last, whole = resource.steps[-1], resource.target == "set"
+        kind = self._second.dialect.forms[last.entity].kind
+        self._second.answer(Request("GET", where, urlencode({**given, "$top": "0"} if whole else given), base=base))
+        before = b""
+
+        def render(rows: pa.Table) -> tuple[bytes, str] | None:
+            nonlocal before
+            subjects = [str(s).split(" ") for s in rows["subject"].to_pylist()]
+            ids = list(dict.fromkeys(s[1] for s in subjects if s[-1] != "deleted"))
+            asks = dict(given)
+            if whole:
+                which = f"id in ({','.join(_quoted(id) for id in ids)})"
+                asks["$filter"] = f"({given['$filter']}) and {which}" if "$filter" in given else which
+                asks["$top"] = str(ENTITIES)
+            elif last.id is not None and str(last.id) not in ids:
+                return None
+            try:
+                reply = self._second.answer(Request("GET", where, urlencode(asks), base=base))
+            except NotFound:
+                return None  # it is gone
+            if whole:
+                return (reply.body, reply.media) if ids and msgspec.json.decode(reply.body)["value"] else None
+            told = before != reply.body
+            before = reply.body
+            return (reply.body, reply.media) if told and reply.body else None
+
+        return Topic(
+            url, Choice(), "starts_with(o.subject, $kind)", {"kind": f"{kind} "}, render, rows=ENTITIES, entities=True
+        )
+
+
+def _quoted(id: str) -> str:
+    return "'" + id.replace("'", "''") + "'"
+
+
+def denied(where: str, options: str) -> str:
+    """Why an address below that of SensorThings 2.0 cannot be subscribed to, as `HELP` has it; nothing where it can (23-019, 10.5)."""
+    try:
+        resource = path.parse(where, _SCHEMA, 0, _LIMITS)
+    except CityTwinError:
+        return "no_topic"
+    if resource.target not in ("set", "entity", "property"):
+        return "no_topic"
+    if f"v2.0/{resource}" in TOPICS_DENIED:
+        return "topic_denied"
+    named = {name for name, _ in parse_qsl(options, keep_blank_values=True)}
+    return "odata_option_denied" if named - {"$select", "$expand", "$filter"} else ""
 
 
 class _News(live.Newest, frozen=True):
@@ -214,7 +321,9 @@ class Announced:
                 base = origin(scope)
                 query = scope["query_string"].decode("latin-1")
                 here = base + scope["raw_path"].partition(b"?")[0].decode("latin-1") + (f"?{query}" if query else "")
-                named: Any = (b"link", f'<{base}{HUB}>; rel="hub", <{here}>; rel="self"'.encode("latin-1"))
+                why = denied(scope["path"].removeprefix(SECOND), query) if scope["path"].startswith(SECOND) else ""
+                other = f'<{base}{HUB}#{why}>; rel="help"' if why else f'<{here}>; rel="self"'
+                named: Any = (b"link", f'<{base}{HUB}>; rel="hub", {other}'.encode("latin-1"))
                 message["headers"] = [*message["headers"], named]
             await send(message)
 
@@ -222,4 +331,6 @@ class Announced:
 
 
 def _is_topic(path: str) -> bool:
+    if path == SECOND or path.startswith(SECOND + "/"):
+        return True
     return path == "/api/newest" or bool(_READINGS.fullmatch(path) or _STREAM.fullmatch(path))

@@ -16,9 +16,10 @@ from citytwin import __version__
 from citytwin.engine import arise, edit, handle, load, measure, play, track, watch
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.clock import Clock, SystemClock
-from citytwin.kernel.errors import BadRequest, NotFound
+from citytwin.kernel.errors import BadRequest, NotFound, StoreFailed
 from citytwin.kernel.store import Change
 from citytwin.settings import Settings
+from citytwin.store import room
 from citytwin.store.duckdb import DuckStore
 
 log = logging.getLogger("citytwin.home")
@@ -59,7 +60,7 @@ def open_home(settings: Settings, say: Callable[[str], None], clock: Clock | Non
             "choose a folder you may write to: --home DIR",
             str(settings.home),
         ) from e
-    store = DuckStore(path, city.zone, clock, settings.memory, settings.threads)
+    store = DuckStore(path, city.zone, clock, settings.memory, settings.threads, say)
     try:
         held = _meta(store, "city")
         if held and held != city.id:
@@ -84,7 +85,12 @@ def open_home(settings: Settings, say: Callable[[str], None], clock: Clock | Non
         else:
             player = play.Player(twin) if _meta(store, "demo_until") else None
             if player:
-                _wake(twin, player, say)
+                try:
+                    _wake(twin, player, say)
+                except StoreFailed as e:
+                    if not room.short(path):
+                        raise
+                    say(f"the demo does not go on for now: {e.message}")
         return Home(settings, twin, player)
     except BaseException:
         store.close()
@@ -159,6 +165,8 @@ def _meta(store: Any, name: str) -> str | None:
 
 
 def _remember(store: Any, name: str, value: str) -> None:
+    if _meta(store, name) == value:
+        return  # on a full disk there is nothing to be refused
     store.commit(
         Change(
             "INSERT INTO meta VALUES ($name, $value) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -186,7 +194,10 @@ def _empty(store: Any) -> None:
 
 def say_serving(home: Path, url: str) -> None:
     """Leave word of the running server, so that the command line can ask it."""
-    (home / SERVING).write_text(json.dumps({"pid": os.getpid(), "url": url}), "utf-8")
+    try:
+        (home / SERVING).write_text(json.dumps({"pid": os.getpid(), "url": url}), "utf-8")
+    except OSError as e:  # it is served all the same
+        log.warning("other commands will not find this server: %s cannot be written (%s)", home / SERVING, e.strerror)
 
 
 def stop_serving(home: Path) -> None:

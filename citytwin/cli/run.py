@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import TextIO
 
 from citytwin.api.house import House
 from citytwin.api.mqtt.door import MqttDoor
@@ -24,9 +27,12 @@ from citytwin.engine.notify import declare as notify
 from citytwin.engine.notify.run import Notifier
 from citytwin.engine.schedule import Schedule
 from citytwin.engine.simulate import Simulator
-from citytwin.kernel.errors import BadRequest
+from citytwin.kernel.errors import BadRequest, StoreFailed
 from citytwin.settings import Mqtt, Settings
+from citytwin.store import room
 
+AGAIN_S = 2
+"""How often it is looked whether there is room on the disk again."""
 LOOK_S = 2
 DEMO_S = 60
 TRACK_S = 900
@@ -177,11 +183,15 @@ def serve(given: argparse.Namespace) -> int:
     began = time.monotonic()
 
     def say(text: str) -> None:
-        print(f"[{time.monotonic() - began:5.1f} s] {text}", file=sys.stderr, flush=True)
+        _print(f"[{time.monotonic() - began:5.1f} s] {text}", sys.stderr)
 
     chosen = settings(given)
-    home = open_home(chosen, say)
+    home = _opened(chosen, say)
     twin = home.twin
+    if full := room.short(chosen.home):
+        say(
+            f"{full}. What is on record is served; nothing new is recorded until there is room: make some, no restart is needed"
+        )
     keep.check(twin)
     intake = Intake(twin)
     simulator = Simulator(twin)
@@ -202,10 +212,10 @@ def serve(given: argparse.Namespace) -> int:
 
     def ready(url: str) -> None:
         if chosen.mqtt:
-            doors.append(MqttDoor(house, chosen.mqtt, f"{url}/sta/v1.1"))
+            doors.append(MqttDoor(house, chosen.mqtt, url))
             say(f"MQTT at {doors[0].endpoints[0]}")
         say_serving(chosen.home, url)
-        print(f"{screen}\n\n  → {url}\n", flush=True)
+        _print(f"{screen}\n\n  → {url}\n", sys.stdout)
         lookout.start()
         schedule.start()
         feeds.start()
@@ -236,6 +246,25 @@ def serve(given: argparse.Namespace) -> int:
         home.close()
     say("stopped")
     return 0
+
+
+def _print(text: str, where: TextIO) -> None:
+    """Tell whoever looks. What is told may go to a file on the disk that is full: that must not end the server."""
+    with contextlib.suppress(OSError):
+        print(text, file=where, flush=True)
+
+
+def _opened(chosen: Settings, say: Callable[[str], None]) -> Home:
+    """The city, once there is room on the disk for what has to be written to open it."""
+    while True:
+        try:
+            return open_home(chosen, say)
+        except StoreFailed as e:
+            if not room.short(chosen.home):
+                raise
+            say(f"{e}\nwaiting: the city starts by itself as soon as there is room; Ctrl-C ends this")
+        while room.short(chosen.home):
+            time.sleep(AGAIN_S)  # another process makes room, and tells nobody
 
 
 def _keep_up(schedule: Schedule, home: Home, simulator: Simulator, lookout: Lookout) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from citytwin.engine.twin import Twin
 from citytwin.kernel.asset import Asset, Attribute
 from citytwin.kernel.errors import BadDeclaration, Fault
+from citytwin.kernel.register import Act, News
 from citytwin.kernel.relation import Relation
 from citytwin.kernel.store import AWAIT, Change
 from citytwin.kernel.stream import stream_id
@@ -83,11 +84,15 @@ def add(twin: Twin, assets: Sequence[Asset] = (), relations: Sequence[Relation] 
         twin.store.commit(
             *changes, leaves=[("catalog", f"{len(assets)} assets, {len(relations)} relations", digest.hexdigest())]
         )
+        acts: dict[str, Act] = {a.id: "update" if a.id in twin.asset_types else "create" for a in assets}
         twin.asset_types.update({a.id: a.type for a in assets})
-    awaited = [
-        ("datastream", stream_id(a.id, k.id)) for a in assets for k in twin.streams.values() if k.asset == a.type
+    awaited: list[News] = [
+        ("datastream", stream_id(a.id, k.id), acts[a.id])
+        for a in assets
+        for k in twin.streams.values()
+        if k.asset == a.type
     ]
-    twin.tell([*((kind, a.id) for a in assets for kind in ("thing", "location")), *awaited])
+    twin.tell([*((kind, a.id, acts[a.id]) for a in assets for kind in ("thing", "location")), *awaited])
 
 
 def _declared(twin: Twin) -> pa.Table:

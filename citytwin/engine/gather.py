@@ -16,12 +16,12 @@ AT_ONCE = 100_000
 
 
 def gather(
-    observing: Observing, rows: Iterable[tuple[str, Seen] | CityTwinError], until: float
+    observing: Observing, rows: Iterable[tuple[str, Seen] | CityTwinError], until: float, automatic: bool = True
 ) -> list[str | CityTwinError | None]:
     """Put observations (stream, what was seen) on record, durably, as if they came one by one in this order.
 
     Of each its id, or why it is not on record; None for those that were not looked at by the time `until` (of `time.monotonic`). An error among the rows is
-    handed on in its place.
+    handed on in its place. `automatic` as in `Observing.plain`.
     """
     told: list[str | CityTwinError | None] = []
     batch = _Batch(observing)
@@ -33,7 +33,7 @@ def gather(
             told[-1] = row
             continue
         try:
-            one = observing.judge(*row)
+            one = observing.judge(*row, automatic)
         except CityTwinError as e:
             told[-1] = e
             continue

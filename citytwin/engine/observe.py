@@ -131,9 +131,16 @@ class Observing:
             raise
 
     def many(
-        self, streams: Sequence[str], counts: Sequence[int], time: np.ndarray, value: np.ndarray
+        self,
+        streams: Sequence[str],
+        counts: Sequence[int],
+        time: np.ndarray,
+        value: np.ndarray,
+        automatic: bool = True,
     ) -> list[Many | None]:
         """Put numbers at times (microseconds since 1970) on record as one batch; the first `counts[0]` rows are of the first stream, and so on.
+
+        `automatic` as in `plain`.
 
         Of each stream, in order, its rows on their way; None where any of them is more than a new reading, and then none of that stream was taken.
         """
@@ -145,7 +152,7 @@ class Observing:
         rising = np.ones(len(streams), bool)
         rising[np.unique(np.searchsorted(ends, np.flatnonzero(~step), side="right"))] = False
         self._enroll(streams)
-        keys = [self._place(stream) for stream in streams]
+        keys = [self._place(stream) if automatic else self.twin.store.newest(stream) for stream in streams]
         taken: dict[str, int] = {}
         with self._turn:
             for n, (stream, known) in enumerate(zip(streams, keys, strict=True)):
@@ -461,6 +468,7 @@ class Observing:
         """Withdraw observations (id, stream key, time in the id); their history stays."""
         if not ids:
             return
+        gone = self.twin.part([("observation", id) for id, _, _ in ids])  # while they can still be read
         keys = ", ".join(str(k) for k in sorted({key for _, key, _ in ids}))
         names = self.twin.store.fetch(f"SELECT key, id FROM datastream WHERE key IN ({keys})")
         stream = dict(zip(names["key"].to_pylist(), names["id"].to_pylist(), strict=True))
@@ -474,7 +482,10 @@ class Observing:
             made = Making(self.twin)
             made.end(f"key IN ({keys}) AND id IN (SELECT unnest($ids))", ids=[id for id, _, _ in ids])
             made.tell(f"{len(ids)} observations withdrawn", [id for id, _, _ in ids])
+            for key in stream.values():
+                made.touched["datastream", key] = "update"
             made.commit()
+        gone()
 
 
 def found(twin: Twin, id: str, key: int, slot: datetime) -> tuple[str, Seen, bool]:

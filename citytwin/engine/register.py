@@ -15,7 +15,7 @@ from citytwin.engine.catalog import geometry_fault
 from citytwin.engine.twin import Twin
 from citytwin.kernel import swe
 from citytwin.kernel.errors import BadRequest, Conflict, NotFound
-from citytwin.kernel.register import FIELDS, JSON_FIELDS, THING, Entry, Kind, Seen
+from citytwin.kernel.register import FIELDS, JSON_FIELDS, THING, Act, Entry, Kind, Seen
 from citytwin.kernel.store import Change
 
 PREFIX: Mapping[str, str] = {"historical_location": "history", "observed_property": "property"}
@@ -55,7 +55,7 @@ def update(twin: Twin, kind: Kind, id: str, values: Mapping[str, Any], links: Ma
             made.set("datastream_row", id, {"result_type": made.renamed(id, links["properties"])})
         made.say(kind, id, values)
         made.relink(kind, id, links)
-        made.touched[kind, id] = None
+        made.touched[kind, id] = "update"
         made.tell(f"{kind} {id} changed", {"values": {k: str(v) for k, v in values.items()}, "links": dict(links)})
         made.commit()
 
@@ -92,8 +92,10 @@ class Making:
         self._gone: list[str] = []
         self._multi = self.twin.multi
         self._retract: list[pa.Table] = []
-        self.touched: dict[tuple[str, str], None] = {}
-        """What of the city is new or changed: kind and id. Of an observation that gets its id from its stream the kind is its stream, the id the end of its own."""
+        self.touched: dict[tuple[str, str], Act] = {}
+        """What of the city is new or changed, as `News` has it."""
+        self.removed: dict[tuple[str, str], None] = {}
+        """What is deleted: kind and id."""
 
     # -- writing
 
@@ -157,6 +159,7 @@ class Making:
         if self._count != self._before:
             sql = "INSERT OR REPLACE INTO meta VALUES ('registered', $n)"
             self._changes.insert(0, Change(sql, {"n": str(self._count)}))
+        gone = self.twin.part(list(self.removed))  # while it can still be read
         self.twin.store.commit(*self._changes, leaves=self._leaves, enroll=self._enroll, retire=self._gone)
         self.twin.asset_types.update({id: THING.id for kind, id in self._new if kind == "thing"})
         self.twin.registered.update(stream for stream, _ in self._enroll)
@@ -165,7 +168,9 @@ class Making:
         self.twin.register_version += 1
         for readings in self._retract:
             self.twin.store.retract(readings)
-        self.twin.tell([*self._new, *(t for t in self.touched if t not in self._new)])
+        acts: dict[tuple[str, str], Act] = {**self.touched, **dict.fromkeys(self._new, "create")}
+        self.twin.tell([(kind, id, act) for (kind, id), act in acts.items() if (kind, id) not in self.removed])
+        gone()
 
     # -- looking up
 
@@ -273,15 +278,16 @@ class Making:
                 f"the Thing '{thing}' is declared by a pack or by the city", "it stays where it was put there", thing
             )
         self.run("DELETE FROM thing_location_row WHERE thing = $thing", thing=thing)
-        self.touched["thing", thing] = None
+        self.touched["thing", thing] = "update"
         for location in dict.fromkeys(locations):
             self.row("thing_location_row", thing=thing, location=location)
         self._places[thing] = list(locations)
         self._since[thing] = when or self.now
         if history:
             past = self._id("historical_location")
-            self.touched["historical_location", past] = None
+            self.touched["historical_location", past] = "create"
             self.row("historical_location_row", id=past, thing=thing, time=when or self.now)
+            self.tell(f"historical_location {past} registered", {"thing": thing, "time": when or self.now})
             for location in dict.fromkeys(locations):
                 self.row("historical_location_place", historical_location=past, location=location)
         self.run(
@@ -403,7 +409,7 @@ class Making:
         )
         said = [str(columns[n]) for n in columns]
         self.tell(f"observation of {stream}", said)
-        self.touched[("observation", id) if id else (f"observation of {stream}", tail)] = None
+        self.touched[("observation", id) if id else (f"observation of {stream}", tail)] = "update" if id else "create"
         return id or tail
 
     def several(self, rows: Sequence[tuple[str, Seen, str]]) -> list[str]:
@@ -421,9 +427,9 @@ class Making:
             made = id or f"{known[0]}-{microseconds(seen.time)}-{self._count}"
             ids.append(made)
             cells.append({"id": made, "key": known[0], **self._cells(seen, seen.time, feature, self._stands(id))})
-            self.touched["observation", made] = None
+            self.touched["observation", made] = "update" if id else "create"
         for stream in keys:
-            self.touched["datastream", stream] = None
+            self.touched["datastream", stream] = "update"
         names = list(cells[0])
         columns = {n: pa.array([c[n] for c in cells], _TYPES.get(n, pa.string())) for n in names}
         listed = ", ".join(names)
@@ -509,6 +515,7 @@ class Making:
 
     def remove(self, kind: str, id: str) -> None:
         """Delete an entity and what hangs on it."""
+        self.removed[kind, id] = None
         match kind:
             case "thing":
                 for stream in self.ids("SELECT stream FROM stream WHERE asset_id = $id", id=id):

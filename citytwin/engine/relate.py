@@ -69,6 +69,7 @@ def link(twin: Twin, kind: Kind, id: str, name: str, add: Sequence[str] = (), re
         else:
             kept = [t for t in made.current(kind, id, name) if t not in remove]
             made.settle(kind, id, name, [*kept, *add])
+            made.touched.setdefault((kind, id), "update")
         made.tell(f"{kind} {id} linked", {"name": name, "added": list(add), "removed": list(remove)})
         made.commit()
 
@@ -79,6 +80,8 @@ def lead(twin: Twin, kind: Kind, id: str, name: str, targets: Sequence[str]) -> 
         made = Relating(twin)
         made.present(kind, id)
         made.settle(kind, id, name, list(dict.fromkeys(targets)))
+        if kind != "observation":  # it told by itself, if it is another now
+            made.touched.setdefault((kind, id), "update")
         made.tell(f"{kind} {id} linked", {"name": name, "to": list(targets)})
         made.commit()
 
@@ -124,7 +127,6 @@ class Relating(Making):
 
     def __init__(self, twin: Twin) -> None:
         super().__init__(twin)
-        self.removed: set[tuple[str, str]] = set()
         self.streams: list[str] = []
         """Datastreams made, in order."""
         self._definitions: dict[str, str] = {}
@@ -255,6 +257,7 @@ class Relating(Making):
         if kind == "datastream" and (values.keys() & {"result_type", "result_encoding"} or "properties" in links):
             values |= self._redescribed(id, values, links.pop("properties", None))
         self.say(kind, id, values)
+        self.touched.setdefault((kind, id), "update")
         for name, targets in links.items():
             self.settle(kind, id, name, targets)
         self.tell(f"{kind} {id} changed", {k: str(v) for k, v in values.items()})
@@ -499,7 +502,7 @@ class Relating(Making):
         """Delete an entity and what depends on it; a HistoricalLocation needs one of its Locations, an Observation no Feature."""
         if (kind, id) in self.removed:
             return
-        self.removed.add((kind, id))
+        self.removed[kind, id] = None
         if kind == "location":
             sql = (
                 "SELECT historical_location FROM historical_location_place WHERE location = $id AND historical_location IN "

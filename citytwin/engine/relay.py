@@ -68,10 +68,12 @@ class Topic:
     render: Callable[[pa.Table], tuple[bytes, str] | None]
     newest: bool = False
     rows: int = ROWS
+    entities: bool = False
+    """Whether it is of entities that clients register: its rows are what the log says of them (`leaf`, `subject`), and `where` is SQL over `leaf AS o`."""
 
 
 Place = tuple[int, str, datetime]
-"""How far somebody has been told: batch, stream and time of the last reading."""
+"""How far somebody has been told: batch, stream and time of the last reading; of entities the number of the leaf, and no more."""
 
 
 @dataclass(eq=False)
@@ -177,6 +179,13 @@ class Relay:
                 self.hub.leave(one.listener)
         self._save()
 
+    def changed(self) -> None:
+        """There is news of entities."""
+        with self._turn:
+            for one in self._subscriptions.values():
+                one.news |= one.topic.entities
+            self._turn.notify()
+
     # -- wishes
 
     def _verify(self, wish: Wish) -> None:
@@ -206,7 +215,7 @@ class Relay:
 
     def _subscribe(self, wish: Wish, expires: datetime) -> None:
         known = self._subscriptions.get((wish.callback, wish.topic.url))
-        place = known.place if known else (self._last_batch() + 1, "", _EPOCH)
+        place = known.place if known else (self._last(wish.topic) + 1, "", _EPOCH)
         made = Subscription(wish.callback, wish.topic, wish.hub, wish.secret, expires, place, saved=place)
         self.store.commit(
             Change(
@@ -227,7 +236,8 @@ class Relay:
                 one.news = True
                 self._turn.notify()
 
-        one.listener = self.hub.listen(one.topic.choice, wake)
+        if not one.topic.entities:
+            one.listener = self.hub.listen(one.topic.choice, wake)
         with self._turn:
             self._subscriptions[one.key] = one
             self._started()
@@ -323,8 +333,16 @@ class Relay:
     def _news(self, one: Subscription) -> tuple[pa.Table, Place]:
         """What is new, and how far it leads."""
         topic, (batch, stream, at) = one.topic, one.place
-        last = self._last_batch()
+        last = self._last(topic)
         params = {**topic.params, "batch": batch, "last": last}
+        if topic.entities:
+            rows = self.store.fetch(
+                f"""SELECT o.leaf, o.subject FROM leaf AS o WHERE o.leaf >= $batch AND o.leaf <= $last AND o.kind = 'register' AND ({topic.where})
+                    ORDER BY o.leaf LIMIT {topic.rows:d}""",
+                params,
+            )
+            one.news |= rows.num_rows == topic.rows
+            return rows, ((rows["leaf"][-1].as_py() if rows.num_rows == topic.rows else last) + 1, "", _EPOCH)
         where = f"o.batch >= $batch AND o.batch <= $last AND NOT o.superseded AND ({topic.where})"
         if topic.newest:
             rows = self.store.fetch(
@@ -377,8 +395,12 @@ class Relay:
         one.due, one.news = now + wait * random.uniform(0.8, 1.2), True  # not all at the same moment
         log.info("%s was not told: %s; again in %.0f s", one.callback, why, wait)
 
-    def _last_batch(self) -> int:
-        return int(self.store.fetch("SELECT coalesce(max(batch), 0) AS n FROM batch")["n"][0].as_py())
+    def _last(self, topic: Topic) -> int:
+        """The newest batch, or leaf."""
+        sql = "SELECT coalesce(max(batch), 0) AS n FROM batch"
+        if topic.entities:
+            sql = "SELECT coalesce(max(leaf), -1) AS n FROM leaf"
+        return int(self.store.fetch(sql)["n"][0].as_py())
 
     def _save(self) -> None:
         """Write down how far everybody has been told. Told twice after a crash is better than not at all."""

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from citytwin.engine import load
 from citytwin.engine.twin import Twin, find, rows
-from citytwin.kernel.errors import BadRequest, CityTwinError
+from citytwin.kernel.errors import BadRequest, CityTwinError, StoreFailed
 from citytwin.kernel.model import Figure, Inputs, Model, Outputs, Parameter
 from citytwin.kernel.store import Change
 from citytwin.kernel.stream import stream_parts
@@ -169,12 +169,17 @@ class Simulator:
         self._models = {id: describe(id) for id in twin.models}
         self._futures: dict[str, Future[tuple[bytes, dict[str, float]]]] = {}
         # runs that were under way when the process ended will not come back
-        twin.store.commit(
-            Change(
-                "UPDATE run_row SET state = 'failed', error = 'the process ended before the run did', finished = $now WHERE state IN ('queued', 'running')",
-                {"now": twin.clock.now()},
-            )
-        )
+        left = "state IN ('queued', 'running')"
+        if twin.store.fetch(f"SELECT 1 FROM run_row WHERE {left} LIMIT 1").num_rows:
+            try:
+                twin.store.commit(
+                    Change(
+                        f"UPDATE run_row SET state = 'failed', error = 'the process ended before the run did', finished = $now WHERE {left}",
+                        {"now": twin.clock.now()},
+                    )
+                )
+            except StoreFailed as e:  # on a full disk the city is served all the same; the next start says it
+                log.warning("runs that were cut off go on being shown as under way: %s", e)
 
     def models(self) -> list[Description]:
         """Every model of the city."""

@@ -26,7 +26,7 @@ from citytwin.kernel.pack import Pack
 from citytwin.kernel.panel import Panel
 from citytwin.kernel.plan import Plan, Report, Target
 from citytwin.kernel.policy import USUAL, Policy
-from citytwin.kernel.register import THING
+from citytwin.kernel.register import THING, News
 from citytwin.kernel.relation import RelationType
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.scorecard import Scorecard
@@ -72,8 +72,10 @@ class Twin:
     """Stream keys of observations that are no longer in the stream that their ids tell."""
     register_version: int = 0
     """Counted up by every change of what clients registered."""
-    heard: list[Callable[[Sequence[tuple[str, str]]], None]] = field(default_factory=list)
+    heard: list[Callable[[Sequence[News]], None]] = field(default_factory=list)
     """Whoever wants to know which things, datastreams and so on (kind, id) are new or changed, once that is on record."""
+    parting: list[Callable[[Sequence[tuple[str, str]]], Callable[[], None]]] = field(default_factory=list)
+    """Who looks at entities (kind, id) that are about to be deleted, in the thread that deletes them; what it returns is called once they are gone."""
     edited: Mapping[str, Sequence[Edit]] = field(init=False)
     """Of every stream that has edits that hold: those, in order."""
     in_force: Mapping[str, InForce] = field(init=False)
@@ -129,10 +131,22 @@ class Twin:
         self.in_force = inforce.plans(self.store, self.city.plans)
         self.plans = tuple(held.plan for held in self.in_force.values())
 
-    def tell(self, changed: Sequence[tuple[str, str]]) -> None:
+    def tell(self, changed: Sequence[News]) -> None:
         """Tell whoever wants to hear it what is new or changed."""
         for listener in tuple(self.heard):
             listener(changed)
+
+    def part(self, going: Sequence[tuple[str, str]]) -> Callable[[], None]:
+        """Let whoever wants to see entities (kind, id) for a last time look at them; what is returned tells that they are gone."""
+        if not going:
+            return lambda: None
+        told = [look(going) for look in tuple(self.parting)]
+
+        def gone() -> None:
+            for tell in told:
+                tell()
+
+        return gone
 
     def plan(self, id: str) -> Plan:
         """The plan `id` of this city."""

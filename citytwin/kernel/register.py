@@ -27,6 +27,11 @@ Kind = Literal[
 ]
 """Kinds of entities; observations are kept apart from the others."""
 
+Act = Literal["create", "update", "delete"]
+"""What became of an entity."""
+News = tuple[str, str, Act]
+"""Kind and id of an entity, and what became of it. Of an observation that gets its id from its stream the kind is `observation of <stream>`, the id the end of its own."""
+
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "thing": ("name", "description", "definition", "properties"),
     "location": ("name", "description", "definition", "encoding", "location", "properties"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Payload = Literal["number", "json", "senml", "feed"]
-RESERVED = ("v1.1", "v2.0", "readings")
+RESERVED = ("v1.1", "v2.0", "readings", "responses")
 """First levels of topics that are SensorThings, or the city's own."""
 
 

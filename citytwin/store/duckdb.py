@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -30,7 +30,7 @@ from citytwin.kernel.store import AWAIT, Arrival, Change, Written
 from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.units import quantities, quantity
 from citytwin.science import merkle
-from citytwin.store import backup, migrate, rolled, rollup, tier
+from citytwin.store import backup, ends, migrate, rolled, rollup, room, tier
 from citytwin.store import series as sums
 from citytwin.store.journal import Journal
 from citytwin.store.keys import HASH, Keys
@@ -73,6 +73,7 @@ BATCHES = 4000
 """Batches that wait at most: each costs as much as a dozen rows."""
 GRACE_S = 600
 """Seconds for which a partition that was replaced stays on disk: a question that was asked before may still read it."""
+DAY_US = 86_400_000_000
 ENDS = 1_000_000
 """Readings after which the ends of streams are written down anew: more need not be read at a start."""
 SORT = 1_000_000
@@ -111,9 +112,17 @@ class DuckStore:
     """
 
     def __init__(
-        self, path: Path | None, zone: str, clock: Clock | None = None, memory: str = "4GB", threads: int = 0
+        self,
+        path: Path | None,
+        zone: str,
+        clock: Clock | None = None,
+        memory: str = "4GB",
+        threads: int = 0,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         self.zone = zone
+        self._say = say or log.info
+        """Where whoever waits for the store to open is told how far that is."""
         self._clock = clock or SystemClock()
         self._path = path
         self.home = path.parent if path else None
@@ -170,6 +179,7 @@ class DuckStore:
     def _connect(self) -> duckdb.DuckDBPyConnection:
         """Open the database. Raises StoreBusy, StoreFailed."""
         path = self._path
+        new = path is not None and not (path.exists() and path.stat().st_size)
         try:
             db = duckdb.connect(str(path) if path else ":memory:", config=self._config)
         except duckdb.IOException as e:
@@ -177,9 +187,16 @@ class DuckStore:
                 raise StoreBusy(
                     f"{path} is in use by another process", "stop that process, or talk to it over HTTP", str(path)
                 ) from e
-            raise StoreFailed(
-                f"{path} cannot be opened: {_first_line(e)}", "check the path, its permissions and the disk", str(path)
-            ) from e
+            if new and path:  # half a file would be taken for a damaged one
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+            full = room.short(path) if path else ""
+            hint = (
+                "make room, and start again: what is on record is not lost"
+                if full
+                else "check the path, its permissions and the disk"
+            )
+            raise StoreFailed(f"{path} cannot be opened: {full or _first_line(e)}", hint, str(path)) from e
         except duckdb.Error as e:
             raise StoreFailed(
                 f"{path} is not a CityTwin store: {_first_line(e)}", "restore it from a backup", str(path)
@@ -296,8 +313,7 @@ class DuckStore:
         """Look up the first and the last reading of every stream: as they were written down, and what came in since."""
         ended = self._rows("SELECT value FROM meta WHERE name = 'ended'")["value"].to_pylist()
         if not ended:
-            self._recall("TRUE")
-            self._since_ends = ENDS
+            self._recall_by_pieces()
             return
         since = int(ended[0])
         came = self._rows(f"SELECT coalesce(sum(rows), 0)::BIGINT AS n FROM batch WHERE batch > {since}")
@@ -311,6 +327,35 @@ class DuckStore:
         if touched:
             self._recall_anew(touched)
 
+    def _recall_by_pieces(self) -> None:
+        """Look through all readings where their ends were not written down, and write them down as they are found."""
+        pieces = ends.pieces(self._writer, self._folder)
+        every = sum(piece.rows for piece in pieces)
+        done = ends.so_far(self._writer)
+        if done:
+            self._take_ends(self._rows("SELECT stream, first, time, value, quality FROM stream_end"))
+        passed = sum(piece.rows for piece in pieces if piece.name in done)
+        if len(pieces) > 1:
+            again = f", of which {passed:,} were looked through before" if done else ""
+            self._say(
+                f"finding where the readings of each stream begin and end: {every:,} readings{again}; this is done once"
+            )
+        for piece in pieces:
+            if piece.name in done:
+                continue
+            self._take_ends(self._rows(ends.found(piece.source)))
+            done.append(piece.name)
+            passed += piece.rows
+            if len(pieces) > 1:
+                try:
+                    with _Transaction(self._writer, self._note):
+                        self._insert_ends()
+                        ends.noted(self._writer, done)
+                except StoreFailed as e:  # it is found all the same; the next start looks again
+                    log.warning("how far the readings were looked through was not written down: %s", e)
+                self._say(f"{passed:,} of {every:,} readings looked through ({passed / max(every, 1):.0%})")
+        self._since_ends = ENDS  # they are written down with what comes in next
+
     def _recall_anew(self, keys: Sequence[int]) -> None:
         """Look up the ends of streams that may have lost one."""
         self._first_time[keys], self._last_time[keys] = _FAR_AHEAD, _LONG_AGO
@@ -318,14 +363,25 @@ class DuckStore:
 
     def _recall(self, which: str, source: str = "held") -> None:
         """Look up the first and the last standing reading of streams, beside what is known of them."""
-        found = self._rows(
-            f"""SELECT stream, min(time) AS first, max(time) AS time, arg_max_null(value, (time, batch)) AS value,
-                       arg_max(quality, (time, batch)) AS quality
-                FROM {source} AS r WHERE {which}
-                  AND NOT EXISTS (SELECT 1 FROM superseded AS x WHERE x.stream = r.stream AND x.time = r.time AND x.batch = r.batch)
-                GROUP BY stream"""
-        )
-        self._take_ends(found)
+        self._take_ends(self._rows(ends.found(source, which)))
+
+    def _recall_first(self, keys: np.ndarray, since: int) -> None:
+        """Find the first standing readings of streams anew, none of which is before `since` (microseconds): in growing spans from there on, so that little is read."""
+        left = keys[self._last_time[keys] != _LONG_AGO]
+        if not len(left):
+            return
+        for begin, end in ends.windows(since, int(self._last_time[left].max()), DAY_US):
+            listed = ", ".join(map(str, left))
+            within = f"r.time >= make_timestamptz({begin}) AND r.time < make_timestamptz({end})"
+            found = self._rows(
+                f"SELECT stream, min(time) AS first FROM held AS r {ends.STANDING} WHERE stream IN ({listed}) AND {within} GROUP BY stream"
+            )
+            at = found["stream"].to_numpy()
+            with self._newest:
+                self._first_time[at] = _microseconds(found["first"])
+            left = left[~np.isin(left, at)]
+            if not len(left):
+                return
 
     def _take_ends(self, found: pa.Table) -> None:
         """Note first and last readings where they are further out than those known."""
@@ -338,8 +394,14 @@ class DuckStore:
 
     def _write_ends(self) -> None:
         """Write down the ends of all streams, so that what came in until now need not be read again; within a transaction, with nothing waiting."""
+        self._insert_ends()
+        self._writer.execute("INSERT OR REPLACE INTO meta VALUES ('ended', ?)", [str(self._batch)])
+        self._writer.execute("DELETE FROM meta WHERE name = ?", [ends.SO_FAR])
+        self._since_ends = 0
+
+    def _insert_ends(self) -> None:
         seen = np.flatnonzero(self._last_time != _LONG_AGO)
-        ends = pa.table(
+        table = pa.table(
             {
                 "stream": pa.array(seen.astype(np.int32)),
                 "first": pa.array(self._first_time[seen]).cast(UTC_US),
@@ -349,9 +411,7 @@ class DuckStore:
             }
         )
         self._writer.execute("DELETE FROM stream_end")
-        self._run("INSERT INTO stream_end SELECT stream, first, time, value, quality FROM ends", tables={"ends": ends})
-        self._writer.execute("INSERT OR REPLACE INTO meta VALUES ('ended', ?)", [str(self._batch)])
-        self._since_ends = 0
+        self._run("INSERT INTO stream_end SELECT stream, first, time, value, quality FROM ends", tables={"ends": table})
 
     def _replay(self, journal: Journal) -> None:
         """Take up what an earlier process acknowledged and did not merge. Raises StoreFailed if it is not what was written."""
@@ -434,6 +494,7 @@ class DuckStore:
                     if self._waiting.batches:
                         self._merge_waiting()
                 except Exception as why:
+                    log.warning("what waits cannot be laid in for a question either: %s", why)
                     self._note(why)
                     _undo(self._writer)
                     raise e from e.__cause__
@@ -1385,10 +1446,16 @@ class DuckStore:
             self._tree = tree
             keys, edge = np.array(piece.keys), (before - EPOCH) // timedelta(microseconds=1)
             with self._newest:
+                known = keys[self._last_time[keys] != _LONG_AGO]
+                begin = int(self._first_time[known].min()) if len(known) else edge
                 lost = keys[self._last_time[keys] < edge]
                 self._first_time[keys] = np.maximum(self._first_time[keys], edge)
                 self._first_time[lost], self._last_time[lost] = _FAR_AHEAD, _LONG_AGO
             self._settle()
+            if len(lost):  # not all of them need be gone yet
+                listed = ", ".join(map(str, lost))
+                self._recall(f"stream IN ({listed}) AND r.time < make_timestamptz({edge})")
+            self._recall_first(np.setdiff1d(keys, lost), begin)
             with _Transaction(self._writer, self._note):
                 self._write_ends()
         return int(rows)
@@ -1396,6 +1463,23 @@ class DuckStore:
     # -- the SQL surface of packs
 
     def define(self, packs: Sequence[Pack], tables: Mapping[str, pa.Table]) -> None:
+        mark = room.defined_from(packs)
+        try:
+            self._define(packs, tables, mark)
+        except StoreFailed as e:
+            full = room.short(self._path) if self._path else ""
+            held = self._rows("SELECT value FROM meta WHERE name = $name", {"name": room.DEFINED})["value"].to_pylist()
+            if not full:
+                raise
+            if not mark or held != [mark]:
+                hint = "make room, and start again: what is on record is not lost"
+                raise StoreFailed(f"the packs cannot be laid out in the store: {full}", hint, str(self._path)) from e
+            log.warning("%s; the packs are read as they were laid out before", full)
+        named = {pack.id for pack in packs}
+        others = {(id, s) for id, s in self._kinds if id.partition(".")[0] not in named}
+        self._kinds = frozenset(others | {(s.id, s.cadence_s) for pack in packs for s in pack.streams})
+
+    def _define(self, packs: Sequence[Pack], tables: Mapping[str, pa.Table], mark: str) -> None:
         with self._write, _Transaction(self._writer, self._note):
             run = self._writer.execute
             fast = rollup.fast(self._writer)
@@ -1442,9 +1526,7 @@ class DuckStore:
             kinds = {n: pa.array([d[i] for d in declared], pa.string()) for i, n in enumerate(("type", "stream_type"))}
             self._run(AWAIT.format("asset_row"), tables={"declared": pa.table(kinds)})
             rollup.keep_pace(self._writer, self.zone, fast)
-        named = {pack.id for pack in packs}
-        others = {(id, s) for id, s in self._kinds if id.partition(".")[0] not in named}
-        self._kinds = frozenset(others | {(s.id, s.cadence_s) for pack in packs for s in pack.streams})
+            run("INSERT OR REPLACE INTO meta VALUES (?, ?)", [room.DEFINED, mark])
 
     def close(self) -> None:
         with self._write:

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from citytwin.kernel.errors import StoreFailed
-from citytwin.store import tier
+from citytwin.store import room, tier
 
 log = logging.getLogger("citytwin.store")
 FORMAT = 4
@@ -62,6 +62,8 @@ def bring_up(db: duckdb.DuckDBPyConnection, path: Path | None) -> None:
             str(path),
         )
     folder = tier.folder_of(path) if path else None
+    held = _noted(db) if version == FORMAT else ""
+    mark = ""
     db.begin()
     try:
         for step in range(version, FORMAT) if version else ():
@@ -70,21 +72,31 @@ def bring_up(db: duckdb.DuckDBPyConnection, path: Path | None) -> None:
         db.execute(files("citytwin.store").joinpath("schema.sql").read_text("utf-8"))
         if folder:
             tier.cleared(db, folder)
-        db.execute(tier.view(folder, tier.files(db)))
+        partitions = tier.view(folder, tier.files(db))
+        mark = room.made_from(folder, partitions)
+        db.execute(partitions)
         db.execute(files("citytwin.store").joinpath("views.sql").read_text("utf-8"))
         if version < FORMAT:
             db.execute("INSERT OR REPLACE INTO meta VALUES ('format', ?)", [str(FORMAT)])
+        if mark != held:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [room.MADE, mark])
         db.commit()
     except BaseException as e:
         with contextlib.suppress(duckdb.Error):  # a commit that failed has rolled back
             db.rollback()
         if isinstance(e, duckdb.Error):
+            full = room.short(path) if path else ""
+            if full and mark and mark == held:  # all is there, and as it would be made
+                log.warning("%s; the store is opened without writing to it", full)
+                return
             what = (
                 "cannot be opened" if version == FORMAT else f"could not be brought from version {version} to {FORMAT}"
             )
             raise StoreFailed(
-                f"the store {what}: {str(e).splitlines()[0]}",
-                "check the disk's free space and permissions, or restore it from a backup"
+                f"the store {what}: {full or str(e).splitlines()[0]}",
+                "make room, and start again: what is on record is not lost"
+                if full
+                else "check the disk's free space and permissions, or restore it from a backup"
                 if version == FORMAT
                 else "it is left as it was: open it with the program that wrote it, or restore it from a backup",
                 str(path),
@@ -92,6 +104,12 @@ def bring_up(db: duckdb.DuckDBPyConnection, path: Path | None) -> None:
         raise
     if 0 < version < FORMAT:
         log.info("%s was brought from version %d to %d", path, version, FORMAT)
+
+
+def _noted(db: duckdb.DuckDBPyConnection) -> str:
+    """What the tables and views were made from, as it was noted."""
+    held = db.execute("SELECT value FROM meta WHERE name = ?", [room.MADE]).fetchall()
+    return str(held[0][0]) if held else ""
 
 
 def _version(db: duckdb.DuckDBPyConnection) -> int:

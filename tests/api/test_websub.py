@@ -588,3 +588,101 @@ def test_over_the_network_and_over_kill_9(
         if 12.25 in subscriber.told():
             break
     assert 12.25 in subscriber.told()
+
+
+SECOND = "http://testville/sta/v2.0"
+
+
+def bodies(subscriber: Subscriber) -> list[Any]:
+    return [json.loads(g.body) for g in subscriber.of("POST")]
+
+
+def said(told: list[Any]) -> list[Any]:
+    """The entities of pages that were delivered, in order."""
+    return [entity for page in told for entity in page["value"]]
+
+
+def test_new_and_changed_entities_of_sensorthings_2_against_get(
+    make: Callable[..., Any], subscriber: Subscriber
+) -> None:
+    _, own = make()
+    topic = f"{SECOND}/Things?$select=name,description&$filter=startswith(name,'Buoy')"
+    subscribe(own, subscriber, topic)
+    made = own.post(f"{SECOND}/Things", json={"name": "Buoy 1"}).headers["location"]
+    own.post(f"{SECOND}/Things", json={"name": "Mast"})
+    subscriber.wait("POST", 1)
+    assert own.request("PATCH", made, json={"description": "off the jetty"}).status_code == 204
+    subscriber.wait("POST", 2)
+    own.request("DELETE", made)
+    own.post(f"{SECOND}/Things", json={"name": "Buoy 2"})
+    subscriber.wait("POST", 3)
+    assert [(e["name"], e.get("description")) for e in said(bodies(subscriber))] == [
+        ("Buoy 1", None), ("Buoy 1", "off the jetty"), ("Buoy 2", None)
+    ]  # fmt: skip
+    assert subscriber.of("POST")[0].headers["link"].endswith(f'<{topic}>; rel="self"')
+
+
+@pytest.mark.parametrize("part", ["", "/name", "?$select=name,id&$expand=Locations($select=name)"])
+def test_an_entity_or_a_property_of_it_is_told_when_it_changes(
+    make: Callable[..., Any], subscriber: Subscriber, part: str
+) -> None:
+    _, own = make()
+    one, other = (own.post(f"{SECOND}/Things", json={"name": n}).headers["location"] for n in ("one", "other"))
+    subscribe(own, subscriber, one + part)
+    for name in ("new", "newer"):
+        own.request("PATCH", other, json={"name": name})
+        own.request("PATCH", one, json={"name": name})
+        subscriber.wait("POST", len(subscriber.of("POST")) + 1)
+    shown = own.get(one + part).json()
+    assert bodies(subscriber)[-1] == shown
+    assert [b.get("name", b.get("value")) for b in bodies(subscriber)] == ["new", "newer"]
+
+
+def test_observations_of_sensorthings_2_against_get(make: Callable[..., Any], subscriber: Subscriber) -> None:
+    house, own = make()
+    reading(house, 1, 0)
+    topic = f"{SECOND}/Datastreams('{LAMP}')/Observations"
+    subscribe(own, subscriber, topic)
+    for minute in (1, 2):
+        reading(house, minute + 0.5, minute)
+        reading(house, 9, minute, "lamp-2.trial.warmth")
+        subscriber.wait("POST", minute)
+    known = own.get(f"{topic}?$orderby=phenomenonTime").json()["value"]
+    assert said(bodies(subscriber)) == known[1:]
+
+
+def test_entities_that_changed_while_the_hub_was_away_are_told_after_a_restart(
+    make: Callable[..., Any], subscriber: Subscriber, portal: anyio.from_thread.BlockingPortal
+) -> None:
+    house, own = make()
+    subscribe(own, subscriber, f"{SECOND}/Sensors?$select=name")
+    subscriber.codes[:] = [500] * 100
+    own.post(f"{SECOND}/Sensors", json={"name": "while it failed"})
+    subscriber.wait("POST", 1)
+    house.stop()  # the hub ends with the delivery still owed
+    subscriber.codes.clear()
+    subscriber.got.clear()
+    again = Caller(house, portal)
+    count(again, 1)
+    (told,) = subscriber.wait("POST", 1)[:1]
+    assert json.loads(told.body)["value"] == [{"name": "while it failed"}]
+
+
+@pytest.mark.parametrize(
+    ("topic", "word"),
+    [
+        ("/Observations", "too much"),
+        ("/Things?$top=5", "$top"),
+        ("/Things/$count", "no topic"),
+        ("/Nothings", "no topic"),
+        ("/Things('nobody')", "Things('nobody')"),
+        ("/Things?$filter=name%20gt", "expected"),
+    ],
+)
+def test_what_is_no_topic_of_sensorthings_2_is_refused_with_the_reason(
+    make: Callable[..., Any], subscriber: Subscriber, topic: str, word: str
+) -> None:
+    _, own = make()
+    answer = own.post("/websub", data=form(subscriber, SECOND + topic))
+    assert answer.status_code in (400, 404)
+    assert word in answer.text

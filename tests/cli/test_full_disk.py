@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
+import sys
 import time
 import urllib.error
 from collections import Counter
@@ -145,3 +147,71 @@ def test_a_disk_that_turns_read_only_under_a_served_city(
     assert not set(senders.round()) - {201, 204}
     assert senders.lost(again) == set()
     again.stop()
+
+
+def filled(disk: Path) -> Path:
+    """A file that leaves no room on a disk."""
+    filler = disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    return filler
+
+
+def test_a_city_starts_on_a_full_disk_and_can_be_read(serve: Callable[..., Served], town: str, disk: Path) -> None:
+    mounted("-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk))
+    served = serve(disk, "--city", town, "--demo-days", "0", "--memory", "512MB")
+    senders = Senders(served)
+    assert not set(senders.round()) - {201, 204}
+    served.stop(signal.SIGKILL)  # with readings in the journal
+    filler = filled(disk)
+    again = serve(disk, "--city", town, "--memory", "512MB")
+    told = again.log.read_text()
+    assert "is full: 0.0 MiB are free" in told
+    assert "nothing new is recorded until there is room" in told
+    senders.served = again
+    assert senders.lost_at_last(again) == set()
+    before = set(senders.told)
+    refused: Counter[int] = Counter()
+    for _ in range(40):  # pages that were begun may hold the first few
+        refused += senders.round()
+        if refused[503] >= 9:
+            break
+    assert refused[503] >= 9, "there was room for everything"
+    assert senders.lost_at_last(again) == set()
+    filler.unlink()
+    deadline = time.monotonic() + 30
+    while set(senders.round()) - {201, 204} and time.monotonic() < deadline:
+        time.sleep(0.2)  # it may have to notice
+    assert not set(senders.round()) - {201, 204}
+    assert again.stop() == 0
+    last = serve(disk, "--city", town)
+    assert before <= senders.told
+    assert senders.lost(last) == set()
+    assert last.stop() == 0
+
+
+def test_what_cannot_be_opened_without_writing_waits_for_room(town: str, disk: Path, tmp_path: Path) -> None:
+    mounted("-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk))
+    (disk / "home").mkdir()
+    filler = filled(disk)
+    log = tmp_path / "log"
+    words = ["serve", "--home", str(disk / "home"), "--city", town, "--demo-days", "0", "--port", "0"]
+
+    def told(word: str) -> bool:
+        deadline = time.monotonic() + 60
+        while word not in log.read_text() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)  # another process gets there
+        return word in log.read_text()
+
+    with log.open("w") as out:
+        process = subprocess.Popen([sys.executable, "-m", "citytwin", *words], stdout=out, stderr=subprocess.STDOUT)
+    try:
+        assert told("waiting: the city starts by itself as soon as there is room"), log.read_text()
+        assert "make room" in log.read_text()
+        assert str(disk / "home") in log.read_text()
+        filler.unlink()
+        assert told("→ http"), log.read_text()
+    finally:
+        process.terminate()
+        process.wait(60)

@@ -15,6 +15,7 @@ import pytest
 from citytwin.kernel.clock import FixedClock
 from citytwin.kernel.store import Arrival
 from citytwin.store import duckdb as store_of
+from citytwin.store import ends as ends_of
 from citytwin.store import tier
 from citytwin.store.duckdb import DuckStore
 
@@ -42,12 +43,12 @@ def opened(path: Path) -> DuckStore:
     return DuckStore(path, "Asia/Shanghai", FixedClock(LATER), threads=1)
 
 
-def ends(store: DuckStore, erased: bool = False) -> list[dict[str, Any]]:
-    """What is known of the ends of every stream; where readings were erased its beginning is the moment until when, or later."""
+def ends(store: DuckStore) -> list[dict[str, Any]]:
+    """What is known of the ends of every stream."""
     first = {row["stream"]: (row["since"], row["until"]) for row in store.spans().to_pylist()}
     return sorted(
         (
-            {**row, "since": None if erased else first[row["stream"]][0], "until": first[row["stream"]][1]}
+            {**row, "since": first[row["stream"]][0], "until": first[row["stream"]][1]}
             for row in store.latest().to_pylist()
         ),
         key=lambda row: row["stream"],
@@ -79,7 +80,7 @@ def test_what_was_written_down_and_came_since_against_all_readings(
     home.mkdir()
     path = home / "city.duckdb"
     store = opened(path)
-    written, erased = 0, False
+    written = 0
     for step in range(16):
         what = chance.choice(["record", "record", "record", "correct", "retract", "roll", "tier", "erase", "reopen"])
         hours = [chance.randrange(4 * step, 4 * step + 8) for _ in range(6)]
@@ -100,7 +101,7 @@ def test_what_was_written_down_and_came_since_against_all_readings(
             store.roll()
             store.tier({"": BEGIN + timedelta(hours=3 * step)}, 1)
         elif what == "erase":
-            erased |= store.erase({"p.z": BEGIN + timedelta(hours=2 * step)}) > 0
+            store.erase({"p.z": BEGIN + timedelta(hours=2 * step)})
         else:
             store.close()
             store = opened(path)
@@ -108,7 +109,7 @@ def test_what_was_written_down_and_came_since_against_all_readings(
         written += marks
         if step % 5 == 0:
             quick, whole = (copied(store, tmp_path / f"{step}-{forget}", forget) for forget in (False, True))
-            assert ends(quick, erased) == ends(whole, erased) == ends(store, erased), what
+            assert ends(quick) == ends(whole) == ends(store), what
             for other in (quick, whole):
                 other.close()
     assert written > 3
@@ -134,3 +135,83 @@ def test_a_start_reads_the_newest_batches_only(tmp_path: Path, monkeypatch: pyte
     assert "batch > 1" in read[0]
     assert ends(store)[0]["time"] == BEGIN + timedelta(hours=49)
     store.close()
+
+
+def plain(store: DuckStore) -> list[dict[str, Any]]:
+    """The ends of every stream as its standing readings tell them."""
+    return store.fetch(
+        """SELECT stream, min(time) AS since, max(time) AS until, arg_max(value, time) AS value FROM observation_all
+           WHERE NOT superseded GROUP BY stream ORDER BY stream"""
+    ).to_pylist()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_ends_after_erasures_against_the_readings_that_are_left(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Late readings, gaps of weeks, partitions and readings of the database, erased in pieces: after each piece the beginnings are those of what is left."""
+    monkeypatch.setattr(tier, "GROUP", 7)
+    chance = random.Random(seed)
+    store = opened(tmp_path / "city.duckdb")
+    hours = [chance.choice((0, 200, 700)) + n for n in range(60)]
+    for part in range(4):
+        chosen = chance.sample(hours, 25)
+        store.record([arrival({(chance.choice(STREAMS[1:]), h): chance.random() for h in chosen})])
+        store.roll()
+        if part % 2:
+            store.tier({"": BEGIN + timedelta(hours=chance.choice(hours))}, 1)
+    erased = 0
+    for until in sorted(chance.sample(range(760), 5)):
+        while store.erase({"p.y": BEGIN + timedelta(hours=until), "p.z": BEGIN + timedelta(hours=until // 2)}):
+            erased += 1
+            known = [
+                {"stream": r["stream"], "since": r["since"], "until": r["until"], "value": r["value"]}
+                for r in ends(store)
+            ]
+            assert known == plain(store)
+    assert erased > 1
+    store.close()
+
+
+def test_a_start_that_is_cut_off_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a store that does not tell the ends of streams, as after a migration: pieces that were looked through are not looked through again."""
+    monkeypatch.setattr(ends_of, "PIECE", 40)
+    path = tmp_path / "city.duckdb"
+    store = opened(path)
+    for n in range(5):
+        store.record([arrival({(s, h): float(n) for s in STREAMS for h in range(10 * n, 10 * n + 10)})])
+    store.roll()
+    store.tier({"": BEGIN + timedelta(hours=20)}, 1)
+    wanted = ends(store)
+    store.close()
+    with duckdb.connect(str(path)) as db:
+        db.execute("DELETE FROM meta WHERE name = 'ended'")
+        db.execute("DELETE FROM stream_end")
+    looked: list[str] = []
+    found = ends_of.found
+
+    def cut(source: str, which: str = "TRUE") -> str:
+        if len(looked) == 2:
+            raise KeyboardInterrupt
+        looked.append(source)
+        return found(source, which)
+
+    monkeypatch.setattr(ends_of, "found", cut)
+    with pytest.raises(KeyboardInterrupt):
+        opened(path)
+    seen, said = list(looked), list[str]()
+    monkeypatch.setattr(ends_of, "found", lambda source, which="TRUE": (looked.append(source), found(source, which))[1])
+    store = DuckStore(path, "Asia/Shanghai", FixedClock(LATER), threads=1, say=said.append)
+    assert len(looked) > 2
+    assert not set(looked[2:]) & set(seen)
+    assert ends(store) == wanted
+    assert said[0].startswith("finding where the readings of each stream begin and end: 200 readings, of which ")
+    assert said[-1] == "200 of 200 readings looked through (100%)"
+    store.close()
+    # what was found holds only for the store that it was found in
+    with duckdb.connect(str(path)) as db:
+        cursor = db.cursor()
+        ends_of.noted(cursor, ["rows 0 to 40"])
+        assert ends_of.so_far(cursor) == ["rows 0 to 40"]
+        cursor.execute("INSERT INTO superseded VALUES (0, now(), 1, 2)")
+        assert ends_of.so_far(cursor) == []

@@ -7,15 +7,20 @@ import ssl
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from citytwin.api.mqtt.news import News
-from citytwin.api.mqtt.outbox import Outbox
-from citytwin.api.mqtt.post import SENSING, Post
+from citytwin.api.mqtt.outbox import Message, Outbox
+from citytwin.api.mqtt.packet import BARE, Note
+from citytwin.api.mqtt.post import Post
+from citytwin.api.mqtt.request import TOPIC
+from citytwin.api.mqtt.service import V1, V2
 from citytwin.kernel.errors import BadRequest, Unsupported
+from citytwin.kernel.topic import RESERVED, matches
 
 log = logging.getLogger("citytwin.mqtt")
 IN_FLIGHT = 1000
@@ -69,6 +74,7 @@ class _Taken:
     qos: int
     mid: int
     line: int
+    note: Note = BARE
     settled: bool = False
     retry: float = 0.0
 
@@ -89,6 +95,7 @@ class Bridge:
         self.address = address(url)
         self._post, self._news = post, news
         self._options = SubscribeOptions(qos=1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        self._properties: Any = Properties
         self._turn = threading.RLock()
         self._taken: deque[_Taken] = deque()
         self._again: deque[_Taken] = deque()
@@ -165,7 +172,8 @@ class Bridge:
     # -- in
 
     def _filters(self) -> list[str]:
-        found = [f"{SENSING}Observations", f"{SENSING}+/Observations", *self._post.topics.filters]
+        creating = [f"{V2}{'+/' * deep}create" for deep in (1, 2, 3, 4)]
+        found = [f"{V1}Observations", f"{V1}+/Observations", TOPIC, *creating, *self._post.topics.filters]
         return [f for f in found if not any(_covers(other, f) for other in found if other != f)]
 
     def _on_connect(self, client: Any, _: Any, flags: Any, reason: Any, properties: Any) -> None:  # noqa: ARG002 - paho's callback
@@ -213,14 +221,23 @@ class Bridge:
             if message.qos == 0 and self._pending >= IN_FLIGHT:
                 self._post.drop()
                 return
-            taken = _Taken(topic, message.payload, message.qos, message.mid, self._line)
+            note = _note(message.properties)
+            taken = _Taken(topic, message.payload, message.qos, message.mid, self._line, note)
             if message.qos:
                 self._taken.append(taken)
             self._pending += 1
         self._take(taken)
 
     def _take(self, taken: _Taken) -> None:
-        self._post.take(taken.topic, taken.payload).add_done_callback(lambda f: self._settled(taken, f))
+        future = self._post.take(taken.topic, taken.payload, "", taken.note, self._way_back)
+        future.add_done_callback(lambda f: self._settled(taken, f))
+
+    def _way_back(self, topic: str) -> Callable[[Message], None]:
+        """How a response goes to a client: by a topic that is nobody else's, as far as we can tell."""
+        taken = topic.partition("/")[0] in RESERVED[:-1] or any(matches(f, topic) for f in self._filters())
+        if not topic or topic.startswith("$") or "+" in topic or "#" in topic or taken:
+            raise BadRequest(f"no response is sent to '{topic[:100]}'", "for example responses/<client>", "response topic")  # fmt: skip
+        return self.outbox.put
 
     def _settled(self, taken: _Taken, future: Future[bool]) -> None:
         with self._turn:
@@ -251,10 +268,22 @@ class Bridge:
                 if message is None:
                     self._window.release()
                     break
-                told = self._client.publish(message.topic, message.payload, message.qos, message.retain)
+                more = {} if message.note is BARE else {"properties": self._noted(message.note)}
+                told = self._client.publish(message.topic, message.payload, message.qos, message.retain, **more)
                 if told.rc not in (0, 4):  # sent, or kept until the line stands again
                     self._window.release()
                 self.sent += 1
+
+    def _noted(self, note: Note) -> Any:
+        """What is said of a message beside its payload, as paho has it."""
+        made = self._properties(3)  # of PUBLISH
+        if note.content:
+            made.ContentType = note.content
+        if note.correlation:
+            made.CorrelationData = note.correlation
+        for pair in note.user:
+            made.UserProperty = pair
+        return made
 
     def _retry(self) -> None:
         now = time.monotonic()
@@ -265,6 +294,14 @@ class Bridge:
                     self._pending -= 1
                     continue
             self._take(taken)
+
+
+def _note(given: Any) -> Note:
+    """What paho says of a message beside its payload."""
+    told = {name: getattr(given, name, None) for name in ("ContentType", "ResponseTopic", "CorrelationData")}
+    user = tuple((str(name), str(value)) for name, value in getattr(given, "UserProperty", None) or ())
+    content, response, correlation = told["ContentType"], told["ResponseTopic"], told["CorrelationData"]
+    return Note(content or "", response or "", bytes(correlation or b""), user)
 
 
 def _covers(one: str, other: str) -> bool:

@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -21,8 +22,10 @@ from citytwin.api.mqtt import packet
 from citytwin.api.mqtt.news import READINGS, News
 from citytwin.api.mqtt.outbox import Message, Outbox
 from citytwin.api.mqtt.packet import Broken, Connect, Publish
-from citytwin.api.mqtt.post import LARGEST, SENSING, Post
-from citytwin.kernel.errors import CityTwinError
+from citytwin.api.mqtt.post import LARGEST, Post
+from citytwin.api.mqtt.service import V1, V2
+from citytwin.kernel.errors import BadRequest, CityTwinError
+from citytwin.kernel.topic import filter_fault, matches
 
 log = logging.getLogger("citytwin.mqtt")
 CONNECTIONS, SESSIONS = 2000, 5000
@@ -39,6 +42,7 @@ WINDOW = 100
 """Messages that a subscriber has not acknowledged yet."""
 SUBSCRIPTIONS = 1000
 """Filters of one client."""
+RESPONSES = "responses/"
 REFUSED, UNSPECIFIED, NOT_ALLOWED, TOO_LARGE, TAKEN_OVER, MALFORMED = 0x99, 0x80, 0x8F, 0x95, 0x8E, 0x81
 
 
@@ -57,6 +61,23 @@ class Session:
     mid: int = 0
     line: _Line | None = None
     left: float = 0.0
+    responses: str = field(default_factory=lambda: f"{RESPONSES}{secrets.token_hex(12)}")
+    """The topic that it is told for responses to its requests; any other below `responses/` will do."""
+
+    def way_back(self, topic: str) -> Callable[[Message], None]:
+        """How a response reaches it, and nobody else, whatever the topic is called. Raises BadRequest where responses are not sent."""
+        if not topic.startswith(RESPONSES) or "+" in topic or "#" in topic:
+            raise BadRequest(
+                f"responses are sent to '{self.responses}' or another topic below '{RESPONSES}', not to '{topic[:100]}'",
+                "ask for the Response Information when you connect (MQTT 5, 3.1.2.11.6)",
+                "response topic",
+            )
+
+        def send(message: Message) -> None:
+            if any(matches(filter, topic) for filter in list(self.filters) if filter.startswith(RESPONSES)):
+                self.outbox.put(message)
+
+        return send
 
 
 class _Line:
@@ -304,7 +325,8 @@ class Broker:
         line.taken += 1
         self.pending += 1
         self._pending_bytes += len(message.payload)
-        future = self._post.take(message.topic, message.payload, session.client)
+        back = session.way_back if line.version == 5 else None
+        future = self._post.take(message.topic, message.payload, session.client, message.note, back)
 
         def done(f: Future[bool]) -> None:
             with contextlib.suppress(RuntimeError):  # the loop may be closed
@@ -327,7 +349,7 @@ class Broker:
                 slot[0] = b""
             return
         recorded = future.result()
-        if recorded and not message.topic.startswith((SENSING, READINGS)):
+        if recorded and not message.topic.startswith((V1, V2, READINGS)):
             self._news.relay(message.topic, message.payload)
         slot[0] = b""
         if message.qos:
@@ -359,7 +381,10 @@ class Broker:
             try:
                 if len(session.filters) >= SUBSCRIPTIONS and filter not in session.filters:
                     raise BlockingIOError
-                await asyncio.to_thread(self._news.subscribe, session.outbox, filter, qos, last)
+                if not filter.startswith(RESPONSES):
+                    await asyncio.to_thread(self._news.subscribe, session.outbox, filter, qos, last)
+                elif fault := filter_fault(filter):
+                    raise BadRequest(f"the filter '{filter[:200]}' {fault}", "MQTT 3.1.1, 4.7.1", filter[:200])
                 session.filters[filter] = qos
                 codes.append(qos)
             except (CityTwinError, BlockingIOError) as e:
@@ -372,15 +397,16 @@ class Broker:
         mid, filters = packet.unsubscribe(body, line.version)
         codes = bytearray()
         for filter in filters:
-            session.filters.pop(filter, None)
-            codes.append(0 if self._news.unsubscribe(session.outbox, filter) else 0x11)
+            known = session.filters.pop(filter, None) is not None
+            found = known if filter.startswith(RESPONSES) else self._news.unsubscribe(session.outbox, filter)
+            codes.append(0 if found else 0x11)
         more = b"\0" + bytes(codes) if line.version == 5 else b""
         line.send(packet.packed(packet.UNSUBACK, 0, mid.to_bytes(2, "big"), more))
 
     async def _write(self, session: Session, line: _Line) -> None:
         """Send what waits; where the client does not take it, it goes on waiting in the outbox, which is bounded."""
         for mid, sent in list(session.flying.items()):  # what was under way when the last line broke
-            line.send(packet.message(sent.topic, sent.payload, 1, mid, line.version, sent.retain, True))
+            line.send(packet.message(sent.topic, sent.payload, 1, mid, line.version, sent.retain, True, sent.note))
         window = min(WINDOW, line.hello.properties.get(packet.RECEIVE, WINDOW))
         largest = line.hello.properties.get(packet.LARGEST_OF_CLIENT, 1 << 28)
         while True:
@@ -392,7 +418,9 @@ class Broker:
                     mid = session.mid = session.mid % 65535 + 1
                     while mid in session.flying:
                         mid = session.mid = session.mid % 65535 + 1
-                data = packet.message(message.topic, message.payload, message.qos, mid, line.version, message.retain)
+                data = packet.message(
+                    message.topic, message.payload, message.qos, mid, line.version, message.retain, note=message.note
+                )
                 if len(data) > largest:
                     continue
                 if mid:
@@ -427,7 +455,9 @@ def _accepted(session: Session, hello: Connect, known: bool) -> bytes:
     if not hello.client:
         name = session.client.encode()
         told += b"\x12" + len(name).to_bytes(2, "big") + name
-    return packet.packed(packet.CONNACK, 0, flags, bytes((len(told),)), bytes(told))
+    if hello.properties.get(packet.ASKS_RESPONSES):
+        told += packet.text_property(packet.RESPONSES, session.responses)
+    return packet.packed(packet.CONNACK, 0, flags, packet.variable(len(told)), bytes(told))
 
 
 def _peer(writer: asyncio.StreamWriter) -> str:

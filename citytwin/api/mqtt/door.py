@@ -9,12 +9,13 @@ from citytwin.api.mqtt.bridge import Bridge, address
 from citytwin.api.mqtt.broker import Broker
 from citytwin.api.mqtt.news import News
 from citytwin.api.mqtt.post import Post, Refused
+from citytwin.api.mqtt.service import services
 from citytwin.api.route import Route
 from citytwin.settings import Mqtt
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How the door of MQTT stands: messages `received`, `recorded`, `refused` (the last of them with the reason) and `dropped`, those being recorded now;
+    """How the door of MQTT stands: messages `received`, `recorded`, `refused` (the last of them with the reason) and `dropped`, requests `answered`, those being recorded now;
     messages `sent`, and those `missed` since a subscriber, or we, were too slow for all of them."""
 
     open: bool
@@ -26,6 +27,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     received: int = 0
     recorded: int = 0
     refused: int = 0
+    answered: int = 0
     dropped: int = 0
     pending: int = 0
     sent: int = 0
@@ -36,13 +38,14 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MqttDoor:
-    """The door of a house. `base` is where SensorThings is served over HTTP, for the links in what is published. Raises CityTwinError where it cannot be opened."""
+    """The door of a house. `url` is where the city is served over HTTP, for the links in what is published. Raises CityTwinError where it cannot be opened."""
 
-    def __init__(self, house: House, settings: Mqtt, base: str) -> None:
+    def __init__(self, house: House, settings: Mqtt, url: str) -> None:
         if settings.url:
             address(settings.url)  # said now, before anything is started
-        self.post = Post(house)
-        self.news = News(house, self.post.desk, lambda: base, retained=bool(settings.url))
+        spoken = services(house, url)
+        self.post = Post(house, spoken)
+        self.news = News(house, spoken, retained=bool(settings.url))
         self.broker: Broker | None = None
         self.bridge: Bridge | None = None
         self._house = house
@@ -86,6 +89,7 @@ class MqttDoor:
             received=count.received,
             recorded=count.recorded,
             refused=count.refused,
+            answered=count.answered,
             dropped=count.dropped,
             pending=way.pending,
             sent=way.sent,

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from citytwin.api.mqtt.packet import BARE, Note
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -17,6 +19,7 @@ class Message:
     qos: int = 0
     retain: bool = False
     key: str = ""
+    note: Note = BARE
 
 
 @dataclass(eq=False)
@@ -71,4 +74,5 @@ class Outbox:
 
 
 def _size(message: Message) -> int:
-    return len(message.topic) + len(message.payload) + 100
+    user = sum(len(name) + len(value) for name, value in message.note.user)
+    return len(message.topic) + len(message.payload) + user + 100

@@ -27,8 +27,25 @@ _SIZES = {
     **dict.fromkeys((19, 33, 34, 35), 2),
     **dict.fromkeys((2, 17, 24, 39), 4),
 }
-EXPIRY, RECEIVE, LARGEST_OF_CLIENT = 17, 33, 39
-"""Properties of CONNECT that matter here: seconds that a session outlives its connection, messages in flight, bytes of a packet."""
+EXPIRY, RECEIVE, LARGEST_OF_CLIENT, ASKS_RESPONSES = 17, 33, 39, 25
+"""Properties of CONNECT that matter here: seconds that a session outlives its connection, messages in flight, bytes of a packet, whether it wants to know
+where responses to it may be sent."""
+RESPONSES = 26
+"""The property of CONNACK that tells so."""
+_CONTENT, _CORRELATION, _USER = 3, 9, 38
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What MQTT 5 says of a message beside its payload: media type, topic and correlation data of its response, and properties of the user's own."""
+
+    content: str = ""
+    response: str = ""
+    correlation: bytes = b""
+    user: tuple[tuple[str, str], ...] = ()
+
+
+BARE = Note()
 
 
 class Broken(ValueError):  # noqa: N818 - read as a state: "raise Broken"
@@ -101,6 +118,32 @@ class Reader:
             raise Broken("the properties do not end where they should")
         return found
 
+    def note(self) -> Note:
+        """The properties of a message, as far as they matter here."""
+        end = self.variable() + self.at
+        if end > len(self.data):
+            raise Broken("the properties are cut off")
+        content, response, correlation, user = "", "", b"", list[tuple[str, str]]()
+        while self.at < end:
+            match name := self.variable():
+                case 3:
+                    content = self.text()
+                case 8:
+                    response = self.text()
+                case 9:
+                    correlation = self.binary()
+                case 38:
+                    user.append((self.text(), self.text()))
+                case 11:
+                    self.variable()
+                case _ if name in _SIZES:
+                    self.take(_SIZES[name])
+                case _:
+                    raise Broken(f"property {name} is none of a message")
+        if self.at != end:
+            raise Broken("the properties do not end where they should")
+        return Note(content, response, correlation, tuple(user)) if content or response or correlation or user else BARE
+
     @property
     def left(self) -> int:
         """Bytes that are left."""
@@ -151,6 +194,7 @@ class Publish:
     payload: bytes
     qos: int
     mid: int
+    note: Note = BARE
 
 
 def publish(flags: int, body: bytes, version: int) -> Publish:
@@ -161,11 +205,10 @@ def publish(flags: int, body: bytes, version: int) -> Publish:
     mid = r.number(2) if qos else 0
     if qos == 3 or (qos and not mid):
         raise Broken("a message has no sound quality of service or number")
-    if version == 5:
-        r.properties()
+    note = r.note() if version == 5 else BARE
     if not topic or "+" in topic or "#" in topic:
         raise Broken("a message has no topic")
-    return Publish(topic, r.take(r.left), qos, mid)
+    return Publish(topic, r.take(r.left), qos, mid, note)
 
 
 def subscribe(body: bytes, version: int) -> tuple[int, list[tuple[str, int, int]]]:
@@ -200,10 +243,11 @@ def unsubscribe(body: bytes, version: int) -> tuple[int, list[str]]:
 def packed(kind: int, flags: int, *parts: bytes) -> bytes:
     """A packet."""
     size = sum(map(len, parts))
-    return b"".join((bytes((kind << 4 | flags,)), _variable(size), *parts))
+    return b"".join((bytes((kind << 4 | flags,)), variable(size), *parts))
 
 
-def _variable(number: int) -> bytes:
+def variable(number: int) -> bytes:
+    """A number of one to four bytes, seven bits in each."""
     made = bytearray()
     while True:
         number, low = number >> 7, number & 127
@@ -213,13 +257,39 @@ def _variable(number: int) -> bytes:
 
 
 def message(
-    topic: str, payload: bytes, qos: int, mid: int, version: int, retain: bool = False, again: bool = False
+    topic: str,
+    payload: bytes,
+    qos: int,
+    mid: int,
+    version: int,
+    retain: bool = False,
+    again: bool = False,
+    note: Note = BARE,
 ) -> bytes:
-    """A message that goes out."""
+    """A message that goes out; of version 5 with its note."""
     name = topic.encode()
     head = len(name).to_bytes(2, "big") + name + (mid.to_bytes(2, "big") if qos else b"")
     flags = again << 3 | qos << 1 | retain
-    return packed(PUBLISH, flags, head, b"\0" if version == 5 else b"", payload)
+    return packed(PUBLISH, flags, head, _noted(note) if version == 5 else b"", payload)
+
+
+def _noted(note: Note) -> bytes:
+    if note is BARE:
+        return b"\0"
+    made = bytearray()
+    if note.content:
+        made += text_property(_CONTENT, note.content)
+    if note.correlation:
+        made += bytes((_CORRELATION,)) + len(note.correlation).to_bytes(2, "big") + note.correlation
+    for name, value in note.user:
+        made += text_property(_USER, name) + text_property(0, value)[1:]
+    return variable(len(made)) + bytes(made)
+
+
+def text_property(name: int, text: str) -> bytes:
+    """A property that is a text."""
+    raw = text.encode()
+    return bytes((name,)) + len(raw).to_bytes(2, "big") + raw
 
 
 def told(kind: int, mid: int, version: int, reason: int = 0) -> bytes:

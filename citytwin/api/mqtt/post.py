@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +13,13 @@ from typing import Any
 import msgspec
 
 from citytwin.api.house import House
+from citytwin.api.mqtt import request
+from citytwin.api.mqtt.outbox import Message
+from citytwin.api.mqtt.packet import BARE, Note
+from citytwin.api.mqtt.service import V1, V2, Service
 from citytwin.api.sta import path
 from citytwin.api.sta.body import Bodies, decoded, linked
-from citytwin.api.sta.desk import Desk
+from citytwin.api.sta.desk import Request
 from citytwin.api.sta.path import Resource
 from citytwin.api.sta.times import moment
 from citytwin.engine.decode import SMALL
@@ -24,8 +29,13 @@ from citytwin.engine.topics import Said, Topics
 from citytwin.kernel.errors import BadRequest, CityTwinError, StoreBusy, StoreFailed, TooLarge
 from citytwin.kernel.observation import Batch, Receipt
 
-SENSING = "v1.1/"
 SOURCE = "mqtt"
+CREATE = "/create"
+"""What follows the path of a set where 2.0 takes new entities (23-019, 11.5)."""
+ASKED_AT_ONCE = 4
+"""Requests that are answered at once."""
+WayBack = Callable[[str], Callable[[Message], None]]
+"""How a response goes to a topic; raises BadRequest where none of a client's may go."""
 LARGEST = 1024 * 1024
 """Bytes of one message."""
 KEPT = 100
@@ -59,6 +69,8 @@ class Count:
     received: int = 0
     recorded: int = 0
     refused: int = 0
+    answered: int = 0
+    """Requests that were answered, be it with an error."""
     dropped: int = 0
     """Messages without acknowledgement that came faster than they could be recorded."""
 
@@ -66,24 +78,28 @@ class Count:
 class Post:
     """Takes messages. Every method may be called from any thread."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, services: tuple[Service, Service]) -> None:
         self._house = house
-        self.desk = Desk(house)
+        self._first, self._second = services
         self.topics = Topics(house.twin.packs)
         self.count = Count()
         self.refused: deque[Refused] = deque(maxlen=KEPT)
         self._turn = threading.Lock()
         self._flying: dict[tuple[str, bytes], Future[bool]] = {}
         self._pool = ThreadPoolExecutor(1, "mqtt-post")  # what takes longer, in the order in which it came
+        self._asked = ThreadPoolExecutor(ASKED_AT_ONCE, "mqtt-request")
 
     def close(self) -> None:
         """Finish what is under way."""
         self._pool.shutdown()
+        self._asked.shutdown()
 
-    def take(self, topic: str, payload: bytes, client: str = "") -> Future[bool]:
+    def take(
+        self, topic: str, payload: bytes, client: str = "", note: Note = BARE, back: WayBack | None = None
+    ) -> Future[bool]:
         """The future tells, once this is durable, whether the message was recorded; or it has StoreBusy or StoreFailed: send it again later.
 
-        A message that is at fault is counted and kept in `refused`; it would not get better by being sent again.
+        A message that is at fault is counted and kept in `refused`; it would not get better by being sent again. `back` is the way of responses.
         """
         done: Future[bool] = Future()
         with self._turn:
@@ -115,7 +131,7 @@ class Post:
 
         def work() -> None:
             try:
-                if topic.startswith(SENSING):
+                if topic.startswith((V1, V2)):
                     made = self._create(topic, payload)
                     if made and made.receipt:
                         sent(made.receipt)
@@ -133,10 +149,22 @@ class Post:
             except Exception as e:  # whatever it is, the sender must hear of it
                 settle(e)
 
+        def ask() -> None:
+            try:
+                send = (back or _nowhere)(note.response)
+                send(request.response(self._second.desk, payload, note, f"{id(done)}"))
+                with self._turn:
+                    self.count.answered += 1
+                done.set_result(True)
+            except Exception as e:  # whatever it is, the sender must hear of it
+                settle(e)
+
         try:
             if len(payload) > LARGEST:
                 raise TooLarge(f"the message has {len(payload)} bytes", f"send at most {LARGEST}", topic)
-            if topic.startswith(SENSING):
+            if topic == request.TOPIC:
+                self._asked.submit(ask)
+            elif topic.startswith((V1, V2)):
                 if (twin := self._flying.setdefault((topic, payload), done)) is not done:
                     return twin  # sent again before it was durable
                 done.add_done_callback(lambda _: self._flying.pop((topic, payload), None))
@@ -171,8 +199,12 @@ class Post:
     def _plain(self, topic: str, payload: bytes) -> Sent | None:
         """What sensors send all day goes on without a thread."""
         receipt: Future[Receipt] = Future()
-        if topic != f"{SENSING}Observations" or len(payload) > SMALL:
-            id = self.desk.quick(topic[len(SENSING) - 1 :].encode(), payload, {}, receipt)
+        if topic != f"{V1}Observations" or len(payload) > SMALL:
+            service = self._of(topic)
+            if service.second and not topic.endswith(CREATE):
+                return None
+            text = topic[len(service.prefix) - 1 :].removesuffix(CREATE if service.second else "")
+            id = service.desk.quick(text.encode(), payload, {}, receipt)
             return Sent(id, receipt) if id else None
         try:
             said = _plain.decode(payload)
@@ -182,24 +214,42 @@ class Post:
         stream = linked(said.Datastream)
         if not stream or abs(said.result) >= 2**53:
             return None
-        id = self.desk.observing.plain(stream, time, float(said.result), receipt)
+        id = self._house.observing.plain(stream, time, float(said.result), receipt)
         return Sent(id, receipt) if id else None
 
-    def _create(self, topic: str, payload: bytes) -> Sent | None:
-        """Create an Observation as its topic says (18-088, 14.1), unless it is there: a message may come twice."""
-        text = topic[len(SENSING) :]
-        resource = path.parse(text, self.desk.schema, len(SENSING), self.desk.limits)
-        if resource.target != "set" or resource.steps[-1].entity != "Observation":
-            raise BadRequest("only Observations are created over MQTT", "publish to …/Observations", topic)
-        body = decoded(payload)
-        if isinstance(body, dict) and "phenomenonTime" in body and self._there(resource, body):
-            return None
-        return self.desk.observe(resource, body, Bodies(self._house.now()))
+    def _of(self, topic: str) -> Service:
+        return self._second if topic.startswith(V2) else self._first
 
-    def _there(self, resource: Resource, body: dict[str, Any]) -> bool:
-        seen, stream = Bodies(self._house.now()).seen(body)
-        if len(resource.steps) > 1 and resource.steps[-2].id is not None and len(resource.steps) == 2:
-            stream = str(resource.steps[-2].id) if "Datastream" in resource.steps[-2].name else stream
+    def _create(self, topic: str, payload: bytes) -> Sent | None:
+        """Create an entity as its topic says (18-088, 14.1; 23-019, 11.5); no Observation that is there: a message may come twice."""
+        service = self._of(topic)
+        desk, begin = service.desk, len(service.prefix)
+        text = topic[begin:]
+        if service.second:
+            if not text.endswith(CREATE):
+                raise BadRequest(f"nothing is published to '{topic[:200]}'", f"entities are created at …{CREATE}, requests sent to {request.TOPIC}", topic)  # fmt: skip
+            text = text.removesuffix(CREATE)
+        resource = path.parse(text, desk.schema, begin, desk.limits)
+        if resource.target != "set":
+            raise BadRequest(f"the topic leads to a {resource.target}", "publish to that of an entity set", topic)
+        if resource.steps[-1].entity != "Observation":
+            if not service.second:
+                raise BadRequest("only Observations are created over MQTT", "publish to …/Observations", topic)
+            desk.begin()
+            desk.answer(Request("POST", f"/{request.encoded(text)}", "", payload, {}, service.base()))
+            return None
+        body = decoded(payload)
+        if isinstance(body, dict) and "phenomenonTime" in body and self._there(service, resource, body):
+            return None
+        desk.begin()
+        return desk.observe(resource, body, Bodies(self._house.now(), desk.dialect))
+
+    def _there(self, service: Service, resource: Resource, body: dict[str, Any]) -> bool:
+        seen, stream = Bodies(self._house.now(), service.desk.dialect).seen(body)
+        if len(resource.steps) == 2 and resource.steps[-2].id is not None and "Datastream" in resource.steps[-2].name:
+            stream = str(resource.steps[-2].id)
+        if not isinstance(stream, str):
+            return False
         sql = (
             "SELECT s.number, s.string, s.boolean, s.object FROM sensing AS s JOIN datastream AS d ON d.key = s.key "
             "WHERE d.id = $stream AND s.time = $time AND s.until = $until"
@@ -216,3 +266,7 @@ def _reason(error: BaseException | None, receipt: Receipt | None, said: Said | N
     faults = (*(said.faults if said else ()), *(receipt.faults if receipt else ()))
     whole = receipt is not None and not receipt.accepted
     return ("" if whole else "in part: ") + "; ".join(map(str, faults[:3])) if faults else ""
+
+
+def _nowhere(topic: str) -> Callable[[Message], None]:
+    raise BadRequest("requests are of MQTT 5", "connect with version 5", topic[:200])

@@ -1,4 +1,4 @@
-"""Several requests in one: `$batch` of 18-088 (clause 11) as multipart/mixed, and as JSON after OData 4.01."""
+"""Several requests in one: `$batch` of 18-088 (clause 11) as multipart/mixed, and as JSON after OData 4.01. 2.0 has it as an extension."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import msgspec
 
 from citytwin.api.sta.desk import JSON, Reply, Request
 from citytwin.kernel.errors import BadRequest
+from citytwin.kernel.register import addressed
 
 MOST = 1000
 """Requests in one batch."""
@@ -39,19 +40,22 @@ class _Part:
     after: list[str] = field(default_factory=list)
 
 
-def answer(request: Request, carry_out: Answer) -> Reply:
-    """The replies to all requests of a batch, in their order. Raises BadRequest where the batch cannot be read."""
+def answer(request: Request, carry_out: Answer, by_address: bool = False) -> Reply:
+    """The replies to all requests of a batch, in their order. Raises BadRequest where the batch cannot be read.
+
+    `"$<name>"` in a body stands for the id of what an earlier request made; for its address, where entities are linked by that.
+    """
     media = request.headers.get("content-type", "")
     if media.partition(";")[0].strip().lower() == JSON:
-        return _json(request, carry_out)
-    return _multipart(request, media, carry_out)
+        return _json(request, _Run(request.base, carry_out, by_address))
+    return _multipart(request, media, _Run(request.base, carry_out, by_address))
 
 
 class _Run:
     """Carries out the requests of a batch; those of a change set that follow one that failed are not tried."""
 
-    def __init__(self, base: str, carry_out: Answer) -> None:
-        self.base, self.carry_out = base, carry_out
+    def __init__(self, base: str, carry_out: Answer, by_address: bool) -> None:
+        self.base, self.carry_out, self.by_address = base, carry_out, by_address
         self.links: dict[str, str] = {}
         self.ids: dict[str, str] = {}
         self.failed: set[str] = set()
@@ -70,8 +74,8 @@ class _Run:
         if reply.status >= 400:
             self.failed |= {part.group, f"#{part.name}"} - {""}
         elif part.name and "Location" in reply.headers:
-            self.links[part.name] = reply.headers["Location"]
-            self.ids[part.name] = msgspec.json.decode(reply.body).get("@iot.id", "")
+            self.links[part.name] = where = reply.headers["Location"]
+            self.ids[part.name] = where if self.by_address else (addressed(where) or ("", ""))[1]
         return reply
 
     def _request(self, part: _Part) -> Request:
@@ -95,7 +99,7 @@ class _Run:
         return found[0] if id is None else msgspec.json.encode(id)
 
 
-def _json(request: Request, carry_out: Answer) -> Reply:
+def _json(request: Request, run: _Run) -> Reply:
     try:
         said = msgspec.json.decode(request.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
@@ -107,7 +111,6 @@ def _json(request: Request, carry_out: Answer) -> Reply:
             '{"requests": [{"id": "1", "method": "get", "url": "Things"}]}',
             "body",
         )
-    run = _Run(request.base, carry_out)
     told: list[dict[str, Any]] = []
     for part in [_json_part(one, n) for n, one in enumerate(listed)]:  # nothing is done before all can be read
         reply = run.reply(part)
@@ -135,7 +138,7 @@ def _json_part(one: Any, n: int) -> _Part:
     return _Part(method, one["url"], headers, body, one["id"], str(one.get("atomicityGroup") or ""), names)
 
 
-def _multipart(request: Request, media: str, carry_out: Answer) -> Reply:
+def _multipart(request: Request, media: str, run: _Run) -> Reply:
     work: list[tuple[int | None, list[_Part]]] = []
     """Requests by themselves, and change sets with their number: nothing is done before all can be read."""
     for n, part in enumerate(_parts(request.body, media)):
@@ -145,7 +148,6 @@ def _multipart(request: Request, media: str, carry_out: Answer) -> Reply:
             work.append((None, [_http(part, "")]))
         if sum(len(parts) for _, parts in work) > MOST:
             raise _too_many()
-    run = _Run(request.base, carry_out)
     out = _Mixed("batch")
     for number, parts in work:
         group = out if number is None else _Mixed(f"changeset-{number}")

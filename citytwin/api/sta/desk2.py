@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from citytwin.api.sta import conformance2, csdl, path, query
+from citytwin.api.sta import array, conformance2, csdl, path, query
 from citytwin.api.sta.body import Bodies, decoded
 from citytwin.api.sta.desk import SENT, Desk, Reply, Request, at_entity, json_reply
 from citytwin.api.sta.error import Absent, Malformed, Unserved
@@ -23,7 +23,7 @@ from citytwin.api.sta.tree import Query
 from citytwin.api.sta.v2 import V2
 from citytwin.engine import relate
 from citytwin.engine.ingest import Told
-from citytwin.engine.observe import slot_of
+from citytwin.engine.observe import Sent, slot_of
 from citytwin.kernel import swe
 from citytwin.kernel.errors import BadRequest, Conflict
 from citytwin.kernel.register import Altered, Entry, Kind
@@ -52,6 +52,8 @@ class Desk2(Desk):
     dialect = V2
     differing = Conflict
     probes = True
+    http = ""
+    """Where it is served over HTTP, if requests come in otherwise."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
@@ -61,16 +63,20 @@ class Desk2(Desk):
     # -- reading
 
     def special(self, request: Request) -> Reply | None:
-        """The metadata document."""
+        """The metadata document, and what is an extension."""
         if request.path.strip("/") == "$metadata":
             return json_reply(csdl.document(self.schema, self.dialect.forms))
-        return None
+        return super().special(request)
 
     def _root(self, request: Request) -> Reply:
         if request.method != "GET":
             raise Absent("nothing is sent to the service itself", 0, "", "the name of an entity set")
         sets = [{"name": name, "url": f"{request.base}/{name}"} for name in self.schema.sets]
-        settings = conformance2.settings(request.base, self.house.twin.store.spatial)
+        more: dict[str, Any] = {"conformance": []}
+        door = self.house.mqtt
+        if door and door.open:
+            more = conformance2.mqtt(door.endpoints, told=door.broker is not None)
+        settings = conformance2.settings(self.http or request.base, self.house.twin.store.spatial, more)
         return json_reply({"@context": f"{request.base}/$metadata", "value": sets, "serverSettings": settings})
 
     def _property(self, request: Request, resource: Resource, asked: Query, found: Any) -> Reply:
@@ -79,9 +85,18 @@ class Desk2(Desk):
         return json_reply({**self._context(request, asked, type), "value": found})
 
     def _told(self, request: Request, resource: Resource, asked: Query, answer: Answer) -> Reply:
-        """What was found, with as much metadata as is asked for."""
-        shown = self.shown(request.base, _metadata(asked) == "full")
+        """What was found, with as much metadata as is asked for, or in the form of an extension."""
         entity = resource.steps[-1].entity
+        wanted = (asked.format or "").lower()
+        if resource.target == "set" and asked.resultformat is None:
+            if wanted == "dataarray" and entity == "Observation":
+                tables = self._array(self.shown(request.base), resource, asked, answer)
+                return json_reply({"@context": f"{request.base}/$metadata#Observations", **tables})
+            if wanted in FORMATS:
+                bare = self.shown(request.base, False).page(resource, asked, answer)
+                if flat := self._flattened(wanted, bare):
+                    return flat
+        shown = self.shown(request.base, _metadata(asked) == "full")
         if resource.target == "ref":
             return json_reply({**self._context(request, asked, "$ref"), **shown.references(entity, answer)[0]})
         if resource.target == "refs":
@@ -131,7 +146,7 @@ class Desk2(Desk):
         bodies, body = self.bodies(), decoded(request.body)
         parent = self._parent(resource) if len(resource.steps) > 1 else None
         if step.entity == "Observation":
-            id = self._observed(bodies, body, parent)
+            id = self._observed(bodies, body, parent).done()
         else:
             entry = bodies.entry(step.entity, body)
             id = relate.create(self.house.twin, self._below(entry, step, parent) if parent else entry)
@@ -147,8 +162,12 @@ class Desk2(Desk):
         said = entry.links.get(link, ()) if many else ()
         return Entry(entry.kind, entry.values, {**entry.links, link: tuple(dict.fromkeys((*said, parent[1])))})
 
-    def _observed(self, bodies: Bodies, body: Any, parent: tuple[str, str] | None) -> str:
-        """Put an observation on record; returns its id."""
+    def observe(self, resource: Resource, body: Any, bodies: Bodies) -> Sent:
+        """Take an observation that is posted to a set."""
+        return self._observed(bodies, body, self._parent(resource) if len(resource.steps) > 1 else None)
+
+    def _observed(self, bodies: Bodies, body: Any, parent: tuple[str, str] | None) -> Sent:
+        """Put an observation on record."""
         seen, stream = bodies.seen(body)
         feature = seen.feature
         match parent:
@@ -161,11 +180,16 @@ class Desk2(Desk):
         if stream is None:
             raise BadRequest("the Observation names no Datastream", 'link it: "Datastream": {"@id": …}', "Datastream")
         if isinstance(stream, Entry):
-            return relate.observe(self.house.twin, stream, replace(seen, feature=feature))
+            return Sent(relate.observe(self.house.twin, stream, replace(seen, feature=feature)))
         relate.check(seen.result, *self._look(stream))
         if isinstance(feature, Entry):
             feature = relate.create(self.house.twin, feature)
-        return self.observing.take(stream, replace(seen, feature=feature), automatic=False).done()
+        return self.observing.take(stream, replace(seen, feature=feature), automatic=False)
+
+    def judged(self, stream: str) -> tuple[array.Check, bool]:
+        """What the results of a datastream are asked, and whether any number is one."""
+        known, arrays = self._look(stream)
+        return lambda result: relate.check(result, known, arrays), swe.plain_number(known)
 
     def _look(self, stream: str) -> tuple[swe.Component | None, bool]:
         """What results of a datastream look like, and whether records are lists. Raises NotFound."""
@@ -356,6 +380,10 @@ class Desk2(Desk):
             relate.delete(self.house.twin, self.dialect.forms[entity].kind, ids)
 
 
+FORMATS = ("csv", "text/csv", "geojson", "application/geo+json")
+"""Formats of pages that are none of the standard."""
+
+
 def _metadata(asked: Query) -> str:
     """How much metadata is asked for. Raises Unserved for any other format."""
     if asked.resultformat is not None:
@@ -364,7 +392,7 @@ def _metadata(asked: Query) -> str:
     told = dict(p.partition("=")[::2] for p in parameters)
     level = told.pop("metadata", "full")
     if said not in ("json", "application/json") or told or level not in ("full", "minimal", "none"):
-        hint = "application/json, with metadata=full, minimal or none"
+        hint = "application/json, with metadata=full, minimal or none; of a set also csv and geojson, of Observations dataArray"
         raise Unserved(f"the format '{(asked.format or '')[:60]}' is not offered here", 0, asked.format or "", hint)
     return level
 

@@ -72,22 +72,8 @@ class Door:
             dict(call.headers),
             base,
         )
-        reply = await anyio.to_thread.run_sync(partial(self._answer, request), limiter=self._house.limiter)
+        reply = await anyio.to_thread.run_sync(partial(answered, self._desk, request), limiter=self._house.limiter)
         return replace(reply, headers={**reply.headers, "Allow": ", ".join(METHODS)}) if method == "OPTIONS" else reply
-
-    def _answer(self, request: Request) -> Reply:
-        if request.path.strip("/") != "$batch" or request.method != "POST" or self._desk.dialect is not V1:
-            self._desk.begin()
-            return self._desk.answer(request)
-        self._desk.begin(BATCH)
-
-        def one(part: Request) -> Reply:
-            try:
-                return self._desk.answer(part)
-            except Exception as e:
-                return refusal(e, part.path)
-
-        return batch.answer(request, one)
 
     def quick(
         self,
@@ -106,6 +92,22 @@ class Door:
             return None
         base = _address("http", headers.get(b"host", b""), server) + self.prefix
         return self._desk.sent(id, base)
+
+
+def answered(desk: Desk, request: Request) -> Reply:
+    """The answer to a request that may be a batch, within its time. Raises CityTwinError for what is refused."""
+    if request.path.strip("/") != "$batch" or request.method != "POST":
+        desk.begin()
+        return desk.answer(request)
+    desk.begin(BATCH)
+
+    def one(part: Request) -> Reply:
+        try:
+            return desk.answer(part)
+        except Exception as e:
+            return refusal(e, part.path)
+
+    return batch.answer(request, one, desk.dialect is not V1)
 
 
 def origin(scope: Scope) -> str:

@@ -128,8 +128,8 @@ V1 = Dialect(
     parents=PARENTS,
     observation={
         "phenomenonTime": "time",
-        "result": "result",
         "resultTime": "result_time",
+        "result": "result",
         "resultQuality": "quality",
         "validTime": "valid",
         "parameters": "properties",

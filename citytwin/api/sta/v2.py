@@ -158,8 +158,8 @@ V2 = Dialect(
     parents=PARENTS,
     observation={
         "phenomenonTime": "time",
-        "result": "result",
         "resultTime": "result_time",
+        "result": "result",
         "validTime": "valid",
         "properties": "properties",
         "ProximateFeatureOfInterest": "feature",

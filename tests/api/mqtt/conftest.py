@@ -66,7 +66,8 @@ class Client:
             protocol=version,
             **({"clean_session": clean} if version == 4 else {}),
         )
-        self.paho.on_connect = lambda *_: self.connected.set()
+        self.responses = ""
+        self.paho.on_connect = self._welcome
         self.paho.on_message = self._take
         self.paho.on_subscribe = lambda c, u, mid, codes, p: self.granted.append(codes)
         self.paho.on_publish = lambda c, u, mid, code, p: self.acknowledged.__setitem__(mid, code)
@@ -74,11 +75,16 @@ class Client:
         if version == 5:
             lasting = Properties(1)
             lasting.SessionExpiryInterval = 0 if clean else 600
+            lasting.RequestResponseInformation = 1
             more = {"clean_start": clean, "properties": lasting}
         self.paho.reconnect_delay_set(1, 1)
         self.paho.connect_async("127.0.0.1", port, 30, **more)
         self.paho.loop_start()
         assert self.connected.wait(PATIENCE_S), "the broker does not let us in"
+
+    def _welcome(self, client: Any, _: Any, flags: Any, reason: Any, properties: Any) -> None:
+        self.responses = getattr(properties, "ResponseInformation", "")
+        self.connected.set()
 
     def _take(self, client: Any, _: Any, message: Any) -> None:
         self.got.append(message)
@@ -130,7 +136,7 @@ def door() -> Iterator[Callable[..., MqttDoor]]:
     made: list[MqttDoor] = []
 
     def make(house: House, **given: Any) -> MqttDoor:
-        made.append(MqttDoor(house, Mqtt(**{"port": 0, **given}), "http://testville/sta/v1.1"))
+        made.append(MqttDoor(house, Mqtt(**{"port": 0, **given}), "http://testville"))
         return made[-1]
 
     yield make

@@ -10,6 +10,7 @@ import pytest
 
 from citytwin.api.house import House
 from citytwin.api.mqtt.post import Post
+from citytwin.api.mqtt.service import services
 from citytwin.engine import catalog, load
 from citytwin.engine.decode import Row
 from citytwin.engine.twin import Twin
@@ -98,7 +99,7 @@ def test_the_first_observation_comes_in_by_every_door(own: Caller, door: str) ->
 
 
 def test_the_first_message_of_mqtt_is_taken(own_house: House, own: Caller) -> None:
-    post = Post(own_house)
+    post = Post(own_house, services(own_house, "http://testville"))
     try:
         said = json.dumps({"phenomenonTime": "2026-03-10T03:00:00Z", "result": 21.5}).encode()
         assert post.take(f"v1.1/Datastreams('{SILENT}')/Observations", said).result()
@@ -108,11 +109,11 @@ def test_the_first_message_of_mqtt_is_taken(own_house: House, own: Caller) -> No
 
 
 def test_a_new_asset_is_awaited_at_once_and_its_type_decides(own_house: House, own: Caller) -> None:
-    told: list[tuple[str, str]] = []
+    told: list[tuple[str, str, str]] = []
     own_house.twin.heard.append(told.extend)
     lamp = Asset("lamp-4", "trial.lamp", Title("4号灯", "Lamp 4"), POINT)
     catalog.add(own_house.twin, [lamp])
-    assert ("datastream", "lamp-4.trial.warmth") in told
+    assert ("datastream", "lamp-4.trial.warmth", "create") in told
     assert one(own, "v1.1", "Datastreams('lamp-4.trial.warmth')/Thing")["@iot.id"] == "lamp-4"
     catalog.add(own_house.twin, [Asset("lamp-4", "trial.note", Title("便条", "Note"))])
     assert own.get("/sta/v1.1/Datastreams('lamp-4.trial.warmth')").status_code == 404

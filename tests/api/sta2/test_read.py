@@ -473,4 +473,4 @@ def test_conf_binding_http_request_response(seen: Client) -> None:
 def test_nothing_is_declared_that_others_must_serve(seen: Client) -> None:
     declared = seen.get("")["serverSettings"]["conformance"]
     assert len(set(declared)) == len(declared)
-    assert not [name for name in declared if "mqtt" in name or "websub" in name]
+    assert not [name for name in declared if "mqtt" in name]
