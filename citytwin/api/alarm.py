@@ -15,7 +15,7 @@ from citytwin.api.route import Body, Query, Route
 from citytwin.engine import hold
 from citytwin.engine.gauge import Gauge, gauge
 from citytwin.kernel.errors import NotFound
-from citytwin.kernel.rule import AlarmState, Level, Method, Rule, Season, Suppression
+from citytwin.kernel.rule import AlarmState, Alike, Level, Method, Rule, Season, Suppression
 from citytwin.kernel.title import Title
 from citytwin.kernel.units import quantity
 
@@ -47,6 +47,8 @@ class RuleItem(msgspec.Struct, frozen=True, kw_only=True):
     deviation: float | None
     method: Method
     learn_days: int
+    alike: Alike
+    unusual_days: float | None
     latching: bool
     must_acknowledge: bool
     consequence: str | None

@@ -16,7 +16,7 @@ from citytwin.engine.twin import Twin
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.store import Change
 from citytwin.science.anomaly import TOLD, Detector
-from citytwin.science.control import Charts
+from citytwin.science.chart import Charts
 
 DAY = 86_400_000_000
 NONE = -(1 << 40)

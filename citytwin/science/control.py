@@ -1,27 +1,20 @@
 """Has a level moved, by little and for long? Control charts by CUSUM and EWMA over many series at once, and how long they run until they tell.
 
-Both, and `Charts`, which is told readings as they come, look at standardised figures, x = (y - level) / deviation. Where a limit is to be set, say how long a chart may run between two false alarms and take the limit that does so
+Both look at standardised figures, x = (y - level) / deviation. Where a limit is to be set, say how long a chart may run between two false alarms and take the limit that does so
 (`cusum_run_length`, `ewma_run_length`); that holds for independent, normal figures, and for a level and deviation that are known.
+Charts that are told readings as they come are in science/chart.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal, stats
 
-from citytwin.science.spell import turns
+from citytwin.science.chart import ewma_limit
 
-DAY_US = 86_400_000_000
-WEIGHT, ALLOWANCE = 0.1, 0.5
-"""Of a day in an average; and half of the shift that sums find soonest, in deviations."""
-CLIP = 4.0
-"""A figure counts for no more deviations than that: one wild reading alone makes no chart an alarm."""
-CAP = 1.25
-"""A chart goes no further than so many times its limit, so that it comes back some days after the level did."""
 NEVER = 1e12
 """A run of so many figures has no end."""
 
@@ -75,17 +68,6 @@ def ewma(
     return mean
 
 
-def ewma_limit(weight: float, width: float, deviation: float = 1.0) -> float:
-    """How far from its level an average may lie: width * deviation * sqrt(weight / (2 - weight)), its limit once it has run for long.
-
-    Reference: Montgomery (2009), section 9.2.1, equations 9.25 and 9.26 without the term of the beginning.
-
-    >>> round(ewma_limit(0.3, 3.0, 2.0539), 4)
-    2.5884
-    """
-    return width * deviation * float(np.sqrt(weight / (2.0 - weight)))
-
-
 def cusum_run_length(k: float, h: float, shift: float = 0.0, states: int = 100) -> float:
     """How many figures a chart of both cumulative sums runs on the average until one is above `h`, where the level has moved by `shift` from the beginning.
 
@@ -134,77 +116,3 @@ def ewma_run_length(weight: float, width: float, shift: float = 0.0, nodes: int 
 
     length = np.linalg.solve(np.eye(nodes) - density(z), np.ones(nodes))
     return float(1.0 + (density(np.zeros(1)) @ length)[0])
-
-
-class Charts:
-    """Charts of `series` series that readings come to at any pace: a reading counts for the part of a day since the one before it.
-
-    The deviations are those of one day from others (science/expected.py), and a day's readings are off together: a chart of single readings would take each of them
-    for one more proof. So time is what counts. Of a reading x deviations off (no more than CLIP either way), w days after the one before (at most 1; of the first: `period_s`):
-
-    * `cusum`: up <- max(0, up + (x - ALLOWANCE) w), down <- max(0, down + (-x - ALLOWANCE) w), limit `deviation`;
-    * `ewma`: z <- z + (1 - (1 - WEIGHT)^w) (x - z), limit `ewma_limit(WEIGHT, deviation)`;
-
-    each kept within CAP limits. With one reading a day, and as long as nothing is clipped or capped, these are the charts of `cusum` and `ewma`, and `cusum_run_length` and
-    `ewma_run_length` tell how many days they run; readings that come more often do not change that much where a day's are off together. Raises ValueError for a
-    method or a limit that is none.
-
-    >>> chart = Charts("cusum", 5.0)
-    >>> chart.update(np.arange(1, 5) * DAY_US, np.array([3.0, 3.0, 3.0, -1.0])).tolist()
-    [0.5, 1.0, 1.25, 0.95]
-    """
-
-    def __init__(self, method: str, deviation: float, period_s: float = 86_400.0, series: int = 1) -> None:
-        if method not in ("cusum", "ewma"):
-            raise ValueError(f"there is no chart '{method}'; cusum or ewma")
-        if not 0.0 < deviation < np.inf:
-            raise ValueError(f"the limit {deviation} is not above 0; 5 for cusum and 2.814 for ewma are usual")
-        self.sums = method == "cusum"
-        self.limit = deviation if self.sums else ewma_limit(WEIGHT, deviation)
-        self.first = min(period_s * 1e6 / DAY_US, 1.0)
-        self.state, self.time = np.zeros((0, 2)), np.empty(0, np.int64)
-        self.grow(series)
-
-    def __len__(self) -> int:
-        return len(self.state)
-
-    def grow(self, series: int) -> None:
-        """Take in `series` more, which are numbered on from those known."""
-        self.state = np.concatenate([self.state, np.zeros((series, 2))])
-        self.time = np.append(self.time, np.full(series, -1, np.int64))
-
-    def clear(self, series: NDArray[np.integer]) -> None:
-        """Forget all of these."""
-        self.state[series], self.time[series] = 0.0, -1
-
-    def known(self, series: NDArray[np.integer]) -> dict[str, NDArray[np.generic]]:
-        """What is known of these, to be given back by `recall`."""
-        return {"state": self.state[series], "time": self.time[series]}
-
-    def recall(self, series: NDArray[np.integer], known: Mapping[str, NDArray[np.generic]]) -> None:
-        """Know of these what `known` told."""
-        self.state[series], self.time[series] = known["state"], known["time"]
-
-    def update(
-        self, time_us: NDArray[np.int64], x: NDArray[np.float64], series: NDArray[np.integer] | None = None
-    ) -> NDArray[np.float64]:
-        """How far each chart is at the readings that come next, in limits (1 and more is an alarm, CAP the most), and learn from them.
-
-        Parameters: `time_us` (microseconds since 1970), `x` (deviations from the level; NaN: it is not known, and nothing changes), `series` (number of the series of each; None: all
-        of the first), shape (n,), of each series in the order of time. Returns shape (n,).
-        """
-        which = np.zeros(len(x), np.int64) if series is None else np.asarray(series, np.int64)
-        told = np.empty(len(x))
-        for at in turns(which):
-            i, t, off = which[at], time_us[at], np.clip(x[at], -CLIP, CLIP)
-            before, s = self.time[i], self.state[i]
-            w = np.where(before < 0, self.first, np.clip((t - before) / DAY_US, 0.0, 1.0))[:, None]
-            both = np.stack([off, -off], axis=1)
-            if self.sums:
-                after = np.clip(s + (both - ALLOWANCE) * w, 0.0, CAP * self.limit)
-            else:  # the second is the first, the other way round
-                after = np.clip(s + (1.0 - (1.0 - WEIGHT) ** w) * (both - s), -CAP * self.limit, CAP * self.limit)
-            known = ~np.isnan(off)
-            self.state[i[known]], self.time[i[known]] = after[known], t[known]
-            told[at] = self.state[i].max(axis=1) / self.limit
-        return told

@@ -143,7 +143,7 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/drafts/{id}/proposals", f"/drafts/{DRAFT}/proposals?record=r001", "", "items lacks"),
     ("/rules", "/rules", "items.0", """id pack title level stream indicator rows unit above below outside silent_s deadband on_delay_s
       opens advice forecast off_delay_s seasons against rising over_s
-      stuck_s deviation method learn_days latching must_acknowledge consequence urgency suppressed_by"""),
+      stuck_s deviation method learn_days alike unusual_days latching must_acknowledge consequence urgency suppressed_by"""),
     ("/alarm-history", "/alarm-history?rule=trial.hot&asset=lamp-1", "items.0", "n alarm rule asset time before state actor reason"),
     ("/alarm-groups", "/alarm-groups?by=place", "items.0", "key first count held level"),
     ("/alarm-groups", "/alarm-groups", "items.0.first", ALARM),
