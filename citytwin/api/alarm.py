@@ -14,6 +14,7 @@ from citytwin.api.page import Page, Paged, fetched, listed, title, where
 from citytwin.api.route import Body, Query, Route
 from citytwin.engine import hold
 from citytwin.engine.gauge import Gauge, gauge
+from citytwin.engine.place import places
 from citytwin.kernel.errors import NotFound
 from citytwin.kernel.rule import AlarmState, Alike, Level, Method, Rule, Season, Suppression
 from citytwin.kernel.title import Title
@@ -332,6 +333,7 @@ class GroupQuery(Query, frozen=True, kw_only=True):
     """What makes a group: what explains the alarms (`cause`), their rule, or their asset (`place`)."""
 
     by: Literal["cause", "rule", "place"] = "cause"
+    through: Annotated[str, msgspec.Meta(max_length=500, description="by place: the path of relation types to the place that is meant, such as base.lies_in, or base.lies_in/base.part_of for the area above")] = ""  # fmt: skip
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -355,8 +357,9 @@ def alarm_groups(house: House, query: GroupQuery) -> Groups:
     key = {"cause": "coalesce(m.parent, m.alarm)", "rule": "m.rule", "place": "m.asset_id"}[query.by]
     found: dict[str, list[dict[str, Any]]] = {}
     sql = f"SELECT s.*, {key.replace('m.', 's.')} AS key FROM ({_SELECT} WHERE m.state <> 'cleared') AS s ORDER BY s.parent IS NOT NULL, rank, since, alarm"
+    place = places(house.twin, query.through) if query.by == "place" and query.through else {}
     for row in house.rows(sql):
-        found.setdefault(row["key"], []).append(row)
+        found.setdefault(place.get(row["key"], row["key"]), []).append(row)
     made = [
         Group(
             key=key,

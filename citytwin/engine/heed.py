@@ -116,8 +116,6 @@ class Lookout:
         self._seasonal = [n for n, r in enumerate(self._rules) if r.seasons]
         self._relative = [n for n, r in enumerate(self._rules) if r.relative]
         self._memory = {n: Memory(twin, r) for n, r in enumerate(self._rules) if r.learns}
-        self._seen = 0
-        """The last batch that was told."""
         self._kept: dict[int, float] = {}
         self._of_type: dict[str, list[int]] = {}
         for n, rule in enumerate(self._rules):
@@ -228,10 +226,9 @@ class Lookout:
         columns |= {f"m_{name}": held for name, held in self._memory[n].known(c.place[cell]).items()}
         sql = "SELECT coalesce(max(batch), 0) AS mark FROM watermark WHERE name = $name"
         mark = self._twin.store.fetch(sql, {"name": f"rule {rule.id}"})["mark"][0].as_py()
+        seen = max([mark, *self._undone])
         # what nobody was told (withdrawn readings) counts from what `watch` had judged on
-        return keep(
-            rule, version_of(rule), [c.assets[k] for k in cell.tolist()], columns, self._seen, min(mark, self._seen)
-        )
+        return keep(rule, version_of(rule), [c.assets[k] for k in cell.tolist()], columns, seen, mark)
 
     def _recall(self, n: int, cell: NDArray[np.int64], newest: NDArray[np.int64]) -> dict[str, int]:
         """Know again what was put on record, where no reading came since that was not newer. Returns of those assets the last reading that is in it."""
@@ -405,7 +402,6 @@ class Lookout:
             ended: list[tuple[int, Spell]] = []
             judged: dict[int, set[int]] = {}
             for batch in batches:
-                self._seen = max(self._seen, _number(batch))
                 row, cell, judged[_number(batch)] = self._spread(batch)
                 if len(row):
                     value = batch["value"].to_numpy()[row]

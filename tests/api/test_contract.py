@@ -146,6 +146,7 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
       stuck_s deviation method learn_days alike unusual_days latching must_acknowledge consequence urgency suppressed_by"""),
     ("/alarm-history", "/alarm-history?rule=trial.hot&asset=lamp-1", "items.0", "n alarm rule asset time before state actor reason"),
     ("/alarm-groups", "/alarm-groups?by=place", "items.0", "key first count held level"),
+    ("/alarm-groups", "/alarm-groups?by=place&through=trial.lights", "items.0", "key first count held level"),
     ("/alarm-groups", "/alarm-groups", "items.0.first", ALARM),
     ("/alarm-health", "/alarm-health?operators=2", "", """since until operators raised held per_hour peak flood_share chattering fleeting stale top_share
       top mix"""),
