@@ -20,7 +20,7 @@ from citytwin.engine.hold import arrange
 from citytwin.engine.judge import SECOND, TIME, Spell, around, back, beyond, limits, moment, reached, series
 from citytwin.engine.learn import Memory, keep, kept, off_usual, touched
 from citytwin.engine.twin import Twin, rows
-from citytwin.engine.watch import END, alarm_id, opened, version_of, watch
+from citytwin.engine.watch import END, alarm_id, opened, retire, version_of, watch
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.store import Change
 from citytwin.kernel.stream import stream_parts
@@ -135,6 +135,7 @@ class Lookout:
     def start(self) -> None:
         """Judge what is on record, look up how things stand, and judge what comes in from now on."""
         with self._twin.turn, self._twin.watching:
+            retire(self._twin, self._twin.clock.now())
             watch(self._twin, self._twin.clock.now())
             for rule in self._rules:
                 self.renew(rule, True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -264,11 +264,13 @@ def _other(twin: Twin, rule: Rule, names: list[str], index: Times, time: Times) 
     return np.where(row >= 0, other[np.maximum(row, 0)], np.nan) if len(other) else np.full(len(time), np.nan)
 
 
-def present(twin: Twin, rule: Rule, now: datetime) -> list[Spell]:
-    """The spells that are there now, of rules on silence, on forecasts, and with rows."""
+def present(twin: Twin, rule: Rule, now: datetime, standing: Collection[str] = ()) -> list[Spell]:
+    """The spells that are there now, of rules on silence, on forecasts, and with rows; `standing`: at these assets an alarm is open."""
     if rule.silent_s is not None:
         return _silent(twin, rule, now)
-    return _foreseen(twin, rule, now) if rule.forecast else _rows(twin, rule)
+    found = _foreseen(twin, rule, now, standing) if rule.forecast else _rows(twin, rule)
+    lasts = now - timedelta(seconds=rule.on_delay_s)
+    return [s for s in found if s.since <= lasts or s.asset in standing]
 
 
 def _silent(twin: Twin, rule: Rule, now: datetime) -> list[Spell]:
@@ -283,8 +285,11 @@ def _silent(twin: Twin, rule: Rule, now: datetime) -> list[Spell]:
     return found
 
 
-def _foreseen(twin: Twin, rule: Rule, now: datetime) -> list[Spell]:
-    """Where the newest run that tells of a stream sees it beyond its limits from now on: since the run, with the value that stands out most."""
+def _foreseen(twin: Twin, rule: Rule, now: datetime, standing: Collection[str] = ()) -> list[Spell]:
+    """Where the newest run that tells of a stream sees it beyond its limits from now on: since the run, with the value that stands out most.
+
+    Where an alarm is `standing`, it stays until a run sees the value back by the deadband all the time.
+    """
     sql = """
       WITH newest AS (SELECT stream, max(until) AS until FROM forecast WHERE until <= $now GROUP BY stream)
       SELECT f.stream, f.time, f.value, f.until FROM forecast AS f JOIN newest AS n ON n.stream = f.stream AND n.until = f.until
@@ -299,7 +304,8 @@ def _foreseen(twin: Twin, rule: Rule, now: datetime) -> list[Spell]:
     index = np.array([place[a] for a in assets], np.int64)
     time = table["time"].cast(TIME).cast(pa.int64()).to_numpy()
     value = table["value"].to_numpy()
-    on, _, excess, bound = beyond(value, *limits(twin, rule, names, index, time), rule.deadband)
+    on, off, excess, bound = beyond(value, *limits(twin, rule, names, index, time), rule.deadband)
+    on |= ~off & np.array([name in standing for name in names], bool)[index]
     runs = table["until"].to_pylist()
     for n in np.flatnonzero(on).tolist():
         held = found.get(assets[n])

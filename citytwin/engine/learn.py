@@ -86,8 +86,8 @@ class Memory:
                 self.course.clear(2 * moved + new)
                 self.course.clear(2 * moved[self.block[moved] != b - 1] + old)
                 self.block[moved] = b
-            both = np.concatenate([2 * of + old, 2 * of + new])
-            told[rows] = self.course.update(np.tile(time[rows], 2), np.tile(x[rows], 2), both)[: len(rows)]
+            both: NDArray[np.int64] = (2 * of[:, None] + np.arange(2)).ravel()  # those of a stream lie side by side
+            told[rows] = self.course.update(np.repeat(time[rows], 2), np.repeat(x[rows], 2), both)[old::2]
         return told / TOLD if isinstance(self.course, Detector) else told
 
     def forget(self, stream: NDArray[np.int64]) -> None:

@@ -65,7 +65,7 @@ def watch(twin: Twin, now: datetime, quick: Quick | None = None) -> int:
             try:
                 with twin.watching:
                     if rule.silent_s is not None or rule.rows or rule.forecast:
-                        new += _reconcile(twin, rule, present(twin, rule, now), now)
+                        new += _reconcile(twin, rule, now)
                         continue
                     held = quick.flush(rule) if quick else ()
                     if held:
@@ -171,7 +171,23 @@ def _rejudge(twin: Twin, rule: Rule, since: datetime, now: datetime, only: Mappi
     return _replace(twin, rule, [r["alarm"] for r in over], found, now, only)
 
 
-def _reconcile(twin: Twin, rule: Rule, present: Sequence[Spell], now: datetime) -> int:
+def retire(twin: Twin, now: datetime) -> None:
+    """Let go of the alarms whose rule is no longer declared: nothing would ever end them. Idempotent."""
+    declared = pa.table({"rule": pa.array(list(twin.rules), pa.string())})
+    sql = "SELECT 1 FROM alarm_standing WHERE state <> 'cleared' AND rule NOT IN (SELECT rule FROM declared) LIMIT 1"
+    with twin.watching:
+        if not twin.store.fetch(sql, tables={"declared": declared}).num_rows:
+            return
+        gone = Change(
+            """UPDATE alarm_row SET cleared = coalesce(cleared, $now), reset = coalesce(reset, $now)
+               WHERE alarm IN (SELECT alarm FROM alarm_standing WHERE state <> 'cleared') AND rule NOT IN (SELECT rule FROM declared)""",
+            {"now": now},
+            {"declared": declared},
+        )
+        arrange(twin, now, gone, Change("DELETE FROM pending_row WHERE rule NOT IN (SELECT rule FROM declared)", tables={"declared": declared}), reason="rule withdrawn")  # fmt: skip
+
+
+def _reconcile(twin: Twin, rule: Rule, now: datetime) -> int:
     """Open what is present and not yet open; clear what is open and no longer present."""
     current = {
         r["asset_id"]: r["alarm"]
@@ -181,8 +197,9 @@ def _reconcile(twin: Twin, rule: Rule, present: Sequence[Spell], now: datetime) 
             )
         )
     }
-    here = {s.asset for s in present}
-    new = [s for s in present if s.asset not in current]
+    found = present(twin, rule, now, current)
+    here = {s.asset for s in found}
+    new = [s for s in found if s.asset not in current]
     gone = [alarm for asset, alarm in current.items() if asset not in here]
     changes = []
     if gone:

@@ -164,10 +164,10 @@ class Detector:
 
     def _step(self, i: NDArray[np.int64], time_us: NDArray[np.int64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores of one reading each of different streams."""
-        s = self.state[i]
-        n, level, period = s[:, _N].copy(), s[:, _LEVEL], self.period[i]
+        s = np.ascontiguousarray(self.state[i].T)  # a row of each thing that is known: streams side by side
+        n, level, period = s[_N].copy(), s[_LEVEL], self.period[i]
         fresh = n == 0.0
-        level, last = np.where(fresh, y, level), np.where(fresh, y, s[:, _LAST])
+        level, last = np.where(fresh, y, level), np.where(fresh, y, s[_LAST])
         second = time_us // _SECOND
         hour = second % 86_400 // 3_600
         weekly = (second - _MONDAY) % 604_800 // 3_600
@@ -177,19 +177,19 @@ class Detector:
         apart = self.week[i, weekly].astype(np.float64)
         residual = y - usual - apart * visits / (visits + a_visit)
         short = 2.0 / (BLOCK + 1.0)
-        shift = s[:, _SHIFT] + short * (residual - s[:, _SHIFT])
-        rough = s[:, _ROUGH] + short * (np.abs(y - last) - s[:, _ROUGH])
-        figure = np.stack([y, -y, np.abs(residual), np.abs(shift), rough], axis=1)
+        shift = s[_SHIFT] + short * (residual - s[_SHIFT])
+        rough = s[_ROUGH] + short * (np.abs(y - last) - s[_ROUGH])
+        figure = np.stack([y, -y, np.abs(residual), np.abs(shift), rough])
 
         # how seldom: against the peaks before this block
-        blocks = s[:, _BLOCKS]
+        blocks = s[_BLOCKS]
         with np.errstate(over="ignore"):
-            beyond = ((figure - self.edge[i]) / self.scale[i]).max(axis=1)
+            beyond = ((figure - self.edge[i].T) / self.scale[i].T).max(axis=0)
         often = PEAKS / np.clip(blocks, PEAKS, MEMORY)
         rate = len(FIGURES) / BLOCK * np.minimum(often * np.exp(-np.maximum(beyond, -50.0)), 1.0)
         score = np.where(blocks >= PEAKS, self.risk / (self.risk + rate), 0.0)
-        quiet = s[:, _QUIET] > 0.0
-        s[:, _QUIET] = np.where(quiet, s[:, _QUIET] - 1.0, np.where(score >= TOLD, self.hold, 0.0))
+        quiet = s[_QUIET] > 0.0
+        s[_QUIET] = np.where(quiet, s[_QUIET] - 1.0, np.where(score >= TOLD, self.hold, 0.0))
         score = np.where(quiet, np.minimum(score, HELD), score)
 
         # learn
@@ -197,18 +197,18 @@ class Detector:
         self.day[i, hour], self.days[i, hour] = after, seen + 1.0
         self.week[i, weekly] = apart + (y - usual - apart) / np.minimum(visits + 1.0, _WEEKS * a_visit)
         self.weeks[i, weekly] = np.minimum(visits + 1.0, 1e6)
-        s[:, _N] = n + 1.0
+        s[_N] = n + 1.0
         slow = 1.0 / np.minimum(n + 1.0, SLOW)
-        s[:, _SPREAD] += slow * (np.abs(y - level) - s[:, _SPREAD])
-        s[:, _LEVEL] = level + slow * (y - level)
-        s[:, _LAST], s[:, _SHIFT], s[:, _ROUGH] = y, shift, rough
-        now = np.maximum(self.now[i], figure)
-        ends = s[:, _N] % BLOCK == 0.0
+        s[_SPREAD] += slow * (np.abs(y - level) - s[_SPREAD])
+        s[_LEVEL] = level + slow * (y - level)
+        s[_LAST], s[_SHIFT], s[_ROUGH] = y, shift, rough
+        now = np.maximum(self.now[i], figure.T)
+        ends = s[_N] % BLOCK == 0.0
         if ends.any():
-            self._record(i[ends], now[ends], s[ends, _SPREAD], blocks[ends])
-            s[ends, _BLOCKS] += 1.0
+            self._record(i[ends], now[ends], s[_SPREAD, ends], blocks[ends])
+            s[_BLOCKS, ends] += 1.0
             now[ends] = -np.inf
-        self.now[i], self.state[i] = now, s
+        self.now[i], self.state[i] = now, s.T
         return score
 
     def _record(

@@ -12,6 +12,7 @@ from citytwin.science.spell import turns
 DAY_US = 86_400_000_000
 WEIGHT, ALLOWANCE = 0.1, 0.5
 """Of a day in an average; and half of the shift that sums find soonest, in deviations."""
+DECAY = float(np.log1p(-WEIGHT))
 CLIP = 4.0
 """A figure counts for no more deviations than that: one wild reading alone makes no chart an alarm."""
 CAP = 1.25
@@ -55,28 +56,28 @@ class Charts:
         self.sums = method == "cusum"
         self.limit = deviation if self.sums else ewma_limit(WEIGHT, deviation)
         self.first = min(period_s * 1e6 / DAY_US, 1.0)
-        self.state, self.time = np.zeros((0, 2)), np.empty(0, np.int64)
+        self.up, self.down, self.time = np.empty(0), np.empty(0), np.empty(0, np.int64)
         self.grow(series)
 
     def __len__(self) -> int:
-        return len(self.state)
+        return len(self.time)
 
     def grow(self, series: int) -> None:
         """Take in `series` more, which are numbered on from those known."""
-        self.state = np.concatenate([self.state, np.zeros((series, 2))])
+        self.up, self.down = np.append(self.up, np.zeros(series)), np.append(self.down, np.zeros(series))
         self.time = np.append(self.time, np.full(series, -1, np.int64))
 
     def clear(self, series: NDArray[np.integer]) -> None:
         """Forget all of these."""
-        self.state[series], self.time[series] = 0.0, -1
+        self.up[series], self.down[series], self.time[series] = 0.0, 0.0, -1
 
     def known(self, series: NDArray[np.integer]) -> dict[str, NDArray[np.generic]]:
         """What is known of these, to be given back by `recall`."""
-        return {"state": self.state[series], "time": self.time[series]}
+        return {"up": self.up[series], "down": self.down[series], "time": self.time[series]}
 
     def recall(self, series: NDArray[np.integer], known: Mapping[str, NDArray[np.generic]]) -> None:
         """Know of these what `known` told."""
-        self.state[series], self.time[series] = known["state"], known["time"]
+        self.up[series], self.down[series], self.time[series] = known["up"], known["down"], known["time"]
 
     def update(
         self, time_us: NDArray[np.int64], x: NDArray[np.float64], series: NDArray[np.integer] | None = None
@@ -90,14 +91,18 @@ class Charts:
         told = np.empty(len(x))
         for at in turns(which):
             i, t, off = which[at], time_us[at], np.clip(x[at], -CLIP, CLIP)
-            before, s = self.time[i], self.state[i]
-            w = np.where(before < 0, self.first, np.clip((t - before) / DAY_US, 0.0, 1.0))[:, None]
-            both = np.stack([off, -off], axis=1)
-            if self.sums:
-                after = np.clip(s + (both - ALLOWANCE) * w, 0.0, CAP * self.limit)
-            else:  # the second is the first, the other way round
-                after = np.clip(s + (1.0 - (1.0 - WEIGHT) ** w) * (both - s), -CAP * self.limit, CAP * self.limit)
+            before, most = self.time[i], CAP * self.limit
+            w = np.where(before < 0, self.first, np.clip((t - before) / DAY_US, 0.0, 1.0))
             known = ~np.isnan(off)
-            self.state[i[known]], self.time[i[known]] = after[known], t[known]
-            told[at] = self.state[i].max(axis=1) / self.limit
+            self.time[i] = np.where(known, t, before)
+            up = self.up[i]
+            if self.sums:
+                down = self.down[i]
+                up = np.where(known, np.clip(up + (off - ALLOWANCE) * w, 0.0, most), up)
+                self.down[i] = down = np.where(known, np.clip(down - (off + ALLOWANCE) * w, 0.0, most), down)
+                told[at] = np.maximum(up, down) / self.limit
+            else:
+                up = np.where(known, np.clip(up - np.expm1(w * DECAY) * (off - up), -most, most), up)
+                told[at] = np.abs(up) / self.limit
+            self.up[i] = up
         return told

@@ -32,7 +32,7 @@ LEARNED = (
 )  # fmt: skip
 
 
-def drawn(seed: int, days: int = 12) -> list[dict[str, Any]]:
+def drawn(seed: int, days: int = 10) -> list[dict[str, Any]]:
     """Readings of three tanks with a daily course and noise; one creeps, one jumps, one has a wild day."""
     noise = np.random.default_rng(seed)
     count = int(timedelta(days=days) / STEP)
@@ -66,7 +66,7 @@ def test_batches_judged_as_they_come_against_one_judgement(make_twin: Callable[.
     watch.watch(quick, NOW, lookout)
     late: list[dict[str, Any]] = []
     while given:
-        size = draw.choice([1, 30, 100, 200])
+        size = draw.choice([1, 60, 150, 250])
         batch, given = given[:size], given[size:]
         late += [r for r in batch if draw.random() < 0.01]  # comes later, or comes once more with another value
         put(quick, [r for r in batch if r not in late[-1:]] or batch)

@@ -188,6 +188,12 @@ def _season(season: Season, local: str, at: Callable[..., str]) -> Iterator[Faul
 
 def _modifiers(rule: Rule, ids: Ids, local: str, at: Callable[..., str]) -> Iterator[Fault]:
     """What a rule names beside what it looks at."""
+    what = "silent_s" if rule.silent_s is not None else "rows" if rule.rows else "forecast" if rule.forecast else ""
+    idle = {"silent_s": ("deadband", "on_delay_s", "off_delay_s"), "rows": ("deadband", "off_delay_s"), "forecast": ("off_delay_s",)}  # fmt: skip
+    for key in idle.get(what, ()):
+        if getattr(rule, key):
+            hint = "silent_s is the delay" if what == "silent_s" else "it is over once it is no longer so: drop it"
+            yield Fault(at(key), "NAMES", f"rule '{local}' has {what} and {key}", hint)
     if rule.against:
         yield from ids.lost(rule.against, ("stream",), at("against"), f"rule '{local}'")
     for n, suppression in enumerate(rule.suppressed_by):

@@ -55,6 +55,8 @@ SWAP: list[tuple[str, str, str, str, str]] = [
     ("rules.yaml", "    unit: m\n", "", "NAMES", "rules.yaml:16"),
     ("rules.yaml", "unit: m", "unit: cubit", "NAMES", ""),
     ("rules.yaml", "silent_s: 10800", "silent_s: 10800\n    unit: s", "NAMES", "rules.yaml:13"),
+    ("rules.yaml", "silent_s: 10800", "silent_s: 10800\n    on_delay_s: 60", "NAMES", "rules.yaml:13"),
+    ("rules.yaml", "unit: m", "unit: m\n    deadband: 1", "NAMES", "rules.yaml:17"),
     ("rules.yaml", "silent_s: 10800", "silent_s: 90000", "IDLE", "rules.yaml:8"),
     ("rules.yaml", "opens: pumping", "opens: pomping", "NAMES", ""),
     ("rules.yaml", "level: high\n", "consequence: major\n", "NAMES", "rules.yaml:2"),
