@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -194,3 +195,35 @@ def test_deviations_as_on_a_working_day_against_medians_by_hand(twin: Twin) -> N
     assert spread.max() < 0.2
     every, _ = expected(city, replace(rule, alike="all"), ["t1"], np.zeros(2, np.int64), time)
     assert every.tolist() == pytest.approx([5.0, 5.0], abs=0.21)
+
+
+def test_a_city_that_was_closed_goes_on_from_where_it_was(make_twin: Callable[..., Twin], tmp_path: Path, monkeypatch: Any) -> None:  # fmt: skip
+    city = ruled(make_twin(path=tmp_path / "c.duckdb"), *LEARNED)
+    given = drawn(4, days=9)
+    lookout = Lookout(city)
+    lookout.start()
+    put(city, given[:-60])
+    lookout.drain()
+    watch.watch(city, NOW, lookout)
+    lookout.close()
+    judged: list[int] = []
+    true = Memory.judge
+    monkeypatch.setattr(Memory, "judge", lambda self, stream, *rest: judged.append(len(stream)) or true(self, stream, *rest))  # fmt: skip
+    put(city, given[-60:-30])  # while nobody looks out
+    city.store.roll()
+    again = Lookout(city)
+    again.start()
+    count = sum(judged)
+    put(city, given[-30:])
+    again.drain()
+    assert sum(judged) - count == 3 * 30  # three rules with a memory, and no reading twice
+    again.close()
+
+    def late() -> list[dict[str, Any]]:
+        return [a for a in alarms(city) if a["since"] > NOW - timedelta(days=4)]
+
+    found = late()
+    city.store.commit(*(Change(f"DELETE FROM {table}") for table in ("alarm_row", "watermark", "pending_row")))
+    watch.watch(city, NOW)  # a rule that is new is judged for its last days
+    assert late() == found
+    assert found

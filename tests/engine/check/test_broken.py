@@ -56,7 +56,7 @@ SWAP: list[tuple[str, str, str, str, str]] = [
     ("rules.yaml", "unit: m", "unit: cubit", "NAMES", ""),
     ("rules.yaml", "silent_s: 10800", "silent_s: 10800\n    unit: s", "NAMES", "rules.yaml:13"),
     ("rules.yaml", "silent_s: 10800", "silent_s: 10800\n    on_delay_s: 60", "NAMES", "rules.yaml:13"),
-    ("rules.yaml", "unit: m", "unit: m\n    deadband: 1", "NAMES", "rules.yaml:17"),
+    ("rules.yaml", "unit: m", "unit: m\n    deadband: 1", "NAMES", "rules.yaml:18"),
     ("rules.yaml", "silent_s: 10800", "silent_s: 90000", "IDLE", "rules.yaml:8"),
     ("rules.yaml", "opens: pumping", "opens: pomping", "NAMES", ""),
     ("rules.yaml", "level: high\n", "consequence: major\n", "NAMES", "rules.yaml:2"),
