@@ -148,7 +148,11 @@ class Lookout:
         self._queue.put(None)
         if self._thread:
             self._thread.join()
+            self._thread = None
+            if not self._memory:
+                return
             with self._twin.turn, self._twin.watching:
+                watch(self._twin, self._twin.clock.now(), self)  # so that the next start judges nothing anew
                 for n in self._memory:
                     self._twin.store.commit(*self._keep(n))
 
