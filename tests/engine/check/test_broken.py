@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -297,3 +298,24 @@ def test_two_packs_may_not_give_one_asset(wells: Any) -> None:
 
     found = check(["wells", "pits"], [wells.root, other.root], wells.check.__globals__["memory"])
     assert [(f.code, f.where.partition("/pits/")[2]) for f in found] == [("DEMO", "demo.py:16")]
+
+
+def test_a_rule_that_chatters_everywhere_is_told_with_its_count(wells: Any) -> None:
+    """Levels that swing about the limit every three hours: some seven alarms a day and well, each for half of the time."""
+    wells.replace("demo.py", "math.sin(hour / 7.0 + i)", "math.sin(hour * 2.0 + i)")
+    wells.replace("rules.yaml", "above: alarm_level", "above: 2.1")
+    (flood,) = [f for f in wells.check() if f.code == "FLOOD"]
+    assert flood.where.endswith("rules.yaml:2")
+    told = re.search(
+        r"raises (\d+) alarms on the demo \(\d+ a day\) at (\d+) of \2 assets, and holds (\d+)%", flood.message
+    )
+    assert told, flood.message
+    assert 5 < int(told[1]) / 3 / int(told[2]) < 9
+    assert 30 < int(told[3]) < 70
+
+
+def test_a_rule_on_the_past_is_tried_on_the_days_before(wells: Any) -> None:
+    """A limit of next to nothing off what is usual: told as a flood, which three days alone would not show."""
+    wells.replace("rules.yaml", "above: alarm_level", "deviation: 0.001")
+    (flood,) = [f for f in wells.check() if f.code == "FLOOD"]
+    assert flood.where.endswith("rules.yaml:2")
