@@ -20,7 +20,7 @@ from citytwin.engine.hold import arrange
 from citytwin.engine.judge import SECOND, TIME, Spell, around, back, beyond, limits, moment, reached, series
 from citytwin.engine.learn import Memory, keep, kept, off_usual, touched
 from citytwin.engine.twin import Twin, rows
-from citytwin.engine.watch import END, alarm_id, opened, retire, version_of, watch
+from citytwin.engine.watch import END, alarm_id, opened, parts, retire, version_of, watch
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.store import Change
 from citytwin.kernel.stream import stream_parts
@@ -309,10 +309,11 @@ class Lookout:
             if a not in recalled and (a in begun or rule.stuck_s is not None or rule.learns)
         }
         at = dict(zip((c.assets[k] for k in cell.tolist()), cell.tolist(), strict=True))
-        if early:
-            self._again(rule, early, at)
+        for part in parts(early):
+            self._again(rule, part, at)
         if more := {a: moment(t + 1) for a, t in recalled.items() if t < c.last[at[a]]}:
-            self._again(rule, more, at, anew=False)
+            for part in parts(more):
+                self._again(rule, part, at, anew=False)
         for asset, k in at.items():
             stands = _micro(opened[asset]) if asset in opened else NEVER
             if (c.since[k] if c.raised[k] else NEVER) != stands:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Protocol
 
 import pyarrow as pa
@@ -21,6 +22,8 @@ from citytwin.kernel.store import Change
 
 log = logging.getLogger("citytwin.watch")
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+PART = 200
+"""Assets whose past is read in one go."""
 END = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -70,17 +73,16 @@ def watch(twin: Twin, now: datetime, quick: Quick | None = None) -> int:
                     held = quick.flush(rule) if quick else ()
                     if held:
                         twin.store.commit(*held)
-                    if rule.relative and seen >= 0:
-                        if early := _touched_assets(twin, rule, seen, quick):
+                    if rule.relative:
+                        early = _touched_assets(twin, rule, seen, quick) if seen >= 0 else _all_assets(twin, rule, now)
+                        if early:
                             new += _rejudge(twin, rule, END, now, early)
                             if quick:
-                                quick.renew(rule, False, early)
+                                quick.renew(rule, seen < 0, early)
                         if early or seen != last:
                             twin.store.commit(_mark(rule, last, version))
                         continue
-                    # what a rule judges by what was before, it judges no further back than it has to
-                    first = now - timedelta(days=rule.learn_days) if rule.relative else BEGINNING
-                    since = first if seen < 0 else _touched(twin, rule, seen, quick)
+                    since = BEGINNING if seen < 0 else _touched(twin, rule, seen, quick)
                     if since is not None:
                         new += _rejudge(twin, rule, since, now)
                         if quick:
@@ -106,6 +108,13 @@ def _mark(rule: Rule, batch: int, version: str) -> Change:
 def version_of(rule: Rule) -> str:
     """Another one for every change of the rule."""
     return hashlib.sha256(repr(rule).encode()).hexdigest()
+
+
+def _all_assets(twin: Twin, rule: Rule, now: datetime) -> dict[str, datetime]:
+    """Where a rule that is new has to look, and from when: what it judges by what was before, it judges no further back than that."""
+    sql = "SELECT DISTINCT asset_id FROM stream WHERE stream_type = $id UNION SELECT DISTINCT asset_id FROM alarm WHERE rule = $rule"
+    assets = twin.store.fetch(sql, {"id": rule.stream, "rule": rule.id})["asset_id"].to_pylist()
+    return dict.fromkeys(assets, now - timedelta(days=rule.learn_days))
 
 
 def _touched_assets(twin: Twin, rule: Rule, batch: int, quick: Quick | None) -> dict[str, datetime]:
@@ -167,7 +176,7 @@ def _rejudge(twin: Twin, rule: Rule, since: datetime, now: datetime, only: Mappi
     for r in (*over, *waiting):
         if r["since"] < early.get(r["asset_id"], since) and (not only or r["asset_id"] in only):
             early[r["asset_id"]] = r["since"]
-    found = judge(twin, rule, since, early)
+    found = [s for part in parts(early) for s in judge(twin, rule, END, part)] if only else judge(twin, rule, since, early)  # fmt: skip
     return _replace(twin, rule, [r["alarm"] for r in over], found, now, only)
 
 
@@ -185,6 +194,13 @@ def retire(twin: Twin, now: datetime) -> None:
             {"declared": declared},
         )
         arrange(twin, now, gone, Change("DELETE FROM pending_row WHERE rule NOT IN (SELECT rule FROM declared)", tables={"declared": declared}), reason="rule withdrawn")  # fmt: skip
+
+
+def parts(early: Mapping[str, datetime]) -> Iterator[dict[str, datetime]]:
+    """Some assets at a time: what was long ago is read of each."""
+    todo = iter(early.items())
+    while part := dict(islice(todo, PART)):
+        yield part
 
 
 def _reconcile(twin: Twin, rule: Rule, now: datetime) -> int:
