@@ -15,8 +15,9 @@ from citytwin.api.page import Page, Paged, fetched, listed, title, where
 from citytwin.api.route import Body, Query, Route
 from citytwin.engine import hold
 from citytwin.engine.gauge import AlarmCourse, course, gauge
+from citytwin.engine.place import places
 from citytwin.kernel.errors import NotFound
-from citytwin.kernel.rule import AlarmState, Level, Method, Rule, Season, Suppression
+from citytwin.kernel.rule import AlarmState, Alike, Level, Method, Rule, Season, Suppression
 from citytwin.kernel.stream import stream_id
 from citytwin.kernel.title import Title
 from citytwin.kernel.units import quantity
@@ -49,6 +50,8 @@ class RuleItem(msgspec.Struct, frozen=True, kw_only=True):
     deviation: float | None
     method: Method
     learn_days: int
+    alike: Alike
+    unusual_days: float | None
     latching: bool
     must_acknowledge: bool
     consequence: str | None
@@ -434,6 +437,7 @@ class GroupQuery(Query, frozen=True, kw_only=True):
     asset: Annotated[str, msgspec.Meta(description="asset")] | None = None
     pack: Annotated[str, msgspec.Meta(description="pack whose rules they are of")] | None = None
     q: Annotated[str, msgspec.Meta(description="part of the title or id of the asset or rule")] | None = None
+    through: Annotated[str, msgspec.Meta(max_length=500, description="by place: the path of relation types to the place that is meant, such as base.lies_in, or base.lies_in/base.part_of for the area above")] = ""  # fmt: skip
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -462,8 +466,9 @@ def alarm_groups(house: House, query: GroupQuery) -> Groups:
     clause, params = _asked(house, query)
     standing = f"{_SELECT} {clause} {'AND' if clause else 'WHERE'} m.state <> 'cleared'"
     sql = f"SELECT s.*, {key} AS key FROM ({standing}) AS s ORDER BY s.alarm <> key, s.parent IS NOT NULL, rank, since, alarm"
+    place = places(house.twin, query.through) if query.by == "place" and query.through else {}
     for row in house.rows(sql, params):
-        found.setdefault(row["key"], []).append(row)
+        found.setdefault(place.get(row["key"], row["key"]), []).append(row)
     meant = _meant(query.state)
     groups = {k: rows for k, rows in found.items() if meant is None or any(r["state"] in meant for r in rows)}
     firsts = _items(house, [rows[0] for rows in groups.values()])

@@ -185,6 +185,7 @@ def _empty(store: Any) -> None:
         "alarm_row",
         "alarm_event",
         "pending_row",
+        "rule_memory",
         "case_row",
         "case_event",
         "target_progress_row",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from time import monotonic
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,10 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from citytwin.engine.expect import expected, local
 from citytwin.engine.hold import arrange
-from citytwin.engine.judge import SECOND, TIME, Spell, beyond, limits, moment, series
+from citytwin.engine.judge import SECOND, TIME, Spell, around, back, beyond, limits, moment, reached, series
+from citytwin.engine.learn import Memory, keep, kept, off_usual, touched
 from citytwin.engine.twin import Twin, rows
-from citytwin.engine.watch import alarm_id, opened, watch
+from citytwin.engine.watch import END, alarm_id, opened, parts, retire, version_of, watch
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.store import Change, Written
 from citytwin.kernel.stream import stream_parts
@@ -31,6 +34,10 @@ AT_ONCE = 100_000
 """Readings that are judged and put on record together, where so many came in meanwhile."""
 MOST = 5_000_000
 """Readings that wait to be judged. Where there are more, `watch` judges them all."""
+KEEP_S = 600.0
+"""What rules with a memory know goes on record so often, and at the end."""
+REMEMBERED = ("last", "good", "value", "run", "since", "left", "worst", "excess", "bound", "raised")
+"""What of a cell goes on record with its memory."""
 WAIT_S = 5.0
 """Whoever wants to know that all has been judged waits no longer."""
 
@@ -42,7 +49,7 @@ _Told = Written | threading.Event | None
 def quick(rule: Rule) -> bool:
     """Whether the rule is judged as readings come in. What looks further back, or elsewhere, is left to `watch`."""
     told = rule.above is not None or rule.below is not None or rule.outside is not None or rule.seasons
-    return bool(rule.stream and not rule.against and (told or rule.stuck_s is not None))
+    return bool(rule.stream and not rule.against and (told or rule.stuck_s is not None or rule.relative))
 
 
 class Cells:
@@ -66,6 +73,11 @@ class Cells:
         "worst": (np.float64, np.nan),
         "excess": (np.float64, -np.inf),
         "bound": (np.float64, np.nan),
+        "place": (np.int64, 0),  # in the memory of its rule
+        "hour": (np.int64, NEVER),  # which hour of the clock (since 1970) these are for: what is usual, and its deviation
+        "middle": (np.float64, np.nan),
+        "spread": (np.float64, np.nan),
+        "rolled": (np.int64, NEVER),  # readings up to this one are in the roll-ups
         "raised": (np.bool_, False),
         "fresh": (np.bool_, False),  # it became worse, and that is not on record
         "lost": (np.bool_, True),  # readings came that were not newer: how it stands is not known until `watch` has judged
@@ -110,6 +122,9 @@ class Lookout:
         self._rules = [r for r in twin.rules.values() if quick(r)]
         self._number = {r.id: n for n, r in enumerate(self._rules)}
         self._seasonal = [n for n, r in enumerate(self._rules) if r.seasons]
+        self._relative = [n for n, r in enumerate(self._rules) if r.relative]
+        self._memory = {n: Memory(twin, r) for n, r in enumerate(self._rules) if r.learns}
+        self._kept: dict[int, float] = {}
         self._of_type: dict[str, list[int]] = {}
         for n, rule in enumerate(self._rules):
             self._of_type.setdefault(rule.stream, []).append(n)
@@ -134,6 +149,7 @@ class Lookout:
     def start(self) -> None:
         """Judge what is on record, look up how things stand, and judge what comes in from now on."""
         with self._twin.turn, self._twin.watching:
+            retire(self._twin, self._twin.clock.now())
             watch(self._twin, self._twin.clock.now())
             for rule in self._rules:
                 self.renew(rule, True)
@@ -147,6 +163,13 @@ class Lookout:
         self._hurry.set()
         if self._thread:
             self._thread.join()
+            self._thread = None
+            if not self._memory:
+                return
+            with self._twin.turn, self._twin.watching:
+                watch(self._twin, self._twin.clock.now(), self)  # so that the next start judges nothing anew
+                for n in self._memory:
+                    self._twin.store.commit(*self._keep(n))
 
     def _changed(self) -> None:
         self._stale = True  # attributes of assets may be limits
@@ -167,6 +190,13 @@ class Lookout:
         """Whether nothing of a batch is left to be judged by this rule."""
         return rule.id in self._number and batch in self._undone and self._number[rule.id] not in self._undone[batch]
 
+    def astray(self, rule: Rule, batch: int) -> Collection[str] | None:
+        """At which assets it is not known how the rule stands; None where the batch was not told."""
+        if rule.id not in self._number or batch not in self._undone:
+            return None
+        c = self._cells
+        return {c.assets[k] for k in np.flatnonzero((c.rule == self._number[rule.id]) & c.lost).tolist()}
+
     def forget(self, batch: int) -> None:
         """Batches up to this one are on every rule's mark."""
         for number in [n for n in self._undone if n <= batch]:
@@ -178,9 +208,11 @@ class Lookout:
         if n is None:
             return ()
         c = self._cells
+        due = n in self._memory and monotonic() - self._kept.setdefault(n, monotonic()) > KEEP_S
+        kept = self._keep(n) if due else []
         fresh = np.flatnonzero((c.rule == n) & c.fresh & ~c.lost)
         if not len(fresh):
-            return ()
+            return kept
         c.fresh[fresh] = False
         worse = [k for k in fresh.tolist() if c.raised[k]]
         waiting = np.flatnonzero((c.rule == n) & ~c.raised & ~c.lost & (c.since > NEVER)).tolist()
@@ -199,14 +231,54 @@ class Lookout:
             }
         )
         return (
+            *kept,
             Change("UPDATE alarm_row SET value = t.value, bound = t.bound FROM told AS t WHERE t.alarm = alarm_row.alarm", tables={"told": told}),
             Change("DELETE FROM pending_row WHERE rule = $rule AND asset_id NOT IN (SELECT asset_id FROM lost)", {"rule": rule.id},
                    {"lost": pa.table({"asset_id": pa.array(lost, pa.string())})}),
             Change("INSERT INTO pending_row SELECT $rule, asset_id, since FROM states", {"rule": rule.id}, {"states": states}),
         )  # fmt: skip
 
-    def renew(self, rule: Rule, whole: bool) -> None:
-        """Look up how the rule stands at the streams where that is not known, or at all of them."""
+    def _keep(self, n: int) -> list[Change]:
+        """Put on record what the memory of a rule knows."""
+        c, rule = self._cells, self._rules[n]
+        self._kept[n] = monotonic()
+        cell = np.flatnonzero((c.rule == n) & ~c.lost & (c.last > NEVER))
+        columns = {f"c_{name}": c.column(name)[cell] for name in REMEMBERED}
+        columns |= {f"m_{name}": held for name, held in self._memory[n].known(c.place[cell]).items()}
+        sql = "SELECT coalesce(max(batch), 0) AS mark FROM watermark WHERE name = $name"
+        mark = self._twin.store.fetch(sql, {"name": f"rule {rule.id}"})["mark"][0].as_py()
+        seen = max([mark, *self._undone])
+        # what nobody was told (withdrawn readings) counts from what `watch` had judged on
+        return keep(rule, version_of(rule), [c.assets[k] for k in cell.tolist()], columns, seen, mark)
+
+    def _recall(self, n: int, cell: NDArray[np.int64], newest: NDArray[np.int64]) -> dict[str, int]:
+        """Know again what was put on record, where no reading came since that was not newer. Returns of those assets the last reading that is in it."""
+        c, rule, found = self._cells, self._rules[n], {}
+        at = {c.assets[k]: (k, t) for k, t in zip(cell.tolist(), newest.tolist(), strict=True) if not c.lost[k]}
+        changed: dict[str, datetime] | None = None
+        for held in kept(self._twin, rule, version_of(rule)):
+            if changed is None:
+                sql = "SELECT DISTINCT batch FROM batch_span WHERE batch > $batch AND stream_type = $id"
+                after = self._twin.store.fetch(sql, {"batch": held.mark, "id": rule.stream})["batch"].to_pylist()
+                changed = touched(self._twin, rule, [b for b in after if b > held.batch], after)
+            rows_, cells = [], []
+            for i, (asset, last) in enumerate(zip(held.assets, held.columns["c_last"].tolist(), strict=True)):
+                k, newest_ = at.get(asset, (-1, -1))
+                came = _micro(changed[asset]) if asset in changed else None
+                if k >= 0 and (newest_ == last if came is None else came > last):
+                    rows_.append(i)
+                    cells.append(k)
+                    found[asset] = last
+            to, of = np.array(cells, np.int64), np.array(rows_, np.int64)
+            for name in REMEMBERED:
+                c.column(name)[to] = held.columns[f"c_{name}"][of]
+            known = {name[2:]: column[of] for name, column in held.columns.items() if name.startswith("m_")}
+            self._memory[n].recall(c.place[to], known)
+        c.last[cell] = newest
+        return found
+
+    def renew(self, rule: Rule, whole: bool, assets: Collection[str] = ()) -> None:
+        """Look up how the rule stands at the streams where that is not known and at those of some assets, or at all of them."""
         n = self._number.get(rule.id)
         if n is None:
             return
@@ -227,7 +299,8 @@ class Lookout:
         recorded = [_micro(begun[a]) if (a := c.assets[k]) in begun else NEVER for k in cell.tolist()]
         newest = latest["time"].cast(TIME).cast(pa.int64()).to_numpy()
         other = (c.since[cell] != np.array(recorded, np.int64)) | (newest < c.last[cell])
-        take = np.flatnonzero(c.lost[cell] | other | whole) if len(cell) else np.zeros(0, np.int64)
+        named = np.array([c.assets[k] in assets for k in cell.tolist()], bool)
+        take = np.flatnonzero(c.lost[cell] | other | whole | named) if len(cell) else np.zeros(0, np.int64)
         if not len(take):
             return
         cell = cell[take]
@@ -239,33 +312,47 @@ class Lookout:
         c.last[cell], c.good[cell], c.value[cell] = time, np.where(fit, time, NEVER), np.where(fit, value, np.nan)
         c.run[cell] = c.good[cell]
         c.lost[cell] = [names[k] in self._twin.edited for k in take.tolist()]
+        c.hour[cell] = NEVER
         self._limit(n, cell)
+        recalled: dict[str, int] = {}
+        if n in self._memory:
+            self._memory[n].forget(c.place[cell])
+            recalled = self._recall(n, cell, time) if whole else {}
         # the state that is there is judged once more from its readings, so that it goes on as if they had just come
         early = {
             a: begun.get(a, moment(t))
             for a, t in zip((c.assets[k] for k in cell.tolist()), time.tolist(), strict=True)
-            if a in begun or rule.stuck_s is not None
+            if a not in recalled and (a in begun or rule.stuck_s is not None or rule.learns)
         }
         at = dict(zip((c.assets[k] for k in cell.tolist()), cell.tolist(), strict=True))
-        if early:
-            self._again(rule, early, at)
+        for part in parts(early):
+            self._again(rule, part, at)
+        if more := {a: moment(t + 1) for a, t in recalled.items() if t < c.last[at[a]]}:
+            for part in parts(more):
+                self._again(rule, part, at, anew=False)
         for asset, k in at.items():
             stands = _micro(opened[asset]) if asset in opened else NEVER
             if (c.since[k] if c.raised[k] else NEVER) != stands:
                 c.lost[k] = True
 
-    def _again(self, rule: Rule, early: Mapping[str, datetime], at: Mapping[str, int]) -> None:
+    def _again(self, rule: Rule, early: Mapping[str, datetime], at: Mapping[str, int], anew: bool = True) -> None:
+        """Judge readings that are on record, as if they had just come; `anew`: of the cells, nothing else is known."""
         c = self._cells
-        far = moment(int(max(c.last[k] for k in at.values()))) + timedelta(days=1)
-        table = series(self._twin, rule, far, early)
-        table = table.filter(pa.array([a in early for a in table["asset_id"].to_pylist()], pa.bool_()))
+        table = series(self._twin, rule, END, early)
+        table = table.filter(pc.is_in(table["asset_id"], value_set=pa.array(list(early), pa.string())))
         if not table.num_rows:
             return
         cell = np.array([at[a] for a in table["asset_id"].to_pylist()], np.int64)
         time, value = table["time"].cast(TIME).cast(pa.int64()).to_numpy(), table["value"].to_numpy()
         old = time <= c.last[cell]  # what is newer is still to come
+        if rule.learns:
+            before = time < table["begin"].cast(TIME).cast(pa.int64()).to_numpy()
+            if anew and (take := before & old).any():
+                self._learned(self._number[rule.id], cell[take], time[take], value[take])
+            old &= ~before
         cell, time, value = cell[old], time[old], value[old]
-        c.good[cell], c.value[cell], c.run[cell] = NEVER, np.nan, NEVER
+        if anew:
+            c.good[cell], c.value[cell], c.run[cell] = NEVER, np.nan, NEVER
         self._judge(cell, time, value)
         c.fresh[cell] = False
 
@@ -286,6 +373,9 @@ class Lookout:
                 made.setdefault(n, []).append(k)
         for n, cells in made.items():
             self._limit(n, np.array(cells))
+            if n in self._memory:
+                self._cells.place[cells] = len(self._memory[n]) + np.arange(len(cells))
+                self._memory[n].grow(len(cells))
 
     def _limit(self, n: int, at: NDArray[np.int64] | None = None) -> None:
         """Look up the limits of a rule's cells, or of some of them."""
@@ -293,7 +383,7 @@ class Lookout:
         at = np.flatnonzero(c.rule == n) if at is None else at
         c.deadband[at], c.wait[at] = rule.deadband, rule.on_delay_s * SECOND
         c.stay[at], c.stuck[at] = rule.off_delay_s * SECOND, (rule.stuck_s or 0) * SECOND
-        if len(at) and not rule.stuck_s and not rule.seasons:
+        if len(at) and not rule.stuck_s and not rule.seasons and not rule.relative:
             names = [c.assets[k] for k in at.tolist()]
             c.high[at], c.low[at] = limits(self._twin, rule, names, np.arange(len(at)), np.zeros(len(at), np.int64))
 
@@ -417,7 +507,17 @@ class Lookout:
                 names, index = np.unique(cell[of], return_inverse=True)
                 assets = [c.assets[k] for k in names.tolist()]
                 high[of], low[of] = limits(self._twin, self._rules[n], assets, index.astype(np.int64), time[of])
-        on, off, excess, bound = beyond(value, high, low, c.deadband[cell])
+        learned, band = {}, c.deadband[cell]
+        for n in self._relative:
+            if (of := c.rule[cell] == n).any():
+                if n in self._memory:
+                    learned[n] = (of, self._learned(n, cell[of], time[of], value[of]))
+                else:
+                    high[of], low[of] = around(self._rules[n], *self._expected(n, cell[of], time[of]))
+                    band[of] = back(self._rules[n], high[of], low[of])
+        on, off, excess, bound = beyond(value, high, low, band)
+        for of, (is_on, is_off, far, usual) in learned.values():
+            on[of], off[of], excess[of], bound[of] = is_on, is_off, far, usual
         start = time.copy()
         newest = np.append(cell[1:] != cell[:-1], True)
         if c.stuck[cell].any():
@@ -485,6 +585,37 @@ class Lookout:
         # a state that waited and is over without having lasted is no longer on record as waiting
         c.fresh[touched[(began[touched] > NEVER) & ~was[touched] & (c.since[touched] == NEVER)]] = True
         return raised, ended
+
+    def _expected(
+        self, n: int, cell: NDArray[np.int64], time: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What is usual at rows of a rule, and its deviation; looked up once an hour of each stream."""
+        c = self._cells
+        day, hour = local(time, self._twin.city.zone)
+        key = day * 24 + hour
+        middle, spread = c.middle[cell], c.spread[cell]
+        stale = np.flatnonzero(c.hour[cell] != key)
+        if len(stale):
+            which, index = np.unique(cell[stale], return_inverse=True)
+            # the hour before this one, yesterday's last: it is in the roll-ups if what was there 23 hours ago is
+            if (c.rolled[cell[stale]] < time[stale] - 22 * 3600 * SECOND).any():
+                self._twin.store.roll()
+                c.rolled[:] = np.where(c.lost, c.rolled, c.last)
+            assets = [c.assets[k] for k in which.tolist()]
+            found = expected(self._twin, self._rules[n], assets, index.astype(np.int64), time[stale], roll=False)
+            middle[stale], spread[stale] = found
+            c.hour[cell[stale]], c.middle[cell[stale]], c.spread[cell[stale]] = key[stale], *found
+        return middle, spread
+
+    def _learned(
+        self, n: int, cell: NDArray[np.int64], time: NDArray[np.int64], value: NDArray[np.float64]
+    ) -> tuple[NDArray[Any], ...]:
+        """On, off, how far and what is usual, of rows of a rule with a memory; it learns from them."""
+        rule, memory, place = self._rules[n], self._memory[n], self._cells.place[cell]
+        if rule.unusual_days is not None:
+            return (*reached(memory.judge(place, time, value)), np.full(len(time), np.nan))
+        middle, spread = self._expected(n, cell, time)
+        return (*reached(memory.judge(place, time, off_usual(rule, value, middle, spread))), middle)
 
     def _stuck(
         self,

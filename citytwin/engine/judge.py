@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from citytwin.engine import load
+from citytwin.engine.expect import expected
+from citytwin.engine.learn import BACK, Memory, off_usual
 from citytwin.engine.measure import SUMS
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.rule import Rule, Season
 from citytwin.kernel.stream import stream_parts
-from citytwin.science.expected import usual
 from citytwin.science.spell import asof, chains
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -48,6 +49,8 @@ def back_s(rule: Rule) -> int:
     """How far before a reading those lie that tell whether the rule holds at it."""
     if rule.rising is not None:
         return 2 * rule.over_s
+    if rule.learns:
+        return 2 * rule.learn_days * 86_400
     return 2 * (rule.stuck_s or 0)
 
 
@@ -122,6 +125,8 @@ def _state(
             np.full(len(time), np.nan),
             start,
         )
+    if rule.learns:
+        return (*_learned(twin, rule, Memory(twin, rule, len(names)), names, index, time, value), time)
     if rule.rising is not None:
         was = asof(index, time, index, time - rule.over_s * SECOND, rule.over_s * SECOND)
         value = np.where(was >= 0, value - value[np.maximum(was, 0)], -np.inf)
@@ -130,7 +135,8 @@ def _state(
         high, low = limits(twin, rule, names, index, time)
     if rule.against:
         value = value - _other(twin, rule, names, index, time)
-    on, off, excess, bound = beyond(value, high, low, rule.deadband)
+    band = back(rule, high, low) if rule.deviation is not None else rule.deadband
+    on, off, excess, bound = beyond(value, high, low, band)
     return on, off, excess, bound, time
 
 
@@ -162,7 +168,7 @@ def limits(twin: Twin, rule: Rule, names: list[str], index: Times, time: Times) 
     below = rule.outside[0] if rule.outside else rule.below
     held: dict[str, dict[str, float | None]] = {}
     if rule.deviation is not None:
-        return _usual(twin, rule, rule.deviation, names, index, time)
+        return around(rule, *expected(twin, rule, names, index, time))
     high, low = (
         _limit(twin, rule, names, above, np.inf, held)[index],
         _limit(twin, rule, names, below, -np.inf, held)[index],
@@ -177,35 +183,33 @@ def limits(twin: Twin, rule: Rule, names: list[str], index: Times, time: Times) 
     return high, low
 
 
-def _usual(twin: Twin, rule: Rule, beyond: float, names: list[str], index: Times, time: Times) -> tuple[Floats, Floats]:
-    """Limits around what the same hour of the city's clock brought in the days before, as means of hours. None where that is not known.
-
-    Another detector than this one of the robust residual would give its limits, or its score, here.
-    """
-    twin.store.roll()
-    day, hour = _local(time, twin.city.zone)
-    low, high = moment(int(time.min()) - (rule.learn_days + 2) * 86_400 * SECOND), moment(int(time.max()))
-    sql = "SELECT asset_id, period, mean FROM observation_hour WHERE stream_type = $id AND period >= $low AND period < $high AND n > 0"
-    table = twin.store.fetch(sql, {"id": rule.stream, "low": low, "high": high})
-    place = {name: n for n, name in enumerate(names)}
-    asset = np.array([place.get(a, -1) for a in table["asset_id"].to_pylist()], np.int64)
-    then, at = _local(table["period"].cast(TIME).cast(pa.int64()).to_numpy(), twin.city.zone)
-    first = int(min(day.min(), then.min(initial=int(day.min()))))
-    hours = np.full((len(names), int(day.max()) - first + 1, 24), np.nan)
-    known = (asset >= 0) & (then <= day.max())
-    hours[asset[known], then[known] - first, at[known]] = table["mean"].to_numpy()[known]
-    days, which = np.unique(day, return_inverse=True)
-    middle, spread = usual(hours, days - first, rule.learn_days)
-    middle, spread = middle[index, which, hour], spread[index, which, hour]
-    wide = np.maximum(beyond * spread, rule.deadband)
-    return np.where(np.isnan(middle), np.inf, middle + wide), np.where(np.isnan(middle), -np.inf, middle - wide)
+def around(rule: Rule, middle: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    """Upper and lower limit of a rule on deviations around what is usual. None where that is not known."""
+    wide = np.maximum((rule.deviation or 0.0) * spread, rule.deadband)
+    unknown = np.isnan(middle)
+    return np.where(unknown, np.inf, middle + wide), np.where(unknown, -np.inf, middle - wide)
 
 
-def _local(time: Times, zone: str) -> tuple[Times, Times]:
-    """Days since 1970 and the hour, of the city's calendar and clock."""
-    local = pc.local_timestamp(pa.array(time).cast(pa.timestamp("us", tz=zone))).cast(pa.int64())
-    seconds = local.to_numpy() // SECOND
-    return seconds // 86_400, seconds % 86_400 // 3_600
+def back(rule: Rule, high: Floats, low: Floats) -> Floats:
+    """How far within limits around what is usual a value has to come back: by the deadband, but no more than a part of their width, or no alarm might ever end."""
+    with np.errstate(invalid="ignore"):
+        return np.minimum(rule.deadband, (1.0 - BACK) / 2.0 * (high - low))
+
+
+def _learned(
+    twin: Twin, rule: Rule, memory: Memory, names: Sequence[str], index: Times, time: Times, value: Floats
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats, Floats]:
+    """Of every row of a rule with a memory: on, off, how far it is, and what is usual (NaN for what is unusual: it knows no single value)."""
+    if rule.unusual_days is not None:
+        middle = np.full(len(time), np.nan)
+        return (*reached(memory.judge(index, time, value)), middle)
+    middle, spread = expected(twin, rule, names, index, time)
+    return (*reached(memory.judge(index, time, off_usual(rule, value, middle, spread))), middle)
+
+
+def reached(figure: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats]:
+    """Whether a rule with a memory holds, whether it is over, and how far it is."""
+    return figure >= 1.0, figure < BACK, figure
 
 
 def _limit(
@@ -260,11 +264,13 @@ def _other(twin: Twin, rule: Rule, names: list[str], index: Times, time: Times) 
     return np.where(row >= 0, other[np.maximum(row, 0)], np.nan) if len(other) else np.full(len(time), np.nan)
 
 
-def present(twin: Twin, rule: Rule, now: datetime) -> list[Spell]:
-    """The spells that are there now, of rules on silence, on forecasts, and with rows."""
+def present(twin: Twin, rule: Rule, now: datetime, standing: Collection[str] = ()) -> list[Spell]:
+    """The spells that are there now, of rules on silence, on forecasts, and with rows; `standing`: at these assets an alarm is open."""
     if rule.silent_s is not None:
         return _silent(twin, rule, now)
-    return _foreseen(twin, rule, now) if rule.forecast else _rows(twin, rule)
+    found = _foreseen(twin, rule, now, standing) if rule.forecast else _rows(twin, rule)
+    lasts = now - timedelta(seconds=rule.on_delay_s)
+    return [s for s in found if s.since <= lasts or s.asset in standing]
 
 
 def _silent(twin: Twin, rule: Rule, now: datetime) -> list[Spell]:
@@ -279,8 +285,11 @@ def _silent(twin: Twin, rule: Rule, now: datetime) -> list[Spell]:
     return found
 
 
-def _foreseen(twin: Twin, rule: Rule, now: datetime) -> list[Spell]:
-    """Where the newest run that tells of a stream sees it beyond its limits from now on: since the run, with the value that stands out most."""
+def _foreseen(twin: Twin, rule: Rule, now: datetime, standing: Collection[str] = ()) -> list[Spell]:
+    """Where the newest run that tells of a stream sees it beyond its limits from now on: since the run, with the value that stands out most.
+
+    Where an alarm is `standing`, it stays until a run sees the value back by the deadband all the time.
+    """
     sql = """
       WITH newest AS (SELECT stream, max(until) AS until FROM forecast WHERE until <= $now GROUP BY stream)
       SELECT f.stream, f.time, f.value, f.until FROM forecast AS f JOIN newest AS n ON n.stream = f.stream AND n.until = f.until
@@ -295,7 +304,8 @@ def _foreseen(twin: Twin, rule: Rule, now: datetime) -> list[Spell]:
     index = np.array([place[a] for a in assets], np.int64)
     time = table["time"].cast(TIME).cast(pa.int64()).to_numpy()
     value = table["value"].to_numpy()
-    on, _, excess, bound = beyond(value, *limits(twin, rule, names, index, time), rule.deadband)
+    on, off, excess, bound = beyond(value, *limits(twin, rule, names, index, time), rule.deadband)
+    on |= ~off & np.array([name in standing for name in names], bool)[index]
     runs = table["until"].to_pylist()
     for n in np.flatnonzero(on).tolist():
         held = found.get(assets[n])

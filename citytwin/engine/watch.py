@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Protocol
 
 import pyarrow as pa
 
 from citytwin.engine.hold import arrange
 from citytwin.engine.judge import TIME, Spell, judge, present
+from citytwin.engine.learn import touched
 from citytwin.engine.settle import withdrawn
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.errors import CityTwinError
@@ -20,6 +22,9 @@ from citytwin.kernel.store import Change
 
 log = logging.getLogger("citytwin.watch")
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+PART = 200
+"""Assets whose past is read in one go."""
+END = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class Quick(Protocol):
@@ -34,8 +39,11 @@ class Quick(Protocol):
     def flush(self, rule: Rule) -> Sequence[Change]:
         """What it knows of the rule and has not put on record: states that wait for their delay, and the worst values."""
 
-    def renew(self, rule: Rule, whole: bool) -> None:
-        """Look up how the rule stands where it did not know, or everywhere."""
+    def renew(self, rule: Rule, whole: bool, assets: Collection[str] = ()) -> None:
+        """Look up how the rule stands where it did not know and at these assets, or everywhere."""
+
+    def astray(self, rule: Rule, batch: int) -> Collection[str] | None:
+        """At which assets it does not know how the rule stands; None where it has not seen the batch."""
 
     def forget(self, batch: int) -> None:
         """Batches up to this one are on every rule's mark."""
@@ -55,16 +63,25 @@ def watch(twin: Twin, now: datetime, quick: Quick | None = None) -> int:
         new = 0
         for rule in twin.rules.values():
             mark = marks.get(f"rule {rule.id}")
-            version = hashlib.sha256(repr(rule).encode()).hexdigest()
+            version = version_of(rule)
             seen = mark["batch"] if mark and mark["version"] == version else -1
             try:
                 with twin.watching:
                     if rule.silent_s is not None or rule.rows or rule.forecast:
-                        new += _reconcile(twin, rule, present(twin, rule, now), now)
+                        new += _reconcile(twin, rule, now)
                         continue
                     held = quick.flush(rule) if quick else ()
                     if held:
                         twin.store.commit(*held)
+                    if rule.relative:
+                        early = _touched_assets(twin, rule, seen, quick) if seen >= 0 else _all_assets(twin, rule, now)
+                        if early:
+                            new += _rejudge(twin, rule, END, now, early)
+                            if quick:
+                                quick.renew(rule, seen < 0, early)
+                        if early or seen != last:
+                            twin.store.commit(_mark(rule, last, version))
+                        continue
                     since = BEGINNING if seen < 0 else _touched(twin, rule, seen, quick)
                     if since is not None:
                         new += _rejudge(twin, rule, since, now)
@@ -88,6 +105,33 @@ def _mark(rule: Rule, batch: int, version: str) -> Change:
     )
 
 
+def version_of(rule: Rule) -> str:
+    """Another one for every change of the rule."""
+    return hashlib.sha256(repr(rule).encode()).hexdigest()
+
+
+def _all_assets(twin: Twin, rule: Rule, now: datetime) -> dict[str, datetime]:
+    """Where a rule that is new has to look, and from when: what it judges by what was before, it judges no further back than that."""
+    sql = "SELECT DISTINCT asset_id FROM stream WHERE stream_type = $id UNION SELECT DISTINCT asset_id FROM alarm WHERE rule = $rule"
+    assets = twin.store.fetch(sql, {"id": rule.stream, "rule": rule.id})["asset_id"].to_pylist()
+    return dict.fromkeys(assets, now - timedelta(days=rule.learn_days))
+
+
+def _touched_assets(twin: Twin, rule: Rule, batch: int, quick: Quick | None) -> dict[str, datetime]:
+    """The earliest moment that changed for this rule after `batch` at each asset, but where `quick` knows how it stands."""
+    sql = "SELECT DISTINCT batch FROM batch_span WHERE batch > $batch AND stream_type = $id ORDER BY batch"
+    batches = [r["batch"] for r in rows(twin.store.fetch(sql, {"batch": batch, "id": rule.stream}))]
+    left = [b for b in batches if not (quick and quick.judged(rule, b))]
+    astray = {b: quick.astray(rule, b) if quick else None for b in left}
+    found = touched(twin, rule, [b for b in left if astray[b] is None]) if left else {}
+    if some := [b for b in left if astray[b] is not None]:
+        lost = astray[some[0]] or ()
+        for asset, since in touched(twin, rule, some).items():
+            if asset in lost:
+                found[asset] = min(since, found.get(asset, since))
+    return found
+
+
 def _touched(twin: Twin, rule: Rule, batch: int, quick: Quick | None) -> datetime | None:
     """The earliest moment that changed for this rule after `batch`."""
     if rule.stream:
@@ -104,26 +148,62 @@ def _touched(twin: Twin, rule: Rule, batch: int, quick: Quick | None) -> datetim
     return since
 
 
-def _rejudge(twin: Twin, rule: Rule, since: datetime, now: datetime) -> int:
-    """Judge the rule's series anew from `since`, or at each asset from the beginning of a spell that reaches over it."""
-    since -= timedelta(seconds=rule.on_delay_s)  # a state that was too short may have begun so long before
-    reach = since - timedelta(seconds=rule.off_delay_s)
-    over = rows(
-        twin.store.fetch(
-            "SELECT alarm, asset_id, since FROM alarm WHERE rule = $rule AND (since >= $since OR cleared IS NULL OR cleared >= $reach)",
-            {"rule": rule.id, "since": since, "reach": reach},
+def _rejudge(twin: Twin, rule: Rule, since: datetime, now: datetime, only: Mapping[str, datetime] | None = None) -> int:
+    """Judge the rule's series anew from `since`, or at each asset from the beginning of a spell that reaches over it; or some assets `only`, each from its own time."""
+    delay = timedelta(seconds=rule.on_delay_s)  # a state that was too short may have begun so long before
+    reach = timedelta(seconds=rule.off_delay_s)
+    early = {asset: begin - delay for asset, begin in (only or {}).items()}
+    since = END if only else since - delay
+    over = [
+        r
+        for r in rows(
+            twin.store.fetch(
+                "SELECT alarm, asset_id, since, cleared FROM alarm WHERE rule = $rule AND (since >= $since OR cleared IS NULL OR cleared >= $reach)",
+                {
+                    "rule": rule.id,
+                    "since": min([since, *early.values()]),
+                    "reach": min([since, *early.values()]) - reach,
+                },
+            )
         )
-    )
+        if not only
+        or (
+            (begin := early.get(r["asset_id"]))
+            and (r["since"] >= begin or r["cleared"] is None or r["cleared"] >= begin - reach)
+        )
+    ]
     waiting = rows(twin.store.fetch("SELECT asset_id, since FROM pending_row WHERE rule = $rule", {"rule": rule.id}))
-    early: dict[str, datetime] = {}
     for r in (*over, *waiting):
-        if r["since"] < since:
-            early[r["asset_id"]] = min(r["since"], early.get(r["asset_id"], since))
-    found = judge(twin, rule, since, early)
-    return _replace(twin, rule, [r["alarm"] for r in over], found, now)
+        if r["since"] < early.get(r["asset_id"], since) and (not only or r["asset_id"] in only):
+            early[r["asset_id"]] = r["since"]
+    found = [s for part in parts(early) for s in judge(twin, rule, END, part)] if only else judge(twin, rule, since, early)  # fmt: skip
+    return _replace(twin, rule, [r["alarm"] for r in over], found, now, only)
 
 
-def _reconcile(twin: Twin, rule: Rule, present: Sequence[Spell], now: datetime) -> int:
+def retire(twin: Twin, now: datetime) -> None:
+    """Let go of the alarms whose rule is no longer declared: nothing would ever end them. Idempotent."""
+    declared = pa.table({"rule": pa.array(list(twin.rules), pa.string())})
+    sql = "SELECT 1 FROM alarm_standing WHERE state <> 'cleared' AND rule NOT IN (SELECT rule FROM declared) LIMIT 1"
+    with twin.watching:
+        if not twin.store.fetch(sql, tables={"declared": declared}).num_rows:
+            return
+        gone = Change(
+            """UPDATE alarm_row SET cleared = coalesce(cleared, $now), reset = coalesce(reset, $now)
+               WHERE alarm IN (SELECT alarm FROM alarm_standing WHERE state <> 'cleared') AND rule NOT IN (SELECT rule FROM declared)""",
+            {"now": now},
+            {"declared": declared},
+        )
+        arrange(twin, now, gone, Change("DELETE FROM pending_row WHERE rule NOT IN (SELECT rule FROM declared)", tables={"declared": declared}), reason="rule withdrawn")  # fmt: skip
+
+
+def parts(early: Mapping[str, datetime]) -> Iterator[dict[str, datetime]]:
+    """Some assets at a time: what was long ago is read of each."""
+    todo = iter(early.items())
+    while part := dict(islice(todo, PART)):
+        yield part
+
+
+def _reconcile(twin: Twin, rule: Rule, now: datetime) -> int:
     """Open what is present and not yet open; clear what is open and no longer present."""
     current = {
         r["asset_id"]: r["alarm"]
@@ -133,8 +213,9 @@ def _reconcile(twin: Twin, rule: Rule, present: Sequence[Spell], now: datetime) 
             )
         )
     }
-    here = {s.asset for s in present}
-    new = [s for s in present if s.asset not in current]
+    found = present(twin, rule, now, current)
+    here = {s.asset for s in found}
+    new = [s for s in found if s.asset not in current]
     gone = [alarm for asset, alarm in current.items() if asset not in here]
     changes = []
     if gone:
@@ -152,8 +233,15 @@ def _reconcile(twin: Twin, rule: Rule, present: Sequence[Spell], now: datetime) 
     return len(new)
 
 
-def _replace(twin: Twin, rule: Rule, over: Sequence[str], found: Sequence[Spell], now: datetime) -> int:
-    """Put the spells that were found in the place of the alarms `over`; unchanged ones keep what people did to them."""
+def _replace(
+    twin: Twin,
+    rule: Rule,
+    over: Sequence[str],
+    found: Sequence[Spell],
+    now: datetime,
+    only: Collection[str] | None = None,
+) -> int:
+    """Put the spells that were found (at some assets `only`) in the place of the alarms `over`; unchanged ones keep what people did to them."""
     here = table(rule, [s for s in found if not s.pending])
     known = twin.store.fetch(
         "SELECT r.alarm, r.acknowledged, r.acknowledged_by, r.reset, r.hold, r.parent, r.told FROM alarm_row AS r JOIN over ON over.alarm = r.alarm",
@@ -170,7 +258,11 @@ def _replace(twin: Twin, rule: Rule, over: Sequence[str], found: Sequence[Spell]
             "FROM found AS f LEFT JOIN known AS k ON k.alarm = f.alarm ON CONFLICT DO NOTHING",
             tables={"found": here, "known": known},
         ),
-        Change("DELETE FROM pending_row WHERE rule = $rule", {"rule": rule.id}),
+        Change(
+            "DELETE FROM pending_row WHERE rule = $rule AND ($all OR asset_id IN (SELECT asset_id FROM about))",
+            {"rule": rule.id, "all": only is None},
+            {"about": pa.table({"asset_id": pa.array(list(only or ()), pa.string())})},
+        ),
         Change(
             "INSERT INTO pending_row SELECT rule, asset_id, since FROM waiting",
             tables={"waiting": table(rule, [s for s in found if s.pending])},

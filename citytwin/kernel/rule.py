@@ -14,6 +14,7 @@ Level = Literal["critical", "high", "medium", "low"]
 Consequence = Literal["severe", "major", "minor"]
 Urgency = Literal["immediate", "prompt", "soon"]
 Method = Literal["residual", "ewma", "cusum"]
+Alike = Literal["all", "workday"]
 AlarmState = Literal[
     "cleared",
     "active",
@@ -74,8 +75,9 @@ class Rule:
 
     One condition, in the unit of what is looked at: `above`, `below` (a number, or the id of an attribute of the asset) or `outside` (two numbers), with other limits
     in `seasons` (the first that fits counts), the value taken less that of the stream type `against` at the same asset if one is named; `rising` (by so much within `over_s`);
-    `silent_s` (no reading for that many seconds); `stuck_s` (no change beyond `deadband` for that many seconds). `deviation` (in robust standard deviations, from what the same hour brought in
-    the `learn_days` before; a `method` other than residual is reserved). Of an indicator or a forecast: above, below, outside. With `rows`: a SQL file giving `asset_id, since, value` of
+    `silent_s` (no reading for that many seconds); `stuck_s` (no change beyond `deadband` for that many seconds); `deviation` from what the same hour brought in the `learn_days` before (`alike: workday`: on working days or on days
+    off, as this one is): by `method` the value itself (residual, in robust standard deviations), or a chart of small shifts that last (ewma, cusum: its limit in deviations);
+    `unusual_days` (as unlike what the stream has shown as is to be expected once in so many days; science/anomaly.py). Of an indicator or a forecast: above, below, outside. With `rows`: a SQL file giving `asset_id, since, value` of
     each spell now present, the value in `unit`, which no other rule has.
 
     It becomes an alarm once it has held for `on_delay_s`, and clears once the value has come back by `deadband` for `off_delay_s`. A `latching` alarm stays until somebody resets it; with
@@ -106,6 +108,8 @@ class Rule:
     deviation: float | None = None
     method: Method = "residual"
     learn_days: int = 28
+    alike: Alike = "all"
+    unusual_days: float | None = None
     off_delay_s: int = 0
     latching: bool = False
     must_acknowledge: bool = False
@@ -120,9 +124,19 @@ class Rule:
     @property
     def conditions(self) -> tuple[str, ...]:
         """The conditions it names; a checked rule without `rows` has one."""
-        names = ("above", "below", "outside", "rising", "silent_s", "stuck_s", "deviation")
+        names = ("above", "below", "outside", "rising", "silent_s", "stuck_s", "deviation", "unusual_days")
         found = tuple(n for n in names if getattr(self, n) is not None)
         return found or (("seasons",) if self.seasons else ())
+
+    @property
+    def relative(self) -> bool:
+        """Whether it judges by what the stream itself has shown before."""
+        return self.deviation is not None or self.unusual_days is not None
+
+    @property
+    def learns(self) -> bool:
+        """Whether it has a memory of its own, to which one reading after the other adds (engine/learn.py)."""
+        return self.unusual_days is not None or (self.deviation is not None and self.method != "residual")
 
 
 @dataclass(frozen=True, slots=True)

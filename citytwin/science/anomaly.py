@@ -7,8 +7,12 @@ The threshold is therefore a rate of false alarms that somebody can live with, o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from citytwin.science.spell import turns
 
 FIGURES = ("high", "low", "residual", "shift", "roughness")
 RISK = 1e-3
@@ -42,6 +46,9 @@ _SECOND, _MONDAY = 1_000_000, 4 * 86_400  # 1970-01-05 was one
 # how much an exponential tail's mean excess loses by the greatest peaks left out: peak i of k exceeds the k-th by sum 1/m, m = i ... k-1 (Renyi 1953)
 _LOST = float(np.mean([sum(1.0 / m for m in range(i, PEAKS)) for i in range(TRIM + 1, PEAKS)]))
 _N, _LEVEL, _SPREAD, _LAST, _SHIFT, _ROUGH, _BLOCKS, _QUIET = range(8)
+_BLANK: Mapping[str, float] = {
+    "state": 0, "day": 0, "days": 0, "week": 0, "weeks": 0, "born": 0, "peak": -np.inf, "now": -np.inf, "edge": np.inf, "scale": 1,
+}  # fmt: skip
 
 
 class Detector:
@@ -106,20 +113,23 @@ class Detector:
         if not (np.isfinite(period) & (period > 0.0)).all():
             raise ValueError(f"period_s {period_s!r} is not above 0; give the seconds between two readings of a stream")
         self.period = np.append(self.period, period)
-        for name, fill in (
-            ("state", 0),
-            ("day", 0),
-            ("days", 0),
-            ("week", 0),
-            ("weeks", 0),
-            ("born", 0),
-            ("peak", -np.inf),
-            ("now", -np.inf),
-            ("edge", np.inf),
-            ("scale", 1),
-        ):
+        for name, fill in _BLANK.items():
             known = getattr(self, name)
             setattr(self, name, np.concatenate([known, np.full((streams, *known.shape[1:]), fill, known.dtype)]))
+
+    def clear(self, stream: NDArray[np.integer]) -> None:
+        """Forget all of these streams."""
+        for name, fill in _BLANK.items():
+            getattr(self, name)[stream] = fill
+
+    def known(self, stream: NDArray[np.integer]) -> dict[str, NDArray[np.generic]]:
+        """What is known of these streams, to be given back by `recall`."""
+        return {name: getattr(self, name)[stream] for name in _BLANK}
+
+    def recall(self, stream: NDArray[np.integer], known: Mapping[str, NDArray[np.generic]]) -> None:
+        """Know of these streams what `known` told."""
+        for name in _BLANK:
+            getattr(self, name)[stream] = known[name]
 
     def update(
         self,
@@ -146,27 +156,18 @@ class Detector:
             )
         score = np.zeros(len(value))
         row = np.flatnonzero(np.abs(value) < LARGEST)  # not a NaN either
-        if len(row) == 0:
-            return score
-        if (np.diff(which[row]) < 0).any():
-            row = row[np.argsort(which[row], kind="stable")]
         of = which[row]
-        first = np.flatnonzero(np.append(True, of[1:] != of[:-1]))
-        count = np.diff(np.append(first, len(of)))
-        # the k-th reading of every stream in step k; streams with most readings first, so that those of a step lie together
-        order = np.argsort(-count, kind="stable")
-        first, count = first[order], count[order]
-        for k in range(int(count[0])):
-            at = row[first[: int(np.searchsorted(-count, -k, side="left"))] + k]
-            score[at] = self._step(which[at], time_us[at], value[at])
+        for turn in turns(of):
+            at = row[turn]
+            score[at] = self._step(of[turn], time_us[at], value[at])
         return score
 
     def _step(self, i: NDArray[np.int64], time_us: NDArray[np.int64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores of one reading each of different streams."""
-        s = self.state[i]
-        n, level, period = s[:, _N].copy(), s[:, _LEVEL], self.period[i]
+        s = np.ascontiguousarray(self.state[i].T)  # a row of each thing that is known: streams side by side
+        n, level, period = s[_N].copy(), s[_LEVEL], self.period[i]
         fresh = n == 0.0
-        level, last = np.where(fresh, y, level), np.where(fresh, y, s[:, _LAST])
+        level, last = np.where(fresh, y, level), np.where(fresh, y, s[_LAST])
         second = time_us // _SECOND
         hour = second % 86_400 // 3_600
         weekly = (second - _MONDAY) % 604_800 // 3_600
@@ -176,19 +177,19 @@ class Detector:
         apart = self.week[i, weekly].astype(np.float64)
         residual = y - usual - apart * visits / (visits + a_visit)
         short = 2.0 / (BLOCK + 1.0)
-        shift = s[:, _SHIFT] + short * (residual - s[:, _SHIFT])
-        rough = s[:, _ROUGH] + short * (np.abs(y - last) - s[:, _ROUGH])
-        figure = np.stack([y, -y, np.abs(residual), np.abs(shift), rough], axis=1)
+        shift = s[_SHIFT] + short * (residual - s[_SHIFT])
+        rough = s[_ROUGH] + short * (np.abs(y - last) - s[_ROUGH])
+        figure = np.stack([y, -y, np.abs(residual), np.abs(shift), rough])
 
         # how seldom: against the peaks before this block
-        blocks = s[:, _BLOCKS]
+        blocks = s[_BLOCKS]
         with np.errstate(over="ignore"):
-            beyond = ((figure - self.edge[i]) / self.scale[i]).max(axis=1)
+            beyond = ((figure - self.edge[i].T) / self.scale[i].T).max(axis=0)
         often = PEAKS / np.clip(blocks, PEAKS, MEMORY)
         rate = len(FIGURES) / BLOCK * np.minimum(often * np.exp(-np.maximum(beyond, -50.0)), 1.0)
         score = np.where(blocks >= PEAKS, self.risk / (self.risk + rate), 0.0)
-        quiet = s[:, _QUIET] > 0.0
-        s[:, _QUIET] = np.where(quiet, s[:, _QUIET] - 1.0, np.where(score >= TOLD, self.hold, 0.0))
+        quiet = s[_QUIET] > 0.0
+        s[_QUIET] = np.where(quiet, s[_QUIET] - 1.0, np.where(score >= TOLD, self.hold, 0.0))
         score = np.where(quiet, np.minimum(score, HELD), score)
 
         # learn
@@ -196,18 +197,18 @@ class Detector:
         self.day[i, hour], self.days[i, hour] = after, seen + 1.0
         self.week[i, weekly] = apart + (y - usual - apart) / np.minimum(visits + 1.0, _WEEKS * a_visit)
         self.weeks[i, weekly] = np.minimum(visits + 1.0, 1e6)
-        s[:, _N] = n + 1.0
+        s[_N] = n + 1.0
         slow = 1.0 / np.minimum(n + 1.0, SLOW)
-        s[:, _SPREAD] += slow * (np.abs(y - level) - s[:, _SPREAD])
-        s[:, _LEVEL] = level + slow * (y - level)
-        s[:, _LAST], s[:, _SHIFT], s[:, _ROUGH] = y, shift, rough
-        now = np.maximum(self.now[i], figure)
-        ends = s[:, _N] % BLOCK == 0.0
+        s[_SPREAD] += slow * (np.abs(y - level) - s[_SPREAD])
+        s[_LEVEL] = level + slow * (y - level)
+        s[_LAST], s[_SHIFT], s[_ROUGH] = y, shift, rough
+        now = np.maximum(self.now[i], figure.T)
+        ends = s[_N] % BLOCK == 0.0
         if ends.any():
-            self._record(i[ends], now[ends], s[ends, _SPREAD], blocks[ends])
-            s[ends, _BLOCKS] += 1.0
+            self._record(i[ends], now[ends], s[_SPREAD, ends], blocks[ends])
+            s[_BLOCKS, ends] += 1.0
             now[ends] = -np.inf
-        self.now[i], self.state[i] = now, s
+        self.now[i], self.state[i] = now, s.T
         return score
 
     def _record(

@@ -2,6 +2,7 @@
 
 Both look at standardised figures, x = (y - level) / deviation. Where a limit is to be set, say how long a chart may run between two false alarms and take the limit that does so
 (`cusum_run_length`, `ewma_run_length`); that holds for independent, normal figures, and for a level and deviation that are known.
+Charts that are told readings as they come are in science/chart.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal, stats
+
+from citytwin.science.chart import ewma_limit
 
 NEVER = 1e12
 """A run of so many figures has no end."""
@@ -63,17 +66,6 @@ def ewma(
         begin = 0.0 if start is None else float(start[p])
         mean[rows], _ = signal.lfilter([weight], [1.0, weight - 1.0], x[rows], zi=[(1.0 - weight) * begin])
     return mean
-
-
-def ewma_limit(weight: float, width: float, deviation: float = 1.0) -> float:
-    """How far from its level an average may lie: width * deviation * sqrt(weight / (2 - weight)), its limit once it has run for long.
-
-    Reference: Montgomery (2009), section 9.2.1, equations 9.25 and 9.26 without the term of the beginning.
-
-    >>> round(ewma_limit(0.3, 3.0, 2.0539), 4)
-    2.5884
-    """
-    return width * deviation * float(np.sqrt(weight / (2.0 - weight)))
 
 
 def cusum_run_length(k: float, h: float, shift: float = 0.0, states: int = 100) -> float:

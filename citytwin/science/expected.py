@@ -14,19 +14,20 @@ MAD = 1.4826
 
 
 def usual(
-    hours: NDArray[np.float64], days: NDArray[np.integer], learn: int
+    hours: NDArray[np.float64], days: NDArray[np.integer], learn: int, kinds: NDArray[np.integer] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Median and robust standard deviation of each hour over the `learn` days before a day.
 
     Parameters
     ----------
-    hours : shape (n, d, 24), means by series, day and hour, in any unit; NaN where there is none
+    hours : shape (n, d, h), means by series, day and hour, in any unit; NaN where there is none
     days : shape (k,), places of days on the second axis
     learn : how many days before
+    kinds : shape (d,), the kind of each day: a day is held against those of its own kind (None: all are of one)
 
     Returns
     -------
-    shapes (n, k, 24), in the same unit; NaN where fewer than `LEAST` of those days have a mean.
+    shapes (n, k, h), in the same unit; NaN where fewer than `LEAST` of those days have a mean.
 
     References
     ----------
@@ -38,11 +39,13 @@ def usual(
     >>> float(middle[0, 0, 8]), round(float(spread[0, 0, 8]), 4), bool(np.isnan(middle[0, 0, 9]))
     (3.5, 2.2239, True)
     """
-    middle, spread = (np.full((len(hours), len(days), 24), np.nan) for _ in range(2))
+    middle, spread = (np.full((len(hours), len(days), hours.shape[2]), np.nan) for _ in range(2))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an hour without any mean
         for k, day in enumerate(days.tolist()):
             before = hours[:, max(0, day - learn) : day]
+            if kinds is not None:
+                before = before[:, kinds[max(0, day - learn) : day] == kinds[day]]
             known = np.isfinite(before).sum(axis=1) >= LEAST
             if not known.any():
                 continue

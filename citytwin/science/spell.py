@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -127,3 +129,26 @@ def asof(
     safe = np.maximum(row, 0)
     fits = (row >= 0) & (series[safe] == of) & (at - time[safe] <= age)
     return np.where(fits, row, -1)
+
+
+def turns(series: NDArray[np.integer]) -> Iterator[NDArray[np.int64]]:
+    """The rows of the first of each series, then those of the second of each, and so on; each series at most once in a turn.
+
+    Parameters: `series`, shape (n,); rows of a series are in order. For what has to be reckoned one after the other, of many series at once.
+
+    >>> [t.tolist() for t in turns(np.array([4, 4, 7, 4]))]
+    [[0, 2], [1], [3]]
+    """
+    if not len(series):
+        return
+    row = np.arange(len(series))
+    if (np.diff(series) < 0).any():
+        row = np.argsort(series, kind="stable")
+    of = series[row]
+    first = np.flatnonzero(np.append(True, of[1:] != of[:-1]))
+    count = np.diff(np.append(first, len(of)))
+    # those with most rows first, so that those of a turn lie together
+    order = np.argsort(-count, kind="stable")
+    first, count = first[order], count[order]
+    for k in range(int(count[0])):
+        yield row[first[: int(np.searchsorted(-count, -k, side="left"))] + k]

@@ -81,6 +81,10 @@ CREATE TABLE IF NOT EXISTS alarm_hold_row (
   actor VARCHAR NOT NULL, ended TIMESTAMPTZ, ended_by VARCHAR);
 -- States that have not yet held for as long as their rule asks.
 CREATE TABLE IF NOT EXISTS pending_row (rule VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, since TIMESTAMPTZ NOT NULL);
+-- What rules with a memory know of each stream (engine/learn.py), so that it need not be learned anew after a restart: rebuilt from the readings where it is missing. `batch` is the last
+-- that is in it, `mark` the last that the rule had judged.
+CREATE TABLE IF NOT EXISTS rule_memory (
+  rule VARCHAR NOT NULL, version VARCHAR NOT NULL, part BIGINT NOT NULL, batch BIGINT NOT NULL, mark BIGINT NOT NULL, data BLOB NOT NULL);
 -- Cases as their events make them (kernel/case.py): what is asked for often, kept up with every event.
 CREATE TABLE IF NOT EXISTS case_row (
   case_id VARCHAR PRIMARY KEY, type VARCHAR NOT NULL, asset_id VARCHAR NOT NULL, alarm VARCHAR, step VARCHAR NOT NULL, opened TIMESTAMPTZ NOT NULL, due TIMESTAMPTZ,

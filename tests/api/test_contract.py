@@ -146,10 +146,11 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ("/drafts/{id}/proposals", f"/drafts/{DRAFT}/proposals?record=r001", "", "items lacks"),
     ("/rules", "/rules", "items.0", """id pack title level stream indicator rows unit above below outside silent_s deadband on_delay_s
       opens advice forecast off_delay_s seasons against rising over_s
-      stuck_s deviation method learn_days latching must_acknowledge consequence urgency suppressed_by"""),
+      stuck_s deviation method learn_days alike unusual_days latching must_acknowledge consequence urgency suppressed_by"""),
     ("/alarm-history", "/alarm-history?rule=trial.hot&asset=lamp-1", "items.0", "n alarm rule asset time before state actor reason"),
     ("/alarm-groups", "/alarm-groups?by=place", "items.0", "key first count held explained level states"),
     ("/alarm-groups", "/alarm-groups?state=waiting&level=high&rule=trial.hot&asset=lamp-1&pack=trial&q=Hot", "items.0.first", ALARM),
+    ("/alarm-groups", "/alarm-groups?by=place&through=trial.lights", "items.0", "key first count held explained level states"),
     ("/alarm-health", "/alarm-health?operators=2", "", """since until operators raised held per_hour peak flood_share chattering fleeting stale top_share
       top mix"""),
     ("/alarm-health", "/alarm-health", "top.0", "rule title unit asset asset_title count share fleeting chattering"),

@@ -221,6 +221,40 @@ def test_a_forecast_beyond_the_limit_is_an_alarm_until_a_run_sees_it_no_more(twi
     assert states(city) == ["cleared"]
 
 
+def test_a_forecast_waits_for_its_delay_and_ends_by_its_deadband(twin: Twin) -> None:
+    city = ruled(twin, replace(HIGH, stream="", forecast="tank.level", deadband=0.5, on_delay_s=5400))
+
+    def run(until: datetime, value: float) -> list[str]:
+        name = f"{until}{value}"
+        values = {"run": name, "until": until}
+        city.store.commit(
+            Change("INSERT INTO run_row VALUES ($run, 'm', 'done', '', '{}', $until, $until, $until, '{}', '')", values),
+            Change("INSERT INTO forecast_row VALUES ($run, 't1.tank.level', $time, $value)", {"run": name, "time": NOW + timedelta(hours=1), "value": value}),
+        )  # fmt: skip
+        watch.watch(city, NOW)
+        return states(city)
+
+    assert run(NOW - timedelta(hours=3), 3.7) == []  # within the deadband, and no alarm was there
+    assert run(NOW - timedelta(hours=2), 5.0) == ["active"]
+    assert run(NOW - timedelta(hours=1), 3.7) == ["active"]
+    assert run(NOW - timedelta(minutes=50), 3.4) == ["cleared"]
+    assert run(NOW - timedelta(minutes=40), 5.0) == ["cleared"]  # not yet for an hour and a half
+
+
+def test_alarms_of_a_rule_that_is_no_longer_declared_are_let_go(twin: Twin, readings: Callable[..., pa.Table]) -> None:
+    city = ruled(twin, replace(HIGH, latching=True), replace(HIGH, id="tank.other", must_acknowledge=True))
+    put(city, readings("t1.tank.level", START, [5.0]))
+    put(city, readings("t2.tank.level", START, [5.0, 3.0]))
+    assert (states(city), states(city, "tank.other")) == (["active", "latched"], ["active", "returned"])
+    less = ruled(city, HIGH)
+    watch.retire(less, NOW)
+    assert (states(less), states(less, "tank.other")) == (["active", "latched"], ["cleared", "cleared"])
+    before = history(less)
+    assert before[-2:] == [("active", "cleared", "", "rule withdrawn"), ("returned", "cleared", "", "rule withdrawn")]
+    watch.retire(less, NOW)
+    assert history(less) == before
+
+
 def test_a_deviation_against_what_the_hour_brought_before(twin: Twin, readings: Callable[..., pa.Table]) -> None:
     city = ruled(twin, replace(HIGH, above=None, deviation=4.0))
     last = NOW - timedelta(hours=3)

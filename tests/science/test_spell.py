@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citytwin.science.spell import asof, chains
+from citytwin.science.spell import asof, chains, turns
 
 ROW = st.tuples(st.integers(1, 4), st.sampled_from(["on", "off", "between"]))
 SERIES = st.lists(st.tuples(st.lists(ROW, min_size=1, max_size=25), st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=4)  # fmt: skip
@@ -77,3 +77,15 @@ def test_asof_against_a_search_of_every_row(
     series, time = (np.array([r[k] for r in rows], np.int64) for k in (0, 1))
     of, at = (np.array([a[k] for a in asked], np.int64) for k in (0, 1))
     assert asof(series, time, of, at, age).tolist() == expected
+
+
+@given(st.lists(st.integers(0, 4), max_size=30))
+def test_turns_against_taking_one_of_each_at_a_time(series: list[int]) -> None:
+    left = list(enumerate(series))
+    for turn in turns(np.array(series, int)):
+        expected = {}
+        for row, of in left:
+            expected.setdefault(of, row)
+        assert sorted(turn.tolist()) == sorted(expected.values())
+        left = [(row, of) for row, of in left if row not in expected.values()]
+    assert left == []

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from citytwin.engine import handle, load, measure, play, simulate, watch
 from citytwin.engine.check import stage
@@ -23,6 +24,9 @@ from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.clock import FixedClock
 from citytwin.kernel.errors import CityTwinError, Fault
 from citytwin.kernel.pack import Pack
+
+PAST, SAMPLE = 10, 12
+"""Days before the play, and how many streams of a type, that rules which look back are tried on."""
 
 
 def check(subject: Subject) -> list[Fault]:
@@ -110,6 +114,7 @@ def _perform(p: Play) -> None:
             if pack.id == p.pack.id and tables:
                 low = max(since, UNTIL - timedelta(days=400)) if name == "records" else since
                 cut(p, name, make, pack, tables, low)
+    given += _past(p, begin)
     ready = prepared(p, given)
     looks = sorted({*moments(p, ready), UNTIL})
     rules = tuple(r for r in p.pack.rules if r.silent_s is not None or r.rows)
@@ -137,6 +142,24 @@ def _perform(p: Play) -> None:
             break
     for model in p.pack.models:
         run(p, model)
+
+
+def _past(p: Play, until: datetime) -> list[tuple[str, pa.Table]]:
+    """Readings of the days before at some assets, of what rules hold against its own past: so that it is seen whether they would alarm on everything."""
+    kinds = {r.stream for r in p.pack.rules if r.relative and r.stream in p.twin.streams}
+    found = []
+    for pack in p.twin.packs:
+        if own := {k for k in kinds if k.partition(".")[0] == pack.id}:
+            for given in stage.tables(p, "readings", p.player.tables, pack, until - timedelta(days=PAST), until):
+                table = shaped(p, "readings", given)
+                names = set(pc.unique(table["stream"].cast(pa.string())).to_pylist())
+                for kind in own - p.sample.keys():
+                    fit = sorted(n for n in names if n.endswith(f".{kind}"))
+                    if fit:
+                        p.sample[kind] = fit[:: -(-len(fit) // SAMPLE)]
+                wanted = pa.array([n for k in own for n in p.sample.get(k, ())], pa.string())
+                found.append((pack.id, table.filter(pc.is_in(table["stream"].cast(pa.string()), value_set=wanted))))
+    return [(id, t) for id, t in found if t.num_rows]
 
 
 def _early(p: Play) -> set[str]:

@@ -47,6 +47,8 @@ class Play:
     wrote: set[str] = field(default_factory=set)
     """Stream types that models gave."""
     ran: set[str] = field(default_factory=set)
+    sample: dict[str, list[str]] = field(default_factory=dict)
+    """Of stream types that rules hold against their past: the streams that have one."""
 
     @property
     def pack(self) -> Pack:

@@ -12,6 +12,12 @@ from citytwin.engine.check.subject import Subject
 from citytwin.kernel.asset import AssetType
 from citytwin.kernel.errors import Fault
 from citytwin.kernel.rule import Rule, Season
+from citytwin.science.anomaly import BLOCK, PEAKS
+
+NEEDED = BLOCK * PEAKS
+"""Readings before anything is unusual."""
+LONGEST = 400
+"""Days that a rule learns at most."""
 
 
 def rules(subject: Subject, ids: Ids) -> Iterator[Fault]:
@@ -87,9 +93,11 @@ def _limits(subject: Subject, rule: Rule, local: str, i: int) -> Iterator[Fault]
             where,
             "NAMES",
             f"rule '{local}' has {' and '.join(limits) or 'no limit'}",
-            "exactly one of above, below, outside, seasons, rising, silent_s, stuck_s, deviation",
+            "exactly one of above, below, outside, seasons, rising, silent_s, stuck_s, deviation, unusual_days",
         )
-    yield from _fits(rule, local, limits, partial(subject.at, "rules", "rules", i))
+    packs = [subject.pack, *(p for u in subject.pack.uses if (p := subject.bench.pack(u)))]
+    cadence_s = next((s.cadence_s for p in packs for s in p.streams if s.id == rule.stream), 0)
+    yield from _fits(rule, local, limits, cadence_s, partial(subject.at, "rules", "rules", i))
     if rule.silent_s is not None:
         if rule.indicator:
             yield Fault(
@@ -118,9 +126,9 @@ def _level(rule: Rule, local: str, at: Callable[..., str]) -> Iterator[Fault]:
         yield Fault(at(given), "NAMES", f"rule '{local}' has {given} alone", "consequence and urgency, or neither")
 
 
-def _fits(rule: Rule, local: str, limits: list[str], at: Callable[..., str]) -> Iterator[Fault]:
+def _fits(rule: Rule, local: str, limits: list[str], cadence_s: int, at: Callable[..., str]) -> Iterator[Fault]:
     """Conditions belong to what they can be asked of, and carry what they need."""
-    reading = ("rising", "stuck_s", "deviation")
+    reading = ("rising", "stuck_s", "deviation", "unusual_days")
     if not rule.stream:
         for key in (k for k in limits if k in reading):
             yield Fault(at(key), "NAMES", f"rule '{local}' has {key} and no stream", f"{key} belongs to streams")
@@ -130,19 +138,27 @@ def _fits(rule: Rule, local: str, limits: list[str], at: Callable[..., str]) -> 
             yield Fault(
                 at("against"), "NAMES", f"rule '{local}' has against and no stream", "against belongs to streams"
             )
-    if rule.method != "residual":
-        yield Fault(at("method"), "NAMES", f"method {rule.method} is not judged yet", "residual")
-    if rule.learn_days < 5:
-        yield Fault(
-            at("learn_days"), "NAMES", f"learn_days is {rule.learn_days}", "five days or more tell what is usual"
-        )
+    if rule.method != "residual" and rule.deviation is None:
+        yield Fault(at("method"), "NAMES", f"rule '{local}' has method {rule.method} and no deviation", "drop it, or deviation: the limit of the chart")  # fmt: skip
+    if rule.alike != "all" and rule.deviation is None:
+        yield Fault(at("alike"), "NAMES", f"rule '{local}' has alike and no deviation", "drop it: only deviations look at earlier days")  # fmt: skip
+    if not 5 <= rule.learn_days <= LONGEST:
+        yield Fault(at("learn_days"), "NAMES", f"learn_days is {rule.learn_days}", f"5 to {LONGEST} days tell what is usual")  # fmt: skip
+    if rule.alike == "workday" and rule.learn_days < 21:
+        yield Fault(at("learn_days"), "NAMES", f"learn_days is {rule.learn_days}", "three weeks or more have five days off in them")  # fmt: skip
     if rule.seasons and (set(limits) & {*reading, "silent_s", "outside"}):
         yield Fault(
             at("seasons"), "NAMES", f"rule '{local}' has seasons and {limits[0]}", "seasons change above and below"
         )
     if rule.against and not set(limits) <= {"above", "below", "outside", "seasons"}:
         yield Fault(at("against"), "NAMES", f"rule '{local}' has against and {limits[0]}", "against goes with above, below, outside")  # fmt: skip
-    for key, of in (("rising", "rising"), ("over_s", "rising"), ("stuck_s", "stuck_s"), ("deviation", "deviation")):
+    for key, of in (
+        ("rising", "rising"),
+        ("over_s", "rising"),
+        ("stuck_s", "stuck_s"),
+        ("deviation", "deviation"),
+        ("unusual_days", "unusual_days"),
+    ):
         if getattr(rule, of) is not None and not getattr(rule, key) > 0:
             yield Fault(
                 at(key),
@@ -150,6 +166,9 @@ def _fits(rule: Rule, local: str, limits: list[str], at: Callable[..., str]) -> 
                 f"rule '{local}' has {of} and {key} is {getattr(rule, key)}",
                 f"{key} is above nothing",
             )
+    if rule.unusual_days is not None and cadence_s * NEEDED > rule.learn_days * 86_400:
+        days = -(-cadence_s * NEEDED // 86_400)
+        yield Fault(at("unusual_days"), "NAMES", f"rule '{local}' looks at a stream of one reading in {cadence_s} s, and learns for {rule.learn_days} days", f"{NEEDED} readings tell what is unusual: learn_days from {days} on")  # fmt: skip
     if rule.over_s and rule.rising is None:
         yield Fault(at("over_s"), "NAMES", f"rule '{local}' has over_s and nothing that rises", "rising, or drop it")
 
@@ -169,6 +188,12 @@ def _season(season: Season, local: str, at: Callable[..., str]) -> Iterator[Faul
 
 def _modifiers(rule: Rule, ids: Ids, local: str, at: Callable[..., str]) -> Iterator[Fault]:
     """What a rule names beside what it looks at."""
+    what = "silent_s" if rule.silent_s is not None else "rows" if rule.rows else "forecast" if rule.forecast else ""
+    idle = {"silent_s": ("deadband", "on_delay_s", "off_delay_s"), "rows": ("deadband", "off_delay_s"), "forecast": ("off_delay_s",)}  # fmt: skip
+    for key in idle.get(what, ()):
+        if getattr(rule, key):
+            hint = "silent_s is the delay" if what == "silent_s" else "it is over once it is no longer so: drop it"
+            yield Fault(at(key), "NAMES", f"rule '{local}' has {what} and {key}", hint)
     if rule.against:
         yield from ids.lost(rule.against, ("stream",), at("against"), f"rule '{local}'")
     for n, suppression in enumerate(rule.suppressed_by):

@@ -285,7 +285,7 @@ def _regions(ground: _Ground) -> Iterator[Asset]:
     # Seventh national census 2020 and Shanghai Statistical Yearbook; State Council, Guofa (2019) 15: the whole new area.
     shanghai = {"rank": "city", "population": 24_870_895, "area_m2": 6_340_500_000.0}
     yield Asset("shanghai", "base.region", Title("上海市", "Shanghai"), None, shanghai)
-    lingang = {"rank": "new_area", "area_m2": 873_000_000.0}
+    lingang = {"rank": "new_area", "area_m2": 873_000_000.0, "operators": 2}
     yield Asset("lingang", "base.region", Title("临港新片区", "Lingang Special Area"), None, lingang)
     for id, first, last, title, residents in DISTRICTS:
         if id == "district-huanhu":

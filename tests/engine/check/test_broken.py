@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -55,6 +56,8 @@ SWAP: list[tuple[str, str, str, str, str]] = [
     ("rules.yaml", "    unit: m\n", "", "NAMES", "rules.yaml:16"),
     ("rules.yaml", "unit: m", "unit: cubit", "NAMES", ""),
     ("rules.yaml", "silent_s: 10800", "silent_s: 10800\n    unit: s", "NAMES", "rules.yaml:13"),
+    ("rules.yaml", "silent_s: 10800", "silent_s: 10800\n    on_delay_s: 60", "NAMES", "rules.yaml:13"),
+    ("rules.yaml", "unit: m", "unit: m\n    deadband: 1", "NAMES", "rules.yaml:18"),
     ("rules.yaml", "silent_s: 10800", "silent_s: 90000", "IDLE", "rules.yaml:8"),
     ("rules.yaml", "opens: pumping", "opens: pomping", "NAMES", ""),
     ("rules.yaml", "level: high\n", "consequence: major\n", "NAMES", "rules.yaml:2"),
@@ -63,7 +66,12 @@ SWAP: list[tuple[str, str, str, str, str]] = [
     ("rules.yaml", "above: alarm_level", "above: 1.72", "FLOOD", "rules.yaml:2"),
     ("rules.yaml", "above: alarm_level", "stuck_s: 0", "NAMES", ""),
     ("rules.yaml", "above: alarm_level", "deviation: 0", "NAMES", "rules.yaml:6"),
-    ("rules.yaml", "above: alarm_level", "deviation: 3\n    method: ewma", "NAMES", "rules.yaml:7"),
+    ("rules.yaml", "above: alarm_level", "above: alarm_level\n    method: ewma", "NAMES", "rules.yaml:7"),
+    ("rules.yaml", "above: alarm_level", "above: alarm_level\n    alike: workday", "NAMES", "rules.yaml:7"),
+    ("rules.yaml", "above: alarm_level", "deviation: 3\n    alike: workday\n    learn_days: 14", "NAMES", "rules.yaml:8"),
+    ("rules.yaml", "above: alarm_level", "deviation: 3\n    learn_days: 500", "NAMES", "rules.yaml:7"),
+    ("rules.yaml", "above: alarm_level", "unusual_days: 0", "NAMES", "rules.yaml:6"),
+    ("rules.yaml", "above: alarm_level", "unusual_days: 30\n    learn_days: 7", "NAMES", "rules.yaml:6"),
     ("rules.yaml", "above: alarm_level", "seasons: [{months: [13], above: alarm_level}]", "NAMES", ""),
     ("rules.yaml", "above: alarm_level", "seasons: [{above: owner}]", "NAMES", ""),
     ("rules.yaml", "above: alarm_level", "above: alarm_level\n    seasons: [{hours: [8, 8], above: 2}]", "NAMES", "rules.yaml:7"),
@@ -290,3 +298,24 @@ def test_two_packs_may_not_give_one_asset(wells: Any) -> None:
 
     found = check(["wells", "pits"], [wells.root, other.root], wells.check.__globals__["memory"])
     assert [(f.code, f.where.partition("/pits/")[2]) for f in found] == [("DEMO", "demo.py:16")]
+
+
+def test_a_rule_that_chatters_everywhere_is_told_with_its_count(wells: Any) -> None:
+    """Levels that swing about the limit every three hours: some seven alarms a day and well, each for half of the time."""
+    wells.replace("demo.py", "math.sin(hour / 7.0 + i)", "math.sin(hour * 2.0 + i)")
+    wells.replace("rules.yaml", "above: alarm_level", "above: 2.1")
+    (flood,) = [f for f in wells.check() if f.code == "FLOOD"]
+    assert flood.where.endswith("rules.yaml:2")
+    told = re.search(
+        r"raises (\d+) alarms on the demo \(\d+ a day\) at (\d+) of \2 assets, and holds (\d+)%", flood.message
+    )
+    assert told, flood.message
+    assert 5 < int(told[1]) / 3 / int(told[2]) < 9
+    assert 30 < int(told[3]) < 70
+
+
+def test_a_rule_on_the_past_is_tried_on_the_days_before(wells: Any) -> None:
+    """A limit of next to nothing off what is usual: told as a flood, which three days alone would not show."""
+    wells.replace("rules.yaml", "above: alarm_level", "deviation: 0.001")
+    (flood,) = [f for f in wells.check() if f.code == "FLOOD"]
+    assert flood.where.endswith("rules.yaml:2")

@@ -21,7 +21,10 @@ def db() -> Iterator[duckdb.DuckDBPyConnection]:
     connection.execute("SET TimeZone = 'Asia/Shanghai'; CREATE SCHEMA base")
     for name in ("temperature", "rainfall", "noise", "fine_particles"):
         connection.execute(f"CREATE TABLE base.{name} (asset_id VARCHAR, time TIMESTAMPTZ, value DOUBLE)")
-    connection.execute("CREATE TABLE alarm (asset_id VARCHAR, since TIMESTAMPTZ, parent VARCHAR)")
+    connection.execute(
+        "CREATE TABLE alarm (asset_id VARCHAR, since TIMESTAMPTZ, parent VARCHAR, rule VARCHAR, cleared TIMESTAMPTZ, level VARCHAR)"
+    )
+    connection.execute("CREATE TABLE base.region (asset_id VARCHAR, operators BIGINT)")
     for name in ("temperature_mean", "rainfall_daily"):
         connection.execute(f"CREATE TABLE base.{name} (asset_id VARCHAR, period TIMESTAMPTZ, value DOUBLE)")
     connection.execute("CREATE TABLE base.lies_in (source VARCHAR, target VARCHAR)")
@@ -119,7 +122,40 @@ def test_alarms_of_a_region_and_their_floods_against_counts_by_hand(db: duckdb.D
     db.execute("INSERT INTO base.lies_in VALUES ('a', 'west'), ('b', 'west'), ('c', 'east')")
     flood = [("a" if n % 2 else "b", DAY + timedelta(hours=3, seconds=20 * n), None) for n in range(12)]
     others = [("c", NEXT - timedelta(seconds=1), None), ("c", NEXT, None), ("a", DAY, "cause")]
-    db.executemany("INSERT INTO alarm VALUES (?, ?, ?)", flood + others)
+    db.executemany("INSERT INTO alarm (asset_id, since, parent) VALUES (?, ?, ?)", flood + others)
     at = DAY.timestamp()
     assert value_of(db, "region_alarms") == {("west", at): 12.0, ("east", at): 1.0}
     assert value_of(db, "region_alarm_floods") == {("west", at): pytest.approx(100 / 144), ("east", at): 0.0}
+
+
+def test_alarms_of_operators_and_their_health_against_counts_by_hand(db: duckdb.DuckDBPyConnection) -> None:
+    db.execute("INSERT INTO base.lies_in SELECT 'a' || n, 'west' FROM range(20) AS t(n)")
+    db.execute("INSERT INTO base.region VALUES ('west', 2)")
+    db.execute("CREATE TABLE stream_day (period TIMESTAMPTZ)")
+    db.execute("INSERT INTO stream_day VALUES (?), (?)", [DAY, NEXT])
+    second = timedelta(seconds=1)
+
+    def raised(asset: str, since: datetime, rule: str = "r", cleared: datetime | None = None, level: str = "low", parent: str | None = None) -> None:  # fmt: skip
+        db.execute("INSERT INTO alarm VALUES (?, ?, ?, ?, ?, ?)", [asset, since, parent, rule, cleared, level])
+
+    for n in range(12):  # a source each, in one hour
+        raised(f"a{n}", DAY + timedelta(hours=2, minutes=n), cleared=DAY + timedelta(hours=3), level="high" if n < 3 else "medium")  # fmt: skip
+    for n in range(3):  # three within a minute, about the hour
+        raised("a13", DAY + timedelta(hours=4) + (n - 1) * 30 * second, cleared=DAY + timedelta(hours=5))
+    raised("a14", DAY + timedelta(hours=9), parent="x")
+    raised(
+        "a15", DAY - timedelta(hours=1), cleared=NEXT + timedelta(hours=3)
+    )  # stands through the day, and into the next
+    raised("a16", DAY - timedelta(hours=1), cleared=NEXT - second)
+    raised("a17", DAY + second, level="critical")  # stands for less than a day at its end, and for more at the next
+    at, next_at, hour = DAY.timestamp(), NEXT.timestamp(), 3600.0
+    assert value_of(db, "region_alarms_hourly") == {("west", at): 0.5, ("west", at + 2 * hour): 6.0, ("west", at + 3 * hour): 0.5, ("west", at + 4 * hour): 1.0}  # fmt: skip
+    assert value_of(db, "region_alarm_chattering") == {("west", at): 1.0}
+    assert value_of(db, "region_alarm_stale", DAY, NEXT + timedelta(days=1)) == {
+        ("west", at): 1.0,
+        ("west", next_at): 1.0,
+    }
+    assert value_of(db, "region_alarm_top_share") == {
+        ("west", at): pytest.approx(100 * 12 / 16)
+    }  # three and nine times one
+    assert value_of(db, "region_alarm_urgent_share") == {("west", at): pytest.approx(100 * 4 / 16)}
