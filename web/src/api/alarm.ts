@@ -38,6 +38,8 @@ export interface Rule {
   deviation: number | null;
   method: string;
   learn_days: number;
+  alike: "all" | "workday";
+  unusual_days: number | null;
   latching: boolean;
   must_acknowledge: boolean;
   consequence: string | null;

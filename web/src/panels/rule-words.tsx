@@ -47,8 +47,10 @@ export function condition(rule: Rule, unit: string, names: Names): string {
   if (rule.rising !== null) return say("when_rising", { by: quantity(rule.rising, unit), span: span(rule.over_s) });
   if (rule.deviation !== null) {
     const way = `method_${rule.method}`;
-    return say("when_deviation", { n: rule.deviation, days: rule.learn_days, method: isWord(way) ? say(way) : rule.method });
+    const told = { n: rule.deviation, days: rule.learn_days, method: isWord(way) ? say(way) : rule.method };
+    return say(rule.method === "residual" ? "when_deviation" : "when_chart", told) + (rule.alike === "workday" ? say("alike_workday") : "");
   }
+  if (rule.unusual_days !== null) return say("when_unusual", { n: rule.unusual_days, days: rule.learn_days });
   if (rule.rows) return say("when_rows", { file: rule.rows });
   return bounds(rule, unit, names) || say("when_seasons");
 }
