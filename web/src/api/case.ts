@@ -62,6 +62,9 @@ export interface Step {
   need: Need;
   remind: number[];
   escalate: { after_days: number; to: Title }[];
+  calendar_days: number;
+  extend: number;
+  lapse: string;
 }
 
 export interface Limits {
@@ -116,7 +119,7 @@ export interface CaseFile extends Attachment {
 }
 
 export type Act =
-  | "open" | "advance" | "return" | "reopen" | "wait" | "resume" | "assign" | "delegate" | "give_back" | "join" | "answer" | "attach" | "comment" | "child" | "child_done" | "notify";
+  | "open" | "advance" | "return" | "reopen" | "wait" | "resume" | "extend" | "assign" | "delegate" | "give_back" | "join" | "answer" | "attach" | "comment" | "child" | "child_done" | "escalate" | "notify";
 
 export interface Happened {
   time: string;

@@ -18,21 +18,23 @@ import { SchemaForm, without } from "./form";
 import { bodyTitle, holdersOf, visitedOf } from "./naming";
 import { faultsOf, read, typedFrom, type Faults, type Typed } from "./schema";
 
-export type Deed = Exclude<Act, "open" | "advance" | "child" | "child_done" | "notify">;
+export type Deed = Exclude<Act, "open" | "advance" | "child" | "child_done" | "escalate" | "notify">;
 
 const verb: Record<Deed, Word> = {
   return: "act_send_back", reopen: "act_reopen_case", wait: "act_wait", resume: "act_resume", assign: "act_assign", delegate: "act_delegate", give_back: "act_give_back", join: "act_join",
-  answer: "act_answer", attach: "act_attach", comment: "act_comment",
+  extend: "act_extend", answer: "act_answer", attach: "act_attach", comment: "act_comment",
 };
 
 /** What may be done to a case as it stands. */
 export function deedsOf(item: Case): Deed[] {
   const held = holdersOf(item.history);
   if (item.state === "closed") return ["reopen", "comment"];
+  const here = item.steps.find((step) => step.id === item.step);
   const back = visitedOf(item).some((step) => step !== item.step);
   const all: (Deed | false)[] = [
     item.state === "waiting" ? "resume" : "wait",
     item.state === "open" && back && "return",
+    item.state === "open" && (here?.extend ?? 0) > 0 && "extend",
     "assign",
     item.holder !== "" && "delegate",
     held.length > 1 && "give_back",
@@ -46,6 +48,7 @@ export function deedsOf(item: Case): Deed[] {
 
 interface Draft {
   to: string;
+  days: string;
   note: string;
   bodies: string;
   need: Need;
@@ -55,9 +58,9 @@ interface Draft {
   typed: Typed;
 }
 
-const reasoned: Deed[] = ["return", "reopen", "wait", "comment"];
+const reasoned: Deed[] = ["return", "reopen", "wait", "extend", "comment"];
 const hints: Partial<Record<Deed, Word>> = {
-  return: "means_return", reopen: "means_reopen", wait: "means_wait", resume: "means_resume", delegate: "means_delegate", give_back: "means_give_back", join: "means_join",
+  return: "means_return", reopen: "means_reopen", wait: "means_wait", resume: "means_resume", extend: "means_extend", delegate: "means_delegate", give_back: "means_give_back", join: "means_join",
 };
 
 interface Props {
@@ -72,7 +75,7 @@ export function ActDialog({ item, deed, body = "", onClose }: Props) {
   const owing = Object.keys(item.answers).filter((one) => item.answers[one] === "");
   const steps = visitedOf(item).filter((step) => deed !== "return" || step !== item.step).map((id) => item.steps.find((step) => step.id === id)).filter((step) => step !== undefined && (deed !== "reopen" || step.next.length > 0));
   const initial: Draft = {
-    to: deed === "return" || deed === "reopen" ? (steps.at(-1)?.id ?? "") : "", note: "", bodies: "", need: item.need, body: body || (owing[0] ?? Object.keys(item.answers)[0] ?? ""),
+    to: deed === "return" || deed === "reopen" ? (steps.at(-1)?.id ?? "") : "", days: "1", note: "", bodies: "", need: item.need, body: body || (owing[0] ?? Object.keys(item.answers)[0] ?? ""),
     answer: "", open: false, typed: typedFrom(item.form, item.facts),
   };
   const [draft, keep, done] = useKept<Draft>(`act ${item.id} ${deed} ${body}`, initial);
@@ -100,6 +103,7 @@ export function ActDialog({ item, deed, body = "", onClose }: Props) {
     const good = await act(async (by) => {
       const more = {
         ...(["return", "reopen", "assign", "delegate"].includes(deed) ? { to: draft.to.trim() } : {}),
+        ...(deed === "extend" ? { days: Number(draft.days) } : {}),
         ...(deed === "join" ? { bodies, need: draft.need } : {}),
         ...(deed === "answer" ? { body: draft.body, answer: draft.answer } : {}),
         ...(deed === "comment" && draft.open ? { public: true } : {}),
@@ -148,6 +152,12 @@ export function ActDialog({ item, deed, body = "", onClose }: Props) {
                 </option>
               ))}
             </datalist>
+          </label>
+        )}
+        {deed === "extend" && (
+          <label class="field tall">
+            {say("extend_days")}
+            <input type="number" min={1} max={item.steps.find((step) => step.id === item.step)?.extend} required value={draft.days} data-testid="act-days" onInput={(event) => set({ days: event.currentTarget.value })} />
           </label>
         )}
         {deed === "join" && (

@@ -17,7 +17,7 @@ export const sourceWord: Record<Source, Word> = {
 };
 
 const deed: Record<Act, Word> = {
-  open: "did_open", advance: "did_advance", return: "did_return", reopen: "did_reopen", wait: "did_wait", resume: "did_resume", assign: "did_assign", delegate: "did_delegate",
+  open: "did_open", advance: "did_advance", return: "did_return", reopen: "did_reopen", wait: "did_wait", resume: "did_resume", extend: "did_extend", escalate: "did_escalate", assign: "did_assign", delegate: "did_delegate",
   give_back: "did_give_back", join: "did_join", answer: "did_answer", attach: "did_attach", comment: "did_comment", child: "did_child", child_done: "did_child_done",
   notify: "did_notify",
 };
@@ -35,6 +35,7 @@ export function happened(entry: Happened, steps: Step[]): string {
   const told = kinds[textOf(body["kind"])];
   return say(deed[entry.act], {
     step: titleOf(steps, textOf(body["to"]) || textOf(body["step"])),
+    n: typeof body["days"] === "number" ? body["days"] : 0,
     to: textOf(body["to"]) || inWords(body["to"] as unknown as Title | undefined),
     body: bodyTitle(steps, textOf(body["body"])),
     bodies: Array.isArray(body["bodies"]) ? body["bodies"].map((one) => bodyTitle(steps, String(one))).join(comma()) : "",
@@ -73,6 +74,6 @@ export function rolesOf(types: CaseType[]): Title[] {
 
 /** How long a step may take. */
 export function within(step: Step): string {
-  const parts = [step.days > 0 && say("within_days", { n: step.days }), step.hours > 0 && say("within_hours", { n: step.hours })];
+  const parts = [step.days > 0 && say("within_days", { n: step.days }), step.calendar_days > 0 && say("within_calendar_days", { n: step.calendar_days }), step.hours > 0 && say("within_hours", { n: step.hours })];
   return parts.filter(Boolean).join(" · ");
 }
