@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -21,6 +22,7 @@ from citytwin.engine.judge import SECOND, TIME, Spell, around, back, beyond, lim
 from citytwin.engine.learn import Memory, keep, kept, off_usual, touched
 from citytwin.engine.twin import Twin, rows
 from citytwin.engine.watch import END, alarm_id, opened, parts, retire, version_of, watch
+from citytwin.kernel.errors import StoreFailed
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.store import Change, Written
 from citytwin.kernel.stream import stream_parts
@@ -38,6 +40,8 @@ KEEP_S = 600.0
 """What rules with a memory know goes on record so often, and at the end."""
 REMEMBERED = ("last", "good", "value", "run", "since", "left", "worst", "excess", "bound", "raised")
 """What of a cell goes on record with its memory."""
+AGAIN_S = 5.0
+"""How long a store that failed at the start is left alone."""
 WAIT_S = 5.0
 """Whoever wants to know that all has been judged waits no longer."""
 
@@ -143,18 +147,27 @@ class Lookout:
         self._thread: threading.Thread | None = None
         self._stale = False
         self._closed = False
+        self._begun = False
+        """Whether what is on record has been judged, and it is known how all things stand."""
         twin.store.watch(self._note, lambda: bool(self._rules) and not self._closed)
         twin.heard.append(lambda _: self._changed())
 
     def start(self) -> None:
         """Judge what is on record, look up how things stand, and judge what comes in from now on."""
+        try:
+            self._begin()
+        except StoreFailed as e:  # as on a disk that is full: the city is served all the same
+            log.warning("alarms are judged as soon as the store takes them: %s", e)
+        self._thread = threading.Thread(target=self._run, name="heed", daemon=True)
+        self._thread.start()
+
+    def _begin(self) -> None:
         with self._twin.turn, self._twin.watching:
             retire(self._twin, self._twin.clock.now())
             watch(self._twin, self._twin.clock.now())
             for rule in self._rules:
                 self.renew(rule, True)
-        self._thread = threading.Thread(target=self._run, name="heed", daemon=True)
-        self._thread.start()
+            self._begun = True
 
     def close(self) -> None:
         """Judge what came in, and stop."""
@@ -164,12 +177,15 @@ class Lookout:
         if self._thread:
             self._thread.join()
             self._thread = None
-            if not self._memory:
+            if not self._memory or not self._begun:
                 return
-            with self._twin.turn, self._twin.watching:
-                watch(self._twin, self._twin.clock.now(), self)  # so that the next start judges nothing anew
-                for n in self._memory:
-                    self._twin.store.commit(*self._keep(n))
+            try:
+                with self._twin.turn, self._twin.watching:
+                    watch(self._twin, self._twin.clock.now(), self)  # so that the next start judges nothing anew
+                    for n in self._memory:
+                        self._twin.store.commit(*self._keep(n))
+            except StoreFailed as e:
+                log.warning("the next start judges some readings anew: %s", e)
 
     def _changed(self) -> None:
         self._stale = True  # attributes of assets may be limits
@@ -180,7 +196,7 @@ class Lookout:
         """Return once what came in by now has been judged; before `start`, judge it here."""
         while not self._thread and not self._queue.empty():
             self._take(self._some(self._queue.get()))
-        if self._thread and self._thread is not threading.current_thread():
+        if self._thread and self._begun and self._thread is not threading.current_thread():
             done = threading.Event()
             self._queue.put(done)
             self._hurry.set()
@@ -406,8 +422,12 @@ class Lookout:
         return told
 
     def _run(self) -> None:
+        while not self._begun and not self._closed:
+            self._hurry.wait(AGAIN_S)
+            with contextlib.suppress(StoreFailed):
+                self._begin()
         told: list[_Told] = []
-        while None not in told:
+        while None not in told and self._begun:
             first = self._queue.get()
             self._hurry.wait(PAUSE_S)
             self._hurry.clear()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from citytwin.engine import load
 from citytwin.kernel.errors import BadRequest, StoreFailed
-from citytwin.kernel.store import Arrival, Change, Store
+from citytwin.kernel.store import Arrival, Change, Store, Written
 from citytwin.science import merkle
 
 UTC_US = pa.timestamp("us", tz="UTC")
@@ -178,10 +178,17 @@ def test_the_digest_does_not_depend_on_the_order_in_which_streams_were_first_see
 
 
 def test_listeners_hear_what_was_recorded(store: Store) -> None:
-    heard: list[pa.Table] = []
+    heard: list[Written] = []
     store.watch(heard.append)
-    store.record([arrival([("a.p.x", 0, 1.0)])])
-    assert [t.to_pylist() for t in heard] == [[{"stream": "a.p.x", "time": START, "value": 1.0, "quality": 1}]]
+    store.record([arrival([("b.p.x", 0, 2.0), ("a.p.x", 0, 1.0), ("a.p.x", 60, 3.0)])])
+    (told,) = heard
+    rows = zip(
+        [told.names[k] for k in told.code], told.time.tolist(), told.value.tolist(), told.quality.tolist(), strict=True
+    )
+    at = int(START.timestamp() * 1_000_000)
+    assert sorted(rows) == [("a.p.x", at, 1.0, 1), ("a.p.x", at + 60_000_000, 3.0, 1), ("b.p.x", at, 2.0, 1)]
+    assert told.number == 1
+    assert sorted(zip(told.code, told.time, strict=True)) == list(zip(told.code, told.time, strict=True))
 
 
 def test_a_wrong_statement_is_the_askers_fault(store: Store) -> None:

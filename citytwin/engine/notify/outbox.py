@@ -228,8 +228,10 @@ def next_at(store: Store, channel: str) -> datetime | None:
 
 def orphaned(store: Store, channels: Sequence[str]) -> None:
     """What waits for channels that are declared no longer is given up, and shown as such."""
-    sql = "UPDATE outbox_row SET state = 'given_up', lot = '', error = 'the channel is declared no longer' WHERE state IN ('due', 'sending') AND NOT list_contains($there, channel)"
-    store.commit(Change(sql, {"there": [IN_APP, *channels]}))
+    these, there = "state IN ('due', 'sending') AND NOT list_contains($there, channel)", {"there": [IN_APP, *channels]}
+    if store.fetch(f"SELECT 1 FROM outbox_row WHERE {these} LIMIT 1", there).num_rows:
+        sql = f"UPDATE outbox_row SET state = 'given_up', lot = '', error = 'the channel is declared no longer' WHERE {these}"
+        store.commit(Change(sql, there))
 
 
 def forget(store: Store, before: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -21,7 +22,7 @@ from citytwin.engine.notify.outbox import Lot
 from citytwin.engine.notify.send import Outlet, Undelivered
 from citytwin.engine.reach import Network
 from citytwin.engine.twin import Twin
-from citytwin.kernel.errors import NotFound, SourceFailed, StoreBusy
+from citytwin.kernel.errors import NotFound, SourceFailed, StoreBusy, StoreFailed
 from citytwin.kernel.message import EVERYBODY, Language, Person, SmtpChannel
 from citytwin.kernel.title import Title
 
@@ -214,10 +215,14 @@ class Notifier:
         _end([w for id, w in self._workers.items() if id not in held])
         fresh = {id: _Worker(Sender(outlet, self.twin, lambda: self.declared, self.address)) for id, outlet in wanted.items() if id not in held}  # fmt: skip
         self._workers = {**held, **fresh}
-        if not self.declared.faults:
-            outbox.orphaned(self.twin.store, list(self.declared.file.channels()))
+        with contextlib.suppress(StoreFailed):  # on a full disk, the next look does it
+            self._sweep()
         for worker in fresh.values() if self._started else ():
             worker.start()
+
+    def _sweep(self) -> None:
+        if not self.declared.faults:
+            outbox.orphaned(self.twin.store, list(self.declared.file.channels()))
 
     def reload(self) -> Declared:
         """Read `notify.yaml` anew. Where it cannot be read as a whole, what held goes on to hold; the faults are told."""
@@ -284,6 +289,7 @@ class Notifier:
         now = self.twin.clock.now()
         told = self.gatherer.look(now)
         if whole:
+            self._sweep()
             told |= self.gatherer.look_around(now)
         for worker in self._workers.values():
             worker.wake()
