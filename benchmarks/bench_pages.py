@@ -96,7 +96,19 @@ def main() -> None:
         home = Path(name) / "home"
         log = (Path(name) / "log").open("w")
         process = subprocess.Popen(
-            [sys.executable, "-m", "citytwin", "serve", "--home", str(home), "--port", "0", "--demo-days", str(DAYS)],
+            [
+                sys.executable,
+                "-m",
+                "citytwin",
+                "serve",
+                "--no-auth",
+                "--home",
+                str(home),
+                "--port",
+                "0",
+                "--demo-days",
+                str(DAYS),
+            ],
             stdout=log,
             stderr=log,
         )

@@ -28,7 +28,19 @@ def start(home: Path) -> tuple[float, int, list[str]]:
     began = time.perf_counter()
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "citytwin", "serve", "--home", str(home), "--port", "0", "--demo-days", str(DAYS)],
+            [
+                sys.executable,
+                "-m",
+                "citytwin",
+                "serve",
+                "--no-auth",
+                "--home",
+                str(home),
+                "--port",
+                "0",
+                "--demo-days",
+                str(DAYS),
+            ],
             stdout=out,
             stderr=out,
         )

@@ -25,13 +25,19 @@ class Served:
     process: subprocess.Popen[str]
     url: str
     log: Path
+    key: str = ""
+    """By what the command line of this machine is known, where anybody is asked."""
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=60) as answer:
+        request = urllib.request.Request(f"{self.url}{path}", headers=self._known())
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
+    def _known(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"} if self.key else {}
+
     def post(self, path: str, body: bytes, media: str = "application/json") -> tuple[int, Any]:
-        request = urllib.request.Request(f"{self.url}{path}", body, {"Content-Type": media})
+        request = urllib.request.Request(f"{self.url}{path}", body, {"Content-Type": media, **self._known()})
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, json.load(answer)
@@ -49,7 +55,7 @@ def serve() -> Iterator[Callable[..., Served]]:
     """`serve(home, "--demo-days", "1")`: start the server and wait until it is ready."""
     started: list[Served] = []
 
-    def start(home: Path, *more: str) -> Served:
+    def start(home: Path, *more: str, auth: bool = False) -> Served:
         home.parent.mkdir(parents=True, exist_ok=True)
         log = home.parent / f"{home.name}.{len(started)}.log"
         command = [
@@ -63,6 +69,7 @@ def serve() -> Iterator[Callable[..., Served]]:
             "127.0.0.1",
             "--port",
             "0",
+            *(() if auth else ("--no-auth",)),
             *more,
         ]
         with log.open("w") as out:
@@ -74,7 +81,7 @@ def serve() -> Iterator[Callable[..., Served]]:
             try:
                 told = json.loads((home / "serving.json").read_text())
                 if told["pid"] == process.pid:
-                    served = Served(process, told["url"], log)
+                    served = Served(process, told["url"], log, told["key"])
                     assert served.get("/api/health")["status"] == "ok"
                     started.append(served)
                     return served

@@ -27,6 +27,7 @@ from citytwin.api import (
     measure,
     notify,
     openapi,
+    people,
     plan,
     readings,
     report,
@@ -36,6 +37,7 @@ from citytwin.api import (
     version,
 )
 from citytwin.api.flight import Bounded
+from citytwin.api.gate import Gate
 from citytwin.api.grafana.door import Door as Grafana
 from citytwin.api.house import House
 from citytwin.api.influx import Influx
@@ -46,6 +48,7 @@ from citytwin.api.open311 import Door as Open311
 from citytwin.api.problems import Problems
 from citytwin.api.quick import Quick
 from citytwin.api.route import Place, Route
+from citytwin.api.session import Session, Welcome
 from citytwin.api.site import Site
 from citytwin.api.sta.desk import Desk
 from citytwin.api.sta.desk2 import Desk2
@@ -81,6 +84,7 @@ ROUTES: tuple[Route, ...] = openapi.routes(
         *copy.ROUTES,
         *keep.ROUTES,
         *mqtt.ROUTES,
+        *people.ROUTES,
     )
 )
 """Every route of the interface, below `/api`."""
@@ -118,6 +122,7 @@ class App:
         doors += [Path("/grafana", boards), Path("/grafana/{path:path}", boards)]
         doors.append(Path("/open311/v2/{path:path}", Open311(house)))
         doors.append(Path("/websub", WebSub(house)))
+        doors += [Path("/api/session", Session(house)), Path("/api/welcome", Welcome(house))]
         points = Influx(house)
         doors += [Path(path, points) for path in influx.PATHS]
         first, *others = paths  # the door that is knocked at most often
@@ -126,8 +131,9 @@ class App:
         def shell(inner: ASGIApp) -> ASGIApp:
             return Guarded(Bounded(Announced(Problems(inner)), house.flight))
 
-        self.quick = Quick(house, sensing, shell)
-        self._app = shell(router)
+        gate = Gate(Bounded(Announced(Problems(router)), house.flight), house.people, house.key)
+        self.quick = Quick(house, sensing, shell, gate)
+        self._app = Guarded(Problems(gate))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)

@@ -22,6 +22,7 @@ from citytwin.engine.hub import Hub
 from citytwin.engine.ingest import Intake
 from citytwin.engine.notify.run import Notifier
 from citytwin.engine.observe import Observing
+from citytwin.engine.people import People
 from citytwin.engine.reach import Network
 from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import Twin
@@ -44,6 +45,10 @@ class House:
     intake: Intake
     simulator: Simulator
     demo: bool = False
+    people: People | None = None
+    """Who may come in; None: nobody is asked who they are."""
+    key: str = ""
+    """The word by which the command line of this machine is known."""
     feeds: Runner | None = None
     """What asks sources for readings, if anything does."""
     notifier: Notifier | None = None

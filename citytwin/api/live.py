@@ -17,6 +17,7 @@ from citytwin.api.problems import MEDIA, problem
 from citytwin.api.route import Query, Route
 from citytwin.engine.hub import Choice, chosen
 from citytwin.kernel.errors import BadRequest, StoreBusy
+from citytwin.kernel.right import CALLER
 
 BEAT_S = 15
 """After so many quiet seconds a comment shows that the line still stands."""
@@ -120,7 +121,10 @@ class Live:
             first = await asyncio.to_thread(_newest, self._house, choice) if readings else Newest([], [], [], [])
             await self._send(send, b"retry: 3000\n" + _event("newest", msgspec.json.encode(first)))
             quiet_until = loop.time()
-            while not gone.done() and not self._house.stopping.is_set():
+            who, known = CALLER.get().token, self._house.people
+            while (
+                not gone.done() and not self._house.stopping.is_set() and not (who and known and not known.alive(who))
+            ):
                 told = {gone, asyncio.ensure_future(alarmed.wait())}
                 left = quiet_until - loop.time()
                 if left <= 0:

@@ -11,7 +11,7 @@ import msgspec
 
 from citytwin.api.house import House
 from citytwin.api.page import Page, Paged, fetched, where
-from citytwin.api.route import Body, Query, Route
+from citytwin.api.route import Body, Query, Route, own
 from citytwin.engine.notify.compose import item
 from citytwin.engine.notify.declare import FILE, Declared, read
 from citytwin.engine.notify.outbox import Told
@@ -214,25 +214,25 @@ def notifications(house: House, query: NotificationQuery) -> Page[NotificationIt
         title, lines, link = _words(house, row)
         return NotificationItem(id=row["id"], what=row["what"], level=row["level"], time=row["time"], title=title, lines=lines, link=link, read=row["seen"], everybody=row["person"] == EVERYBODY)  # fmt: skip
 
-    return fetched(house, sql, {**more, "person": query.person}, query, {"place": int}, shown)
+    return fetched(house, sql, {**more, "person": own(query.person)}, query, {"place": int}, shown)
 
 
 def unread(house: House, query: PersonQuery) -> Unread:
     """How much somebody has not read"""
     sql = f"""SELECT count(*) FILTER (NOT {_READ}) AS unread, count(*) FILTER (o.level = 'critical' AND NOT {_READ}) AS critical, coalesce(max(o.n), 0) AS newest
               FROM outbox_row AS o WHERE {_MINE}"""
-    found = house.rows(sql, {"person": query.person})[0]
+    found = house.rows(sql, {"person": own(query.person)})[0]
     return Unread(found["unread"], found["critical"], found["newest"])
 
 
 def mark_read(house: House, body: ReadBody) -> Unread:
     """Mark notifications as read by somebody; those that are not theirs are passed over"""
-    return _mark(house, body.person, "list_contains($ids, o.id)", {"ids": list(body.ids)})
+    return _mark(house, own(body.person), "list_contains($ids, o.id)", {"ids": list(body.ids)})
 
 
 def mark_all_read(house: House, body: ReadAllBody) -> Unread:
     """Mark everything that somebody was shown as read"""
-    return _mark(house, body.person, "o.n <= $newest", {"newest": body.newest})
+    return _mark(house, own(body.person), "o.n <= $newest", {"newest": body.newest})
 
 
 def _mark(house: House, person: str, which: str, params: Mapping[str, Any]) -> Unread:

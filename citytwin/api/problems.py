@@ -25,6 +25,9 @@ STATUS: dict[type[CityTwinError], tuple[int, str]] = {
     errors.BadBatch: (400, "The batch has rows at fault"),
     errors.BadDeclaration: (400, "The declaration has faults"),
     errors.UnitMismatch: (400, "The units do not fit"),
+    errors.Unauthorized: (401, "Nobody knows who asks"),
+    errors.Forbidden: (403, "Whoever asks may not do this"),
+    errors.TooMany: (429, "Somebody asks too often"),
     errors.Conflict: (409, "The request contradicts what is on record"),
     errors.TooLarge: (413, "The body or the answer is too large"),
     errors.Unsupported: (415, "The media type is not one this place takes"),
@@ -37,6 +40,8 @@ STATUS: dict[type[CityTwinError], tuple[int, str]] = {
 }
 """HTTP status and title of every error; one that is not named here has those of its parent."""
 
+MORE = {401: {"WWW-Authenticate": 'Bearer realm="citytwin"'}, 429: {"Retry-After": "30"}, 503: {"Retry-After": "5"}}
+"""Headers that go with a status."""
 HTTP: dict[int, tuple[str, str, str]] = {
     400: ("bad_request", "The request is not one this place takes", ""),
     404: ("not_found", "There is no such thing here", "see /api/docs for what there is"),
@@ -75,7 +80,7 @@ def problem(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
         told = Problem(
             _type(error.code), title, status, error.code, error.message, error.hint, error.where, error.faults
         )
-        return told, {"Retry-After": "5"} if status == 503 else {}
+        return told, MORE.get(status, {})
     if isinstance(error, HTTPException):
         code, title, hint = HTTP.get(error.status_code, HTTP[400])
         told = Problem(_type(code), title, error.status_code, code, error.detail, hint, path, ())

@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from citytwin.api.gate import Gate
 from citytwin.api.house import House
 from citytwin.api.sta.door import Door
 from citytwin.engine import decode
@@ -64,8 +65,8 @@ class Quick:
     `shell` puts around an app what every app of the house has around it.
     """
 
-    def __init__(self, house: House, doors: Sequence[Door], shell: Callable[[ASGIApp], ASGIApp]) -> None:
-        self._house, self._shell = house, shell
+    def __init__(self, house: House, doors: Sequence[Door], shell: Callable[[ASGIApp], ASGIApp], gate: Gate) -> None:
+        self._house, self._shell, self._gate = house, shell, gate
         self._doors = {f"{door.prefix}/Datastreams(".encode(): door for door in doors}
         self._largest = min(decode.SMALL, house.largest_batch)
 
@@ -79,7 +80,7 @@ class Quick:
             return None
         if url.startswith(PATH) and fields.get(b"content-type") not in _JSON:
             return None
-        return fields if 0 < int(length) <= self._largest else None
+        return fields if 0 < int(length) <= self._largest and self._gate.quick(fields) else None
 
     def take(
         self, url: bytes, headers: Mapping[bytes, bytes], body: bytes, told: Told, server: tuple[str, int | None] | None

@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cached_property, partial
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from functools import cache, cached_property, partial
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
@@ -23,8 +23,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from citytwin.api.house import House
-from citytwin.kernel.errors import BadRequest, Fault, TooLarge, Unsupported
+from citytwin.kernel.errors import BadRequest, Fault, Forbidden, TooLarge, Unsupported
+from citytwin.kernel.right import CALLER
 
+Signed = TypeVar("Signed", bound=msgspec.Struct)
 JSON = "application/json"
 SMALL = 4096
 """Bytes below which an answer is not worth compressing."""
@@ -259,7 +261,7 @@ class Place:
         given = route.read_slots(scope["path_params"], self._zone)
         query = route.read_query(scope["query_string"], self._zone)
         if "query" in route.takes:
-            given["query"] = query
+            given["query"] = signed(query)
         if "house" in route.takes:
             given["house"] = self._house
         call = Call(scope, receive)
@@ -277,7 +279,7 @@ class Place:
 
     def _work(self, route: Route, given: dict[str, Any], raw: bytes, packed: bool) -> tuple[bytes, dict[str, str]]:
         if route.body:
-            given["body"] = document(raw, route.body)
+            given["body"] = signed(document(raw, route.body))
         return encoded(route.answer(**given), packed)
 
     async def _document(self, route: Route, call: Call) -> bytes:
@@ -285,6 +287,31 @@ class Place:
         if media not in route.bodies:
             raise Unsupported(f"the body comes as '{media[:100]}'", f"send {' or '.join(route.bodies)}", "Content-Type")
         return await call.body(self._house.largest_document)
+
+
+def own(name: str) -> str:
+    """The name under which somebody asks or acts; where people sign in it is theirs, and nobody is another. Raises Forbidden."""
+    caller = CALLER.get()
+    if caller.via in ("open", "key"):
+        return name
+    if name not in ("", caller.id, caller.title):
+        raise Forbidden(f"you are '{caller.id}', and not '{name[:60]}'", "give your own name", "name")
+    return caller.title
+
+
+def signed(given: Signed) -> Signed:
+    """A body or query, done `by` whoever asks. Raises Forbidden."""
+    if not _signs(type(given)):
+        return given
+    said = given.by  # type: ignore[attr-defined]  # it has one
+    mine = own(said)
+    return given if mine == said else msgspec.structs.replace(given, by=mine)
+
+
+@cache
+def _signs(kind: type[msgspec.Struct]) -> bool:
+    """Whether it names who does it."""
+    return plain(get_type_hints(kind, include_extras=True).get("by")) is str
 
 
 def document(raw: bytes, kind: type[Body]) -> Body:

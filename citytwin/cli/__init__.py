@@ -21,6 +21,7 @@ PARTS = {
     "edit": "edit",
     "backup": "backup",
     "restore": "backup",
+    "token": "token",
     "feeds": "feeds",
     "notify": "notify",
     "read": "text",

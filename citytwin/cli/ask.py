@@ -11,11 +11,17 @@ from typing import Any
 
 from citytwin.kernel.errors import BadRequest, Fault, StoreBusy
 
+keys: dict[str, str] = {}
+"""By what each server that is asked knows us (URL: key)."""
+
 
 def ask(url: str, query: Mapping[str, Any] | None = None, body: bytes | None = None, media: str = "") -> bytes:
     """The answer to a GET, or to a POST where there is a body. Raises BadRequest with the server's reason, StoreBusy where there is none."""
     given = urllib.parse.urlencode({k: v for k, v in (query or {}).items() if v not in (None, "")})
-    request = urllib.request.Request(f"{url}?{given}" if given else url, body, {"Content-Type": media} if media else {})
+    headers = {"Content-Type": media} if media else {}
+    if key := next((k for base, k in keys.items() if k and url.startswith(f"{base}/")), ""):
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(f"{url}?{given}" if given else url, body, headers)
     try:
         with urllib.request.urlopen(request, timeout=600) as answer:
             return bytes(answer.read())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from citytwin import __version__
+from citytwin.cli import ask
 from citytwin.engine import arise, edit, handle, load, measure, play, track, watch
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.clock import Clock, SystemClock
@@ -193,12 +194,15 @@ def _empty(store: Any) -> None:
     store.commit(*(Change(f"DELETE FROM {name}") for name in names))
 
 
-def say_serving(home: Path, url: str) -> None:
-    """Leave word of the running server, so that the command line can ask it."""
+def say_serving(home: Path, url: str, key: str = "") -> None:
+    """Leave word of the running server, so that the command line can ask it; only whoever owns the home can read by what `key`."""
+    file = home / SERVING
     try:
-        (home / SERVING).write_text(json.dumps({"pid": os.getpid(), "url": url}), "utf-8")
+        file.unlink(missing_ok=True)
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+            json.dump({"pid": os.getpid(), "url": url, "key": key}, out)
     except OSError as e:  # it is served all the same
-        log.warning("other commands will not find this server: %s cannot be written (%s)", home / SERVING, e.strerror)
+        log.warning("other commands will not find this server: %s cannot be written (%s)", file, e.strerror)
 
 
 def stop_serving(home: Path) -> None:
@@ -207,10 +211,11 @@ def stop_serving(home: Path) -> None:
 
 
 def serving(home: Path) -> str | None:
-    """The URL of the process that serves this home, if one lives."""
+    """The URL of the process that serves this home, if one lives; from now on it is asked with its key."""
     try:
         told = json.loads((home / SERVING).read_text("utf-8"))
         os.kill(int(told["pid"]), 0)
+        ask.keys[str(told["url"])] = str(told.get("key", ""))
         return str(told["url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TextIO
 
@@ -25,6 +26,7 @@ from citytwin.engine.heed import Lookout
 from citytwin.engine.ingest import Intake
 from citytwin.engine.notify import declare as notify
 from citytwin.engine.notify.run import Notifier
+from citytwin.engine.people import People
 from citytwin.engine.schedule import Schedule
 from citytwin.engine.simulate import Simulator
 from citytwin.kernel.errors import BadRequest, StoreFailed
@@ -89,6 +91,11 @@ def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             default=[],
             metavar="PACK",
             help="a pack beside those the city names; may be repeated",
+        )
+        p.add_argument(
+            "--no-auth",
+            action="store_true",
+            help="ask nobody who they are; on a loopback address only, for trying things out",
         )
         p.add_argument("--memory", default="4GB", help="most memory of the store (default: 4GB)")
         p.add_argument(
@@ -186,8 +193,14 @@ def serve(given: argparse.Namespace) -> int:
         _print(f"[{time.monotonic() - began:5.1f} s] {text}", sys.stderr)
 
     chosen = settings(given)
+    if given.no_auth and not _loopback(chosen.host):
+        raise BadRequest(
+            f"--no-auth would let everybody in at {chosen.host}", "leave it out, or serve on 127.0.0.1", "--no-auth"
+        )
     home = _opened(chosen, say)
     twin = home.twin
+    people = None if given.no_auth else People(twin.store, twin.clock)
+    key = "" if given.no_auth else secrets.token_urlsafe(32)
     if full := room.short(chosen.home):
         say(
             f"{full}. What is on record is served; nothing new is recorded until there is room: make some, no restart is needed"
@@ -214,8 +227,9 @@ def serve(given: argparse.Namespace) -> int:
         if chosen.mqtt:
             doors.append(MqttDoor(house, chosen.mqtt, url))
             say(f"MQTT at {doors[0].endpoints[0]}")
-        say_serving(chosen.home, url)
+        say_serving(chosen.home, url, key)
         _print(f"{screen}\n\n  → {url}\n", sys.stdout)
+        _print(_entrance(people, url), sys.stdout)
         lookout.start()
         schedule.start()
         feeds.start()
@@ -226,11 +240,15 @@ def serve(given: argparse.Namespace) -> int:
             twin,
             intake,
             simulator,
+            people=people,
+            key=key,
             demo=home.player is not None,
             feeds=feeds,
             notifier=notifier,
             callback_networks=chosen.callback_networks,
         )
+        if people:
+            schedule.add("people", timedelta(seconds=60), lambda _: people.keep_up(), timedelta(seconds=30))
         schedule.add("health", timedelta(seconds=HEALTH_S), lambda _: house.health(), timedelta(seconds=10))
         serve_house(house, chosen.host, chosen.port, ready)
     finally:
@@ -246,6 +264,24 @@ def serve(given: argparse.Namespace) -> int:
         home.close()
     say("stopped")
     return 0
+
+
+def _loopback(host: str) -> bool:
+    """Whether only this machine can come in there."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _entrance(people: People | None, url: str) -> str:
+    """What whoever starts a city is told of how to get in."""
+    if people is None:
+        return "  !! --no-auth: 任何能访问本机的人都可以查看和修改一切 · whoever reaches this machine may see and change everything\n"
+    if people.settled:
+        return "  请登录 · sign in\n"
+    link = f"{url}/welcome#{people.first()}"
+    return f"  首次启动：用此链接设置管理员密码（一次有效，24 小时内）\n  first start: set the administrator's password with this link (good once, for 24 hours)\n  → {link}\n"
 
 
 def _print(text: str, where: TextIO) -> None:

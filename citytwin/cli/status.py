@@ -6,16 +6,15 @@ import argparse
 import json
 import sys
 import unicodedata
-import urllib.error
-import urllib.request
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from citytwin.cli.ask import ask
 from citytwin.cli.home import STORE, opened, serving
 from citytwin.engine.summary import summary
 from citytwin.engine.twin import Twin
-from citytwin.kernel.errors import NotFound, StoreBusy
+from citytwin.kernel.errors import NotFound
 
 
 def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,13 +37,8 @@ def status(given: argparse.Namespace) -> int:
         )
     url = serving(given.home)
     if url:
-        try:
-            city = _ask(f"{url}/api/city")
-            told = _ask(f"{url}/api/summary")
-        except (urllib.error.URLError, OSError, ValueError) as e:
-            raise StoreBusy(
-                f"the server at {url} does not answer: {e}", "try again, or stop it", str(given.home)
-            ) from e
+        city = json.loads(ask(f"{url}/api/city"))
+        told = json.loads(ask(f"{url}/api/summary"))
         title, served = f"{city['title']['zh']} {city['title']['en']}", f"served at {url}"
     else:
         with opened(given.home) as twin:
@@ -57,11 +51,6 @@ def status(given: argparse.Namespace) -> int:
         print(lay_out(title, told))
         print(f"  {served}")
     return 0
-
-
-def _ask(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=30) as answer:
-        return json.load(answer)
 
 
 def screen(twin: Twin, now: datetime) -> str:

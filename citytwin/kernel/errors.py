@@ -102,3 +102,21 @@ class SourceFailed(CityTwinError):  # noqa: N818
 
     code = "source_failed"
     after_s: float = 0.0
+
+
+class Unauthorized(CityTwinError):  # noqa: N818
+    """Nobody knows who asks."""
+
+    code = "unauthorized"
+
+
+class Forbidden(CityTwinError):  # noqa: N818
+    """Whoever asks may not do this."""
+
+    code = "forbidden"
+
+
+class TooMany(CityTwinError):  # noqa: N818
+    """Somebody asks too often."""
+
+    code = "too_many"

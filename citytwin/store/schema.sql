@@ -152,6 +152,20 @@ CREATE TABLE IF NOT EXISTS websub_row (
   stream VARCHAR NOT NULL, time TIMESTAMPTZ NOT NULL, PRIMARY KEY (callback, topic));
 -- Batches that the edits of a stream made (engine/edit.py): their rows are in force in place of the readings as they came.
 CREATE TABLE IF NOT EXISTS edit_batch (batch BIGINT PRIMARY KEY, stream VARCHAR NOT NULL, decision BIGINT NOT NULL);
+-- Who there is (engine/people.py): bodies, people and services with what they are granted, tokens and sessions by their SHA-256. Passwords are Argon2id hashes.
+CREATE TABLE IF NOT EXISTS body_row (body VARCHAR PRIMARY KEY, title_zh VARCHAR NOT NULL, title_en VARCHAR NOT NULL, level VARCHAR NOT NULL, parent VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS person_row (
+  person VARCHAR PRIMARY KEY, title VARCHAR NOT NULL, body VARCHAR NOT NULL, email VARCHAR NOT NULL, service BOOLEAN NOT NULL, disabled BOOLEAN NOT NULL,
+  password VARCHAR NOT NULL, factor VARCHAR NOT NULL, factor_slot BIGINT NOT NULL, spare VARCHAR NOT NULL, failed BIGINT NOT NULL, locked TIMESTAMPTZ, link VARCHAR NOT NULL,
+  link_until TIMESTAMPTZ, created TIMESTAMPTZ NOT NULL, seen TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS grant_row (person VARCHAR NOT NULL, role VARCHAR NOT NULL, body VARCHAR NOT NULL, place VARCHAR NOT NULL, pack VARCHAR NOT NULL, until TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS pass_row (
+  pass VARCHAR PRIMARY KEY, secret VARCHAR NOT NULL, kind VARCHAR NOT NULL, person VARCHAR NOT NULL, title VARCHAR NOT NULL, rights VARCHAR NOT NULL, created TIMESTAMPTZ NOT NULL,
+  expires TIMESTAMPTZ NOT NULL, seen TIMESTAMPTZ, address VARCHAR NOT NULL, agent VARCHAR NOT NULL, ended TIMESTAMPTZ);
+-- Every request that changes something, and every refusal and sign-in: who, when, from where, what, and what came of it. Only ever appended.
+CREATE TABLE IF NOT EXISTS audit_row (
+  n BIGINT PRIMARY KEY, time TIMESTAMPTZ NOT NULL, person VARCHAR NOT NULL, via VARCHAR NOT NULL, address VARCHAR NOT NULL, act VARCHAR NOT NULL, subject VARCHAR NOT NULL,
+  status INTEGER NOT NULL, digest VARCHAR NOT NULL, detail VARCHAR NOT NULL);
 -- What is told to whom by which channel (engine/notify): one row for each event, person and channel, whose id is a digest of them. A lot is what goes out as one message:
 -- its rows are `sending` from before it is sent until it is known whether it was. `failed` is when the channel failed it first; facts (JSON) are what it says.
 CREATE TABLE IF NOT EXISTS outbox_row (

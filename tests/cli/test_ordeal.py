@@ -296,7 +296,19 @@ def register(served: Served, streams: int) -> list[str]:
 
 def cut_short(home: Path, town: str, after: float) -> None:
     """A start that is killed before it is ready."""
-    command = [sys.executable, "-m", "citytwin", "serve", "--home", str(home), "--city", town, "--port", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "citytwin",
+        "serve",
+        "--home",
+        str(home),
+        "--city",
+        town,
+        "--port",
+        "0",
+        "--no-auth",
+    ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         time.sleep(after)  # wall time is the subject
         process.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,12 @@ class Visit:
     base: str
     page: Any
     faults: list[str] = field(default_factory=list)
+    allowed: set[int] = field(default_factory=set)
+    """Statuses that are meant to come: a browser logs them as errors."""
+
+    def log(self, text: str, url: str) -> None:
+        if not any(f"status of {status}" in text for status in self.allowed):
+            self.faults.append(f"{text} at {url}")
 
     def go(self, path: str) -> Visit:
         self.page.goto(self.base + path)
@@ -93,7 +100,7 @@ def _tab(browser: Any, base: str) -> Iterator[Visit]:
     visit = Visit(base, context.new_page())
     visit.page.on(
         "console",
-        lambda m: visit.faults.append(f"{m.text} at {m.location['url']}") if m.type in ("error", "warning") else None,
+        lambda m: visit.log(m.text, m.location["url"]) if m.type in ("error", "warning") else None,
     )
     visit.page.on("pageerror", lambda e: visit.faults.append(str(e)))
     visit.page.on(
@@ -102,6 +109,13 @@ def _tab(browser: Any, base: str) -> Iterator[Visit]:
     )
     yield visit
     context.close()
+
+
+@pytest.fixture
+def visits(browser: Any) -> Iterator[Callable[[str], Visit]]:
+    """Fresh tabs, each as on a machine of its own."""
+    with ExitStack() as stack:
+        yield lambda base: stack.enter_context(contextmanager(_tab)(browser, base))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from citytwin.api.mqtt.post import Post
 from citytwin.api.mqtt.request import TOPIC
 from citytwin.api.mqtt.service import V1, V2
 from citytwin.kernel.errors import BadRequest, Unsupported
+from citytwin.kernel.right import CALLER, HANDED_ON
 from citytwin.kernel.topic import RESERVED, matches
 
 log = logging.getLogger("citytwin.mqtt")
@@ -229,6 +230,8 @@ class Bridge:
         self._take(taken)
 
     def _take(self, taken: _Taken) -> None:
+        if self._post.people:
+            CALLER.set(HANDED_ON)
         future = self._post.take(taken.topic, taken.payload, "", taken.note, self._way_back)
         future.add_done_callback(lambda f: self._settled(taken, f))
 

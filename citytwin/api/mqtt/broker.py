@@ -17,14 +17,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from citytwin.api.gate import allowed
 from citytwin.api.listen import bound
 from citytwin.api.mqtt import packet
 from citytwin.api.mqtt.news import READINGS, News
 from citytwin.api.mqtt.outbox import Message, Outbox
 from citytwin.api.mqtt.packet import Broken, Connect, Publish
-from citytwin.api.mqtt.post import LARGEST, Post
+from citytwin.api.mqtt.post import LARGEST, Post, taken
 from citytwin.api.mqtt.service import V1, V2
-from citytwin.kernel.errors import BadRequest, CityTwinError
+from citytwin.kernel.errors import BadRequest, CityTwinError, Forbidden
+from citytwin.kernel.right import CALLER, NOBODY, OPEN, Caller
 from citytwin.kernel.topic import filter_fault, matches
 
 log = logging.getLogger("citytwin.mqtt")
@@ -43,7 +45,15 @@ WINDOW = 100
 SUBSCRIPTIONS = 1000
 """Filters of one client."""
 RESPONSES = "responses/"
-REFUSED, UNSPECIFIED, NOT_ALLOWED, TOO_LARGE, TAKEN_OVER, MALFORMED = 0x99, 0x80, 0x8F, 0x95, 0x8E, 0x81
+REFUSED, UNSPECIFIED, NOT_ALLOWED, TOO_LARGE, TAKEN_OVER, MALFORMED, UNAUTHORIZED = (
+    0x99,
+    0x80,
+    0x8F,
+    0x95,
+    0x8E,
+    0x81,
+    0x87,
+)
 
 
 @dataclass(eq=False)
@@ -230,7 +240,19 @@ class Broker:
             return 2
         if len(self._lines) > CONNECTIONS:
             return 0x97 if five else 3
+        if self._post.people and self._caller(hello) is None:
+            self._post.refuse("", b"", hello.client, "nobody knows who asks: send a token as the password")
+            return UNAUTHORIZED if five else 5
         return None
+
+    def _caller(self, hello: Connect) -> Caller | None:
+        """Who has greeted us so, if they are still known: the password is a token."""
+        if self._post.people is None:
+            return OPEN
+        return self._post.people.known((hello.password or b"").decode("utf-8", "replace"), "token")
+
+    def _may(self, line: _Line, right: str) -> bool:
+        return allowed(self._caller(line.hello), right)
 
     def _session(self, line: _Line) -> tuple[Session, bool]:
         hello = line.hello
@@ -322,6 +344,13 @@ class Broker:
                 await asyncio.wait_for(line.room.wait(), 0.1)
         slot: list[bytes | None] = [None]
         line.waiting.append(slot)
+        CALLER.set(self._caller(line.hello) or NOBODY)
+        if not self._may(line, right := taken(message.topic)):
+            self._post.refuse(message.topic, message.payload, session.client, f"it takes the right to {right}")
+            kind = packet.PUBACK if message.qos == 1 else packet.PUBREC
+            slot[0] = packet.told(kind, message.mid, line.version, UNAUTHORIZED) if message.qos else b""
+            line.due()
+            return
         line.taken += 1
         self.pending += 1
         self._pending_bytes += len(message.payload)
@@ -382,6 +411,8 @@ class Broker:
                 if len(session.filters) >= SUBSCRIPTIONS and filter not in session.filters:
                     raise BlockingIOError
                 if not filter.startswith(RESPONSES):
+                    if not self._may(line, "see"):
+                        raise Forbidden("it takes the right to see", "ask your administrator", filter)
                     await asyncio.to_thread(self._news.subscribe, session.outbox, filter, qos, last)
                 elif fault := filter_fault(filter):
                     raise BadRequest(f"the filter '{filter[:200]}' {fault}", "MQTT 3.1.1, 4.7.1", filter[:200])

@@ -6,12 +6,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from citytwin.api.gate import allowed, needed
 from citytwin.api.house import House
 from citytwin.api.mqtt import request
 from citytwin.api.mqtt.outbox import Message
@@ -26,8 +28,9 @@ from citytwin.engine.decode import SMALL
 from citytwin.engine.observe import Sent
 from citytwin.engine.register import typed
 from citytwin.engine.topics import Said, Topics
-from citytwin.kernel.errors import BadRequest, CityTwinError, StoreBusy, StoreFailed, TooLarge
+from citytwin.kernel.errors import BadRequest, CityTwinError, Forbidden, StoreBusy, StoreFailed, TooLarge
 from citytwin.kernel.observation import Batch, Receipt
+from citytwin.kernel.right import CALLER
 
 SOURCE = "mqtt"
 CREATE = "/create"
@@ -75,11 +78,20 @@ class Count:
     """Messages without acknowledgement that came faster than they could be recorded."""
 
 
+def taken(topic: str) -> str:
+    """The right that a message on this topic takes: that of the same entity over HTTP, else that of readings. A request is asked for what it is."""
+    if topic == request.TOPIC:
+        return "self"
+    return needed("POST", f"/sta/{topic}") if topic.startswith((V1, V2)) else "send"
+
+
 class Post:
     """Takes messages. Every method may be called from any thread."""
 
     def __init__(self, house: House, services: tuple[Service, Service]) -> None:
         self._house = house
+        self.people = house.people
+        """Who may come in; None: nobody is asked who they are."""
         self._first, self._second = services
         self.topics = Topics(house.twin.packs)
         self.count = Count()
@@ -162,8 +174,10 @@ class Post:
         try:
             if len(payload) > LARGEST:
                 raise TooLarge(f"the message has {len(payload)} bytes", f"send at most {LARGEST}", topic)
+            if not allowed(CALLER.get(), right := taken(topic)):
+                raise Forbidden("the message is not allowed", f"it takes the right to {right}", topic)
             if topic == request.TOPIC:
-                self._asked.submit(ask)
+                self._asked.submit(copy_context().run, ask)  # for whoever asks
             elif topic.startswith((V1, V2)):
                 if (twin := self._flying.setdefault((topic, payload), done)) is not done:
                     return twin  # sent again before it was durable

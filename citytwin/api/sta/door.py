@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from citytwin.api.gate import permit
 from citytwin.api.house import House
 from citytwin.api.problems import problem
 from citytwin.api.route import Call, encoded
@@ -96,6 +97,8 @@ class Door:
 
 def answered(desk: Desk, request: Request) -> Reply:
     """The answer to a request that may be a batch, within its time. Raises CityTwinError for what is refused."""
+    prefix = "/sta/v1.1/" if desk.dialect is V1 else "/sta/v2.0/"
+    permit(request.method, prefix + request.path.lstrip("/"))
     if request.path.strip("/") != "$batch" or request.method != "POST":
         desk.begin()
         return desk.answer(request)
@@ -103,6 +106,7 @@ def answered(desk: Desk, request: Request) -> Reply:
 
     def one(part: Request) -> Reply:
         try:
+            permit(part.method, prefix + part.path.lstrip("/"))
             return desk.answer(part)
         except Exception as e:
             return refusal(e, part.path)

@@ -54,7 +54,7 @@ def until(what: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
 class Client:
     """A client of paho that remembers what it was sent."""
 
-    def __init__(self, port: int, name: str = "", version: int = 4, clean: bool = True) -> None:
+    def __init__(self, port: int, name: str = "", version: int = 4, clean: bool = True, token: str = "") -> None:
         self.got: list[Any] = []
         self.granted: list[Any] = []
         self.acknowledged: dict[int, Any] = {}
@@ -66,6 +66,9 @@ class Client:
             protocol=version,
             **({"clean_session": clean} if version == 4 else {}),
         )
+        if token:
+            self.paho.username_pw_set("anybody", token)
+        self.refused: list[str] = []
         self.responses = ""
         self.paho.on_connect = self._welcome
         self.paho.on_message = self._take
@@ -80,11 +83,14 @@ class Client:
         self.paho.reconnect_delay_set(1, 1)
         self.paho.connect_async("127.0.0.1", port, 30, **more)
         self.paho.loop_start()
-        assert self.connected.wait(PATIENCE_S), "the broker does not let us in"
+        assert until(lambda: self.connected.is_set() or self.refused), "the broker does not answer"
 
     def _welcome(self, client: Any, _: Any, flags: Any, reason: Any, properties: Any) -> None:
         self.responses = getattr(properties, "ResponseInformation", "")
-        self.connected.set()
+        if reason.is_failure:
+            self.refused.append(str(reason))
+        else:
+            self.connected.set()
 
     def _take(self, client: Any, _: Any, message: Any) -> None:
         self.got.append(message)

@@ -16,6 +16,7 @@ export class Problem extends Error {
     readonly hint: string,
     readonly code: string,
     readonly faults: Fault[],
+    readonly where = "",
   ) {
     super(detail || title);
   }
@@ -56,7 +57,14 @@ async function problem(response: Response): Promise<Failure> {
   }
   const faults = Array.isArray(body["faults"]) ? (body["faults"] as Fault[]) : [];
   const title = text(body, "title") || response.statusText;
-  return new Problem(response.status, title, text(body, "detail"), text(body, "hint"), text(body, "code"), faults);
+  return new Problem(response.status, title, text(body, "detail"), text(body, "hint"), text(body, "code"), faults, text(body, "where"));
+}
+
+let unknown = (): void => undefined;
+
+/** What is to be done when the server does not know who asks. */
+export function onUnknown(then: () => void): void {
+  unknown = then;
 }
 
 async function answer<T>(target: string, init?: RequestInit): Promise<T> {
@@ -66,6 +74,7 @@ async function answer<T>(target: string, init?: RequestInit): Promise<T> {
   } catch (error) {
     throw new Lost(error instanceof Error ? error.message : "");
   }
+  if (response.status === 401 && target !== "/me" && target !== "/session" && target !== "/welcome") unknown();
   if (!response.ok) throw await problem(response);
   try {
     return (await response.json()) as T;
@@ -83,6 +92,8 @@ export const post = <T>(target: string, body: unknown): Promise<T> =>
     headers: { Accept: "application/json", "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
+
+export const remove = <T>(target: string): Promise<T> => answer<T>(target, { method: "DELETE", headers: { Accept: "application/json" } });
 
 /** A file as it is; its name and who brings it are in the query. */
 export const send = <T>(target: string, file: Blob): Promise<T> =>

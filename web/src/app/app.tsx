@@ -1,16 +1,26 @@
 /** The frame around every page. */
 
 import { language } from "../state/language";
+import { ended, me } from "../state/me";
 import { place } from "../state/route";
 import { say } from "../ui/text";
 import { Banner } from "./banner";
 import { Nav } from "./nav";
 import { routeOf } from "./routes";
+import { SignIn, SignInAgain, Welcome } from "./sign-in";
 import { Topbar } from "./topbar";
 
 export function App() {
+  if (place.value.path === "/welcome") return <Welcome />;
   const { page: Page, id, bare } = routeOf(place.value.path);
   if (bare) return <Page id={id} />;
+  if (me.value === undefined) return null;
+  if (me.value === null) return <SignIn />;
+  return <House />;
+}
+
+function House() {
+  const { page: Page, id } = routeOf(place.value.path);
   return (
     <div class="shell" data-language={language.value}>
       <a class="skip" href="#main" onClick={(event) => {
@@ -25,6 +35,7 @@ export function App() {
         <Page key={place.value.path} id={id} />
       </main>
       <Banner />
+      {ended.value && <SignInAgain />}
     </div>
   );
 }

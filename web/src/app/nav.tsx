@@ -1,6 +1,7 @@
 /** The way around. */
 
 import type { Summary } from "../api/contract";
+import { may, me } from "../state/me";
 import { useResource } from "../state/resource";
 import { place } from "../state/route";
 import { Icon, type IconName } from "../ui/icon";
@@ -43,9 +44,14 @@ const groups: [Word, [Word & IconName, string][]][] = [
       ["packs", "/packs"],
       ["systems", "/systems"],
       ["evidence", "/evidence"],
+      ["audit", "/audit"],
+      ["people", "/people"],
     ],
   ],
 ];
+
+/** Pages that not everybody may see, and the right they take. */
+const takes: Partial<Record<Word, string>> = { people: "rule", audit: "prove" };
 
 const within = (path: string, to: string): boolean => path === to || (to !== "/" && path.startsWith(`${to}/`)) || (to === "/plans" && /^\/targets\//.test(path));
 
@@ -57,7 +63,7 @@ export function Nav() {
       {groups.map(([group, links]) => (
         <div key={group}>
           <h2>{say(group)}</h2>
-          {links.map(([word, to]) => (
+          {links.filter(([word]) => !takes[word] || (may(takes[word] ?? "") && !me.value?.open)).map(([word, to]) => (
             <a key={to} href={to} title={say(word)} aria-current={within(place.value.path, to) ? "page" : undefined} data-testid={`nav-${word}`}>
               <Icon name={word} />
               <span>{say(word)}</span>

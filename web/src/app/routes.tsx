@@ -1,6 +1,7 @@
 /** Which page stands at which address. */
 
 import type { FunctionComponent } from "preact";
+import { Account } from "./pages/account";
 import { AlarmPage } from "./pages/alarm";
 import { AlarmHealthPage } from "./pages/alarm-health";
 import { AlarmHolds } from "./pages/alarm-holds";
@@ -8,6 +9,7 @@ import { Alarms } from "./pages/alarms";
 import { AssetPage } from "./pages/asset";
 import { Assets } from "./pages/assets";
 import { CasePage } from "./pages/case";
+import { Audit } from "./pages/audit";
 import { CaseOpen } from "./pages/case-open";
 import { CaseStatistics } from "./pages/case-statistics";
 import { CaseTypes } from "./pages/case-types";
@@ -29,6 +31,7 @@ import { Notify } from "./pages/notify";
 import { Overview } from "./pages/overview";
 import { PackPage } from "./pages/pack";
 import { Packs } from "./pages/packs";
+import { PeoplePage } from "./pages/people";
 import { PlanPage } from "./pages/plan";
 import { Plans } from "./pages/plans";
 import { ReportPage } from "./pages/report";
@@ -62,6 +65,9 @@ const lists: Record<string, PageOf> = {
   packs: Packs,
   systems: Systems,
   evidence: EvidencePage,
+  people: PeoplePage,
+  audit: Audit,
+  account: Account,
 };
 
 const items: Record<string, PageOf> = {

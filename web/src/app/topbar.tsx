@@ -5,6 +5,7 @@ import type { Summary } from "../api/contract";
 import { now, setClock, zone } from "../state/clock";
 import { useCity } from "../state/city";
 import { inWords, language } from "../state/language";
+import { me } from "../state/me";
 import { useResource } from "../state/resource";
 import { queried, setQuery } from "../state/route";
 import { theme } from "../state/theme";
@@ -49,7 +50,18 @@ export function Topbar() {
             <Tag tone="at_risk">{say("demo")}</Tag>
           </span>
         )}
+        {me.value?.open && (
+          <strong class="open-house" role="note" title={say("no_auth")} data-testid="no-auth">
+            <span class="wide-only">{say("no_auth_short")}</span> --no-auth
+          </strong>
+        )}
         <span class="grow" />
+        {me.value?.id && (
+          <a class="button quiet" href="/account" data-testid="me" title={say("account")}>
+            <Icon name="people" />
+            <span class="cut">{me.value.title}</span>
+          </a>
+        )}
         <Bell />
         <button
           type="button"

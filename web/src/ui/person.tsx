@@ -1,7 +1,11 @@
 /** Who does this? A name box that remembers. */
 
+import { me } from "../state/me";
 import { person } from "../state/person";
 import { say } from "./text";
+
+/** Where people sign in, the name is theirs and no other's. */
+const signedIn = (): boolean => Boolean(me.value?.id);
 
 export const PersonField = ({ tall = false }: { tall?: boolean }) => (
   <label class={tall ? "field tall" : "field"}>
@@ -11,6 +15,7 @@ export const PersonField = ({ tall = false }: { tall?: boolean }) => (
       value={person.value}
       maxLength={60}
       autocomplete="name"
+      readOnly={signedIn()}
       data-testid="person"
       onInput={(event) => {
         person.value = event.currentTarget.value;

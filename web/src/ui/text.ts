@@ -7,6 +7,7 @@ import { caseWords } from "./text-case";
 import { editWords } from "./text-edit";
 import { feedWords } from "./text-feed";
 import { healthWords } from "./text-health";
+import { peopleWords } from "./text-people";
 import { notifyWords } from "./text-notify";
 import { planWords } from "./text-plan";
 import { reportWords } from "./text-report";
@@ -16,6 +17,7 @@ const words = {
   ...alarmWords,
   ...feedWords,
   ...healthWords,
+  ...peopleWords,
   ...notifyWords,
   ...planWords,
   ...reviewWords,

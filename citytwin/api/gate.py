@@ -1,0 +1,252 @@
+"""Who may come in? The one place at which every request is asked who sends it, and whether they may: what no line here allows is refused."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from citytwin.engine.people import People
+from citytwin.kernel.errors import Forbidden, TooMany, Unauthorized
+from citytwin.kernel.right import CALLER, NOBODY, OPEN, Caller
+
+COOKIE = "citytwin"
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+ANY = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+PUBLIC = "public"
+"""What nobody is asked for: the web app itself, signing in, and the public face of a city."""
+NEEDS: tuple[tuple[frozenset[str], str, str], ...] = (
+    # signing in, and what one does for oneself
+    (ANY, r"/api/session", PUBLIC),
+    (ANY, r"/api/welcome", PUBLIC),
+    (READS, r"/api/me(/.*)?", "self"),
+    (READS, r"/api/roles", "self"),
+    (READS, r"/api/city", PUBLIC),  # its name, before anybody signs in
+    (frozenset({"POST"}), r"/api/me/.*", "session"),
+    # the public face: Open311 shows what citizens reported, and nothing else
+    (READS | {"POST"}, r"/open311/v2/.*", PUBLIC),
+    # people, rights and the system
+    (ANY, r"/api/(people|bodies|tokens|sessions)([./].*)?", "rule"),
+    (frozenset({"POST"}), r"/api/backups", "rule"),
+    # what was done, and its proof
+    (READS, r"/api/audit", "prove"),
+    # readings
+    (frozenset({"POST"}), r"/api/observations", "send"),
+    (frozenset({"POST"}), r"/write|/api/v2/write", "send"),
+    (READS, r"/ping|/health", PUBLIC),
+    (READS | {"POST"}, r"/query", "see"),
+    (frozenset({"POST"}), r"/sta/v[12]\.[01]/CreateObservations", "send"),
+    (frozenset({"POST"}), r"/sta/v[12]\.[01]/(Observations|(Multi)?Datastreams\([^/]*\)/Observations)", "send"),
+    (frozenset({"POST"}), r"/sta/v[12]\.[01]/\$batch", "see"),  # each of its parts is asked for anew
+    (frozenset({"POST", "PUT", "PATCH", "DELETE"}), r"/sta/.*", "tend"),
+    (READS, r"/sta(/.*)?", "see"),
+    (frozenset({"POST"}), r"/websub", "tend"),
+    (READS, r"/websub", "see"),
+    # data, and what keeps it
+    (frozenset({"POST"}), r"/api/streams/[^/]*/edits(/.*)?", "tend"),
+    (frozenset({"POST"}), r"/api/assets", "tend"),
+    (frozenset({"POST"}), r"/api/feeds[./].*", "tend"),
+    (frozenset({"POST"}), r"/api/holds(/.*)?", "tend"),
+    # plans
+    (frozenset({"POST"}), r"/api/(plans|targets)/.*", "plan"),
+    (frozenset({"POST"}), r"/api/drafts(/.*)?", "plan"),
+    # alarms and cases
+    (frozenset({"POST"}), r"/api/(alarms|alarm-holds|cases)(/.*)?", "act"),
+    (frozenset({"POST"}), r"/api/draws(/.*)?", "act"),
+    (frozenset({"POST"}), r"/api/files", "act or plan"),
+    # questions that are asked with a body
+    (frozenset({"POST"}), r"/api/case-types/bpmn", "see"),
+    (frozenset({"POST"}), r"/api/(decision-tables|scorecards)/.*", "see"),
+    (frozenset({"POST"}), r"/grafana/.*", "see"),
+    (READS, r"/grafana(/.*)?", "see"),
+    (READS, r"/ogc(/.*)?", "see"),
+    # what is told to whom
+    (READS | {"POST"}, r"/api/notifications(/.*)?", "see"),  # one's own
+    (READS, r"/api/outbox", "tend"),
+    (frozenset({"POST"}), r"/api/(notify|outbox)[./].*", "tend"),
+    # models
+    (frozenset({"POST"}), r"/api/runs", "run"),
+    # everything else of the interface may be read; and the web app's files are everybody's
+    (READS, r"/api/.*", "see"),
+    (READS, r"/(?!api/|sta/|ogc/|grafana/|write|query).*", PUBLIC),
+)
+"""Methods, path and the right it takes; the first that fits holds, and what none fits is refused."""
+_NEEDS = tuple((methods, re.compile(path), right) for methods, path, right in NEEDS)
+MOST_TRIES, TRIES_S = 30, 60.0
+"""Refused sign-ins from one address before it has to wait, and refused requests that are put on record."""
+
+
+def needed(method: str, path: str) -> str:
+    """The right that a request takes; "" where nobody may send it."""
+    for methods, pattern, right in _NEEDS:
+        if method in methods and pattern.fullmatch(path):
+            return right
+    return ""
+
+
+def allowed(caller: Caller | None, right: str) -> bool:
+    """Whether they may."""
+    if right == PUBLIC:
+        return True
+    if caller is None or not right:
+        return False
+    if right in ("self", "session"):
+        return right == "self" or caller.via in ("session", "open")
+    return any(caller.may(r) for r in right.split(" or "))
+
+
+def permit(method: str, path: str) -> None:
+    """Whoever asks may do this as a part of something else. Raises Forbidden."""
+    right = needed(method, path)
+    if not allowed(CALLER.get(), right):
+        raise _forbidden(right, path)
+
+
+def _forbidden(right: str, path: str) -> Forbidden:
+    hint = (
+        "sign in: no token does this"
+        if right == "session"
+        else f"it takes the right to {right}: ask your administrator"
+        if right
+        else "nobody may"
+    )
+    return Forbidden("you may not do this", hint, path[:200])
+
+
+class Gate:
+    """ASGI middleware around everything a city answers. Without `people`, nobody is asked who they are."""
+
+    def __init__(self, app: ASGIApp, people: People | None, key: str = "") -> None:
+        self._app, self._people, self._key = app, people, key
+        self._refused = Tries()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        people = self._people
+        if people is None or scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        method, path = scope["method"], scope["path"]
+        headers = Headers(scope=scope)
+        caller = self._caller(headers, people)
+        right = needed(method, path)
+        unsafe = method not in READS
+        if not allowed(caller, right):
+            await self._refuse(people, caller, scope)
+            if caller is None:
+                raise Unauthorized(
+                    "nobody knows who asks", "sign in, or send a token: Authorization: Bearer ct_…", "Authorization"
+                )
+            raise _forbidden(right, path)
+        if unsafe and caller and caller.via == "session" and not same_origin(headers):
+            raise Forbidden("the request comes from another site", "use the web app of this city, or a token", "Origin")
+        CALLER.set(caller or NOBODY)
+        if not unsafe or right in ("send", "see"):
+            await self._app(scope, receive, send)
+            return
+        hashed = hashlib.sha256()
+
+        async def hear() -> Message:
+            message = await receive()
+            hashed.update(message.get("body", b""))
+            return message
+
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":  # what is answered is on record
+                work = partial(people.note, caller, address(scope), method.lower(), path, message["status"], hashed.hexdigest(), scope.get("changed"))  # fmt: skip
+                await anyio.to_thread.run_sync(work)
+            await send(message)
+
+        await self._app(scope, hear, tell)
+
+    async def _refuse(self, people: People, caller: Caller | None, scope: Scope) -> None:
+        """Put a refusal on record, unless the address is refused all the time. A page that asks whether somebody is signed in is none."""
+        if caller is None and scope["path"] == "/api/me":
+            return
+        who, now = address(scope), time.monotonic()
+        if self._refused.late(who, now) < MOST_TRIES:  # a flood of them tells no more than its beginning
+            self._refused.miss(who, now)
+            told = partial(
+                people.note, caller, who, "refused", f"{scope['method']} {scope['path']}", 403 if caller else 401
+            )
+            await anyio.to_thread.run_sync(told)
+
+    def quick(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether whoever sends these headers (names in lower case) is known to be allowed to send readings of any stream."""
+        if self._people is None:
+            return True
+        kind, _, word = headers.get(b"authorization", b"").partition(b" ")
+        caller = self._people.known(word.decode("latin-1"), "token") if kind == b"Bearer" else None
+        return caller is not None and caller.may("send") and any(g.whole for g in caller.grants)
+
+    def _caller(self, headers: Headers, people: People) -> Caller | None:
+        """Who sends a request: by token (Bearer, InfluxDB's Token, or as the password of Basic), by the key of the machine, or by the cookie of a session."""
+        given = headers.get("authorization", "")
+        if given:
+            kind, _, word = given.partition(" ")
+            word = word.strip()
+            if kind.lower() == "basic":
+                try:
+                    word = base64.b64decode(word, validate=True).decode().partition(":")[2]
+                except (binascii.Error, UnicodeDecodeError):
+                    return None
+            elif kind.lower() not in ("bearer", "token"):
+                return None
+            if self._key and hmac.compare_digest(word.encode(), self._key.encode()):
+                return Caller("", "citytwin", OPEN.rights, "key", OPEN.grants)
+            return people.known(word, "token")
+        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        return people.known(cookie, "session") if cookie else None
+
+
+def same_origin(headers: Headers) -> bool:
+    """Whether a browser sent this from a page of this city (a session's cookie is also SameSite=Strict)."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host", "")
+
+
+def address(scope: Scope) -> str:
+    """From where a request comes."""
+    client: Any = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+class Tries:
+    """Counts refused tries from each address."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[float]] = {}
+
+    def late(self, who: str, now: float) -> int:
+        """How many were refused of late."""
+        late = [t for t in self._of.get(who, ()) if now - t < TRIES_S]
+        if late:
+            self._of[who] = late
+        else:
+            self._of.pop(who, None)
+        return len(late)
+
+    def ask(self, who: str, now: float) -> None:
+        """Raises TooMany where there were too many of late."""
+        if self.late(who, now) >= MOST_TRIES:
+            raise TooMany("there were too many tries from this address", f"try again in {TRIES_S:.0f} s", "address")
+
+    def miss(self, who: str, now: float) -> None:
+        """One was refused."""
+        if len(self._of) > 10_000:
+            self._of.clear()
+        self._of.setdefault(who, []).append(now)

@@ -1,0 +1,76 @@
+/** Who asks, who there is, and who did what. */
+
+import type { Title } from "./contract";
+
+export interface Me {
+  id: string;
+  title: string;
+  body: string;
+  via: string;
+  rights: string[];
+  open: boolean;
+  secured: boolean;
+}
+
+export interface Roles {
+  roles: { id: string; title: Title; rights: string[] }[];
+  rights: Record<string, Title>;
+}
+
+export interface Grant {
+  role: string;
+  body: string;
+  place: string;
+  pack: string;
+  until: string | null;
+}
+
+export interface Person {
+  id: string;
+  title: string;
+  body: string;
+  email: string;
+  service: boolean;
+  disabled: boolean;
+  secured: boolean;
+  grants: Grant[];
+  rights: string[];
+  sessions: number;
+  tokens: number;
+  seen: string | null;
+}
+
+export interface BodyItem {
+  id: string;
+  title: Title;
+  level: "city" | "district" | "street" | "unit";
+  parent: string;
+  people: number;
+}
+
+export interface Pass {
+  id: string;
+  kind: "session" | "token";
+  person: string;
+  title: string;
+  rights: string[] | null;
+  created: string;
+  expires: string;
+  seen: string | null;
+  address: string;
+  agent: string;
+  here: boolean;
+}
+
+export interface Line {
+  n: number;
+  time: string;
+  person: string;
+  via: string;
+  address: string;
+  act: string;
+  subject: string;
+  status: number;
+  digest: string;
+  detail: string;
+}
