@@ -1,9 +1,33 @@
 /** What becomes of alarms, as it happens: whoever shows alarms asks again at once. */
 
+import { signal } from "@preact/signals";
 import { answered } from "./connection";
 import { invalidate } from "./resource";
 
-const pause = 200;
+/** The lists are asked anew no more often than this, in ms; what came is told at once. */
+const pause = 1_000;
+const most = 20;
+
+/** A transition of an alarm, as the server tells it at once. */
+export interface Told {
+  alarm: string;
+  rule: string;
+  asset: string;
+  before: string;
+  state: string;
+  time: string;
+}
+
+/** Alarms that came, and that no list has yet. */
+export const just = signal<Told[]>([]);
+
+function read(data: unknown): Told[] {
+  try {
+    return (JSON.parse(String(data)) as Told[]).filter((one) => one.before === "" && one.state === "active");
+  } catch {
+    return [];
+  }
+}
 
 /** Listens to the server for as long as the page is open. */
 export function listenToAlarms(): void {
@@ -20,7 +44,11 @@ export function listenToAlarms(): void {
     due ??= setTimeout(ask, Math.max(0, last + pause - Date.now()));
   };
   const live = new EventSource("/api/live?readings=false");
-  live.addEventListener("alarms", told);
+  live.addEventListener("alarms", (event) => {
+    const came = read(event.data);
+    if (came.length > 0) just.value = [...came, ...just.value].slice(0, most);
+    told();
+  });
   live.addEventListener("notifications", () => {
     answered();
     invalidate("/notifications");

@@ -44,6 +44,7 @@ export const alarmWords = {
   under_limit: { zh: "低于限值 {limit}", en: "below {limit}" },
   for_so_long: { zh: "已 {span}", en: "for {span}" },
   at_most: { zh: "最多允许 {span}", en: "{span} at most" },
+  news_just: { zh: "刚刚发生", en: "Just now" },
   news: { zh: "新告警 {n} 条", en: "{n} new" },
   news_seen: { zh: "知道了", en: "Seen" },
   value_now: { zh: "现值 {value}", en: "now {value}" },
