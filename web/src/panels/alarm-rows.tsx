@@ -74,7 +74,7 @@ export function AlarmRow({ alarm, desk, inner = false, by }: { alarm: Alarm; des
   const ticked = desk.ticked.has(alarm.id);
   return (
     <tr data-id={alarm.id} data-row={alarm.id} data-state={alarm.state} tabIndex={-1} class={`${inner ? "inner " : ""}${desk.at === alarm.id ? "chosen" : ""}`}>
-      <td class="pick">
+      <td class="tick-cell">
         {waits(alarm.state) && <input type="checkbox" checked={ticked} disabled={desk.busy} aria-label={say("pick_alarm", { name: nameOf(alarm) })} onChange={() => desk.onTick(alarm)} data-testid="tick" />}
       </td>
       <td class="level">
@@ -148,7 +148,7 @@ function GroupRow({ group, by, asked, desk }: { group: Group; by: By; asked: Ask
   return (
     <>
       <tr data-row={key} data-group={group.key} tabIndex={-1} class={`group ${desk.at === key ? "chosen" : ""}`} data-testid="group">
-        <td class="pick">
+        <td class="tick-cell">
           <button type="button" class="button quiet icon turn" aria-expanded={open} aria-label={say(open ? "group_shut" : "group_open", { name: groupTitle(group, by) })} onClick={() => desk.onOpen(group.key)} data-testid="group-open">
             <Icon name={open ? "down" : "right"} />
           </button>
