@@ -74,7 +74,7 @@ def test_the_page_of_this_checkout_against_its_results() -> None:
             for k, v in of.items()
             if isinstance(v, dict) and "runs" in v
         }
-        assert figures or path.stem == "pages"
+        assert figures or path.stem in ("pages", "browser")  # those give quantiles of one run
         for name, v in figures.items():
             shown = [float(c.replace(",", "")) for c in rows[name]]
             assert shown == [v["median"], v["min"], v["max"], v["runs"]], name
