@@ -10,18 +10,15 @@ from __future__ import annotations
 import http.client
 import json
 import random
-import signal
 import sqlite3
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import duckdb
-from machine import write
+from machine import served, write
 
 DAYS, ROUNDS = 30, 30
 
@@ -94,29 +91,8 @@ def pages(client: Client) -> list[str]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         home = Path(name) / "home"
-        log = (Path(name) / "log").open("w")
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "citytwin",
-                "serve",
-                "--no-auth",
-                "--home",
-                str(home),
-                "--port",
-                "0",
-                "--demo-days",
-                str(DAYS),
-            ],
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            while not (home / "serving.json").exists():
-                assert process.poll() is None
-                time.sleep(0.1)
-            client = Client(json.loads((home / "serving.json").read_text())["url"])
+        with served(home, DAYS) as (url, _):
+            client = Client(url)
             while (
                 any(r["state"] == "running" for r in client.get("/api/runs")[1]["items"])
                 or not client.get("/api/runs")[1]["items"]
@@ -131,9 +107,6 @@ def main() -> None:
             random.Random(1).shuffle(rounds)
             for path in rounds:
                 taken[path].append(client.get(path)[0])
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
         peer = sqlite(home, Path(name) / "peer.sqlite")
     every = [t for times in taken.values() for t in times]
     table = {

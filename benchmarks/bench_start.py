@@ -8,59 +8,27 @@ checking, sealing, measuring or judging anything.
 from __future__ import annotations
 
 import json
-import signal
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
-from machine import spread, write
+from machine import served, spread, write
 
 DAYS, RUNS = 30, 3
 
 
 def start(home: Path) -> tuple[float, int, list[str]]:
     """Seconds to the first page, readings, and what the server said on the way."""
-    log = home.with_suffix(".log")
     began = time.perf_counter()
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "citytwin",
-                "serve",
-                "--no-auth",
-                "--home",
-                str(home),
-                "--port",
-                "0",
-                "--demo-days",
-                str(DAYS),
-            ],
-            stdout=out,
-            stderr=out,
-        )
-    try:
-        while not (home / "serving.json").exists():
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.02)
-        url = json.loads((home / "serving.json").read_text())["url"]
+    with served(home, DAYS) as (url, log):
         for path in ("/api/health", "/", "/api/summary"):
             with urllib.request.urlopen(url + path) as answer:
                 body = answer.read()
         taken = time.perf_counter() - began
-        return (
-            taken,
-            json.loads(body)["readings"],
-            [line for line in log.read_text().splitlines() if line.startswith("[")],
-        )
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+        lines = [line for line in log.read_text().splitlines() if line.startswith("[")]
+        return taken, json.loads(body)["readings"], lines
 
 
 def sqlite(path: Path, rows: int) -> float:

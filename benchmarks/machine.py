@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
-from collections.abc import Callable
+import sys
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,3 +72,20 @@ def write(name: str, question: str, method: str, results: dict[str, Any], limits
         told["limits"] = limits
     (RESULTS / f"{name}.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
     print(json.dumps(results, indent=1, ensure_ascii=False))
+
+
+@contextlib.contextmanager
+def served(home: Path, days: int) -> Iterator[tuple[str, Path]]:
+    """The reference city with so many days of demo data, served by a process of its own until the end: its address and its log."""
+    log = home.with_suffix(".log")
+    command = ["serve", "--no-auth", "--home", str(home), "--port", "0", "--demo-days", str(days)]
+    with log.open("w") as out:
+        process = subprocess.Popen([sys.executable, "-m", "citytwin", *command], stdout=out, stderr=out)
+    try:
+        while not (home / "serving.json").exists():
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.02)  # another process gets ready, and tells nobody
+        yield json.loads((home / "serving.json").read_text())["url"], log
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()

@@ -9,7 +9,7 @@ import msgspec
 
 from citytwin.api.house import House
 from citytwin.api.page import Page, Paged, listed
-from citytwin.api.route import Body, Route
+from citytwin.api.route import Route
 from citytwin.engine.feeds import declare
 from citytwin.engine.feeds import run as running
 from citytwin.kernel.errors import Fault, NotFound
@@ -83,10 +83,6 @@ class Tried(msgspec.Struct, frozen=True):
     deliveries: list[TrialItem]
 
 
-class Nothing(Body, frozen=True, kw_only=True):
-    """There is nothing to say."""
-
-
 def _source(feed: Feed) -> str:
     """Where it is asked, as declared: secrets stand there by name only."""
     if isinstance(feed, FolderFeed):
@@ -131,13 +127,13 @@ def feed(house: House, id: str) -> FeedDetail:
     return FeedDetail(**fields, streams=streams, faults=faults, left_out=stands.left_out)
 
 
-def run_feed(house: House, id: str, body: Nothing) -> FeedDetail:  # noqa: ARG001 - it makes the caller say JSON
+def run_feed(house: House, id: str) -> FeedDetail:
     """Ask a feed at once: it is asked in its own time, and this answer does not wait for it"""
     _runner(house).now(id)
     return feed(house, id)
 
 
-def try_feed(house: House, id: str, body: Nothing) -> Tried:  # noqa: ARG001 - as above
+def try_feed(house: House, id: str) -> Tried:
     """Ask a feed once, as it is declared now, and record nothing: what would be recorded"""
     runner = _runner(house)
     found = running.attempt(house.twin, runner.home, declare.read(runner.home, house.twin), id)
@@ -153,7 +149,7 @@ def check_feeds(house: House) -> Checked:
     return Checked(str(runner.home / declare.FILE), len(found.feeds), found.every_fault)
 
 
-def reload_feeds(house: House, body: Nothing) -> Checked:  # noqa: ARG001 - as above
+def reload_feeds(house: House) -> Checked:
     """Read the declarations anew: feeds that are new or changed begin, those that are gone end, the others go on"""
     runner = _runner(house)
     found = runner.reload()
@@ -163,8 +159,8 @@ def reload_feeds(house: House, body: Nothing) -> Checked:  # noqa: ARG001 - as a
 ROUTES = (
     Route("GET", "/feeds", feeds),
     Route("GET", "/feeds/{id}", feed),
-    Route("POST", "/feeds/{id}/run", run_feed, status=202),
-    Route("POST", "/feeds/{id}/try", try_feed),
+    Route("POST", "/feeds/{id}/run", run_feed, status=202, bare=True),
+    Route("POST", "/feeds/{id}/try", try_feed, bare=True),
     Route("GET", "/feeds.faults", check_feeds),
-    Route("POST", "/feeds.reload", reload_feeds),
+    Route("POST", "/feeds.reload", reload_feeds, bare=True),
 )

@@ -165,10 +165,6 @@ class OutboxQuery(Paged, frozen=True, kw_only=True):
     person: str | None = None
 
 
-class Nothing(Body, frozen=True, kw_only=True):
-    """There is nothing to say."""
-
-
 class TryBody(Body, frozen=True, kw_only=True):
     """Whom a test message is for: a name or an id of notify.yaml; a robot's group is called for nobody where it is not known."""
 
@@ -319,7 +315,7 @@ def _sending(house: House, row: Mapping[str, Any]) -> OutboxItem:
     return OutboxItem(title=title, link=link, **{name: row[name] for name in same})
 
 
-def send_again(house: House, id: str, body: Nothing) -> OutboxItem:  # noqa: ARG001 - it makes the caller say JSON
+def send_again(house: House, id: str) -> OutboxItem:
     """Send what failed, was given up or is in doubt once more"""
     _notifier(house).again(id)
     return _sending(house, house.rows("SELECT * FROM outbox_row WHERE id = $id", {"id": id})[0])
@@ -331,7 +327,7 @@ def try_channel(house: House, id: str, body: TryBody) -> Tested:
     return Tested(id, body.person)
 
 
-def hurry_channel(house: House, id: str, body: Nothing) -> NotifySetup:  # noqa: ARG001 - as above
+def hurry_channel(house: House, id: str) -> NotifySetup:
     """Try a channel that fails now, and not only when its time comes"""
     _notifier(house).hurry(id)
     return setup(house)
@@ -348,7 +344,7 @@ def check_notify(house: House) -> NotifyChecked:
     return _checked(read(notifier.home, house.twin), notifier)
 
 
-def reload_notify(house: House, body: Nothing) -> NotifyChecked:  # noqa: ARG001 - as above
+def reload_notify(house: House) -> NotifyChecked:
     """Read the declarations anew; where the file cannot be read as a whole, what held goes on to hold"""
     notifier = _notifier(house)
     return _checked(notifier.reload(), notifier)
@@ -361,9 +357,9 @@ ROUTES = (
     Route("POST", "/notifications/read-all", mark_all_read),
     Route("GET", "/notify", setup),
     Route("GET", "/notify.faults", check_notify),
-    Route("POST", "/notify.reload", reload_notify),
+    Route("POST", "/notify.reload", reload_notify, bare=True),
     Route("POST", "/notify/channels/{id}/test", try_channel),
-    Route("POST", "/notify/channels/{id}/hurry", hurry_channel),
+    Route("POST", "/notify/channels/{id}/hurry", hurry_channel, bare=True),
     Route("GET", "/outbox", outbox_items),
-    Route("POST", "/outbox/{id}/again", send_again),
+    Route("POST", "/outbox/{id}/again", send_again, bare=True),
 )

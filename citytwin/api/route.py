@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache, cached_property, partial
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Protocol, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
@@ -39,6 +39,10 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The JSON body of a route."""
+
+
+class Nothing(Body, frozen=True, kw_only=True):
+    """There is nothing to say: an empty object. That it is asked for keeps pages of other sites out, which cannot send JSON unasked."""
 
 
 class Call:
@@ -80,7 +84,7 @@ class Route:
 
     Its parameters say what it takes: `house`; those named in the path; `query`, a Query; `body`, a Body; `call`, the Call. A coroutine
     function is run on the loop, any other in a thread. Its first line of documentation is the summary, what it returns is
-    the answer, unless it returns bytes: then `response` says what is in them.
+    the answer, unless it returns bytes: then `response` says what is in them. What only acts (`bare`) takes an empty JSON object.
     """
 
     method: str
@@ -90,6 +94,7 @@ class Route:
     media: str = JSON
     response: Any = None
     bodies: tuple[str, ...] = (JSON,)
+    bare: bool = False
     takes: Mapping[str, Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -128,7 +133,7 @@ class Route:
     @cached_property
     def body(self) -> type[Body] | None:
         """The class of its body."""
-        return self.takes.get("body")
+        return Nothing if self.bare else self.takes.get("body")
 
     @cached_property
     def slots(self) -> dict[str, Any]:
@@ -279,7 +284,8 @@ class Place:
 
     def _work(self, route: Route, given: dict[str, Any], raw: bytes, packed: bool) -> tuple[bytes, dict[str, str]]:
         if route.body:
-            given["body"] = signed(document(raw, route.body))
+            body = signed(document(raw, route.body))
+            given |= {} if route.bare else {"body": body}
         return encoded(route.answer(**given), packed)
 
     async def _document(self, route: Route, call: Call) -> bytes:
@@ -303,9 +309,13 @@ def signed(given: Signed) -> Signed:
     """A body or query, done `by` whoever asks. Raises Forbidden."""
     if not _signs(type(given)):
         return given
-    said = given.by  # type: ignore[attr-defined]  # it has one
+    said = cast("_By", given).by
     mine = own(said)
     return given if mine == said else msgspec.structs.replace(given, by=mine)
+
+
+class _By(Protocol):
+    by: str
 
 
 @cache

@@ -280,7 +280,10 @@ def _entrance(people: People | None, url: str) -> str:
         return "  !! --no-auth: 任何能访问本机的人都可以查看和修改一切 · whoever reaches this machine may see and change everything\n"
     if people.settled:
         return "  请登录 · sign in\n"
-    link = f"{url}/welcome#{people.first()}"
+    try:
+        link = f"{url}/welcome#{people.first()}"
+    except StoreFailed as e:
+        return f"  !! 暂时无法设置管理员：磁盘空间不足？ · nobody can be let in for now: {e.message}; start it again once there is room\n"
     return f"  首次启动：用此链接设置管理员密码（一次有效，24 小时内）\n  first start: set the administrator's password with this link (good once, for 24 hours)\n  → {link}\n"
 
 

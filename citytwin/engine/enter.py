@@ -191,10 +191,9 @@ def events(twin: Twin, ids: Iterable[str] | None = None) -> dict[str, list[Event
     """The events of cases (of all that are open, where none are named), oldest first."""
     ids = None if ids is None else list(ids)
     test = "case_id IN (SELECT case_id FROM case_file WHERE closed IS NULL)" if ids is None else "list_contains($ids, case_id)"  # fmt: skip
+    params: dict[str, Any] = {} if ids is None else {"ids": ids}
     if ids is not None and len(ids) == 1:
         test, params = "case_id = $id", {"id": ids[0]}
-    else:
-        params = {} if ids is None else {"ids": ids}  # type: ignore[dict-item]  # lists are parameters too
     sql = f"SELECT case_id, n, time, act, actor, note, body FROM case_event WHERE {test} ORDER BY case_id, n"
     found: dict[str, list[Event]] = {}
     for r in rows(twin.store.fetch(sql, params)):

@@ -100,7 +100,8 @@ def _pattern(_validator: Any, wanted: str, given: Any, _schema: Any) -> Iterator
         yield jsonschema.ValidationError(f"{given[:60]!r} does not fit {wanted}")
 
 
-_Validator: Any = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]  # jsonschema has no types here
+_extend: Any = jsonschema.validators.extend  # which has no types
+_Validator = _extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
 
 
 def _values(given: Any, where: str, depth: int = 0) -> Iterator[None]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
+import logging
 import re
 import secrets
 import threading
@@ -21,11 +23,12 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from citytwin.engine.twin import rows
 from citytwin.kernel.clock import Clock
-from citytwin.kernel.errors import BadRequest, Conflict, Fault, Forbidden, NotFound, TooMany, Unauthorized
+from citytwin.kernel.errors import BadRequest, Conflict, Fault, Forbidden, NotFound, StoreFailed, TooMany, Unauthorized
 from citytwin.kernel.right import LEVELS, RIGHTS, ROLES, Body, Caller, Grant, Person, rights
 from citytwin.kernel.store import Change, Store
 from citytwin.kernel.title import Title
 
+log = logging.getLogger("citytwin.people")
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{1,59}")
 SHORTEST, LONGEST = 12, 128
 """Characters of a password (NIST SP 800-63B, 3.1.1.2: long beats strange, and no kinds of characters are asked for)."""
@@ -438,7 +441,7 @@ class People:
                 if not code:
                     raise Unauthorized("a code is needed as well", "give the code of your authenticator app", "code")
                 account = self._second(account, code)
-            self._keep(replace(account, failed=0, locked=None, person=replace(account.person, seen=now)))
+            self._keep(replace(account, failed=0, locked=None, person=replace(account.person, seen=now)), must=False)
             return self._issue("session", id, "", None, SHIFT, address, agent)[1]
 
     def _second(self, account: _Account, code: str) -> _Account:
@@ -457,7 +460,7 @@ class People:
         failed = account.failed + 1
         wait = min(WAIT_S * 2 ** (failed - TRIES), LOCK_S) if failed >= TRIES else 0
         locked = self._clock.now() + timedelta(seconds=wait) if wait else None
-        self._keep(replace(account, failed=failed, locked=locked))
+        self._keep(replace(account, failed=failed, locked=locked), must=False)
 
     def _proven(self, account: _Account, password: str) -> None:
         if account.locked and account.locked > self._clock.now():
@@ -511,7 +514,14 @@ class People:
         said = {"pass": made.id, "secret": digest(secret), "kind": kind, "person": person, "title": title, "rights": "*" if only is None else " ".join(sorted(only)),
                 "created": now, "expires": made.expires, "seen": made.seen, "address": made.address, "agent": made.agent}  # fmt: skip
         sql = "INSERT INTO pass_row VALUES ($pass, $secret, $kind, $person, $title, $rights, $created, $expires, $seen, $address, $agent, NULL)"
-        self._store.commit(Change(sql, said))
+        try:
+            self._store.commit(Change(sql, said))
+        except StoreFailed as e:
+            if kind != "session":
+                raise
+            log.warning(
+                "the session of %s ends with the server: %s", person, e.message
+            )  # whoever reads is let in all the same
         self._passes[made.id] = self._by_secret[digest(secret)] = made
         return made, secret
 
@@ -578,7 +588,8 @@ class People:
             seen = [p for id in fresh if (p := self._passes.get(id))]
             if seen:
                 sql = "UPDATE pass_row SET seen = $n WHERE pass = $p"
-                self._store.commit(*(Change(sql, {"n": p.seen, "p": p.id}) for p in seen))
+                with contextlib.suppress(StoreFailed):  # the next look puts it on record
+                    self._store.commit(*(Change(sql, {"n": p.seen, "p": p.id}) for p in seen))
 
     # -- the record of who did what
 
@@ -587,7 +598,12 @@ class People:
         said = {"time": self._clock.now(), "person": caller.id if caller else "", "via": caller.via if caller else "", "address": address[:60], "act": act, "subject": subject[:500],
                 "status": status, "digest": body, "detail": json.dumps(detail or {}, ensure_ascii=False, default=str)[:20_000]}  # fmt: skip
         sql = "INSERT INTO audit_row SELECT coalesce(max(n), 0) + 1, $time, $person, $via, $address, $act, $subject, $status, $digest, $detail FROM audit_row"
-        self._store.commit(Change(sql, said))
+        try:
+            self._store.commit(Change(sql, said))
+        except (
+            StoreFailed
+        ) as e:  # a store that takes nothing lets nobody change anything: what is left are refusals and signing in
+            log.error("not on record: %s (%s)", said, e.message)
 
     # -- plumbing
 
@@ -613,7 +629,8 @@ class People:
     def _others_rule(self, id: str) -> bool:
         return any(self._rules(a) and a.password for a in self._accounts.values() if a.person.id != id)
 
-    def _keep(self, account: _Account) -> None:
+    def _keep(self, account: _Account, must: bool = True) -> None:
+        """Put an account on record. Unless it `must`, it holds until the next start where the store takes nothing, as on a full disk."""
         p = account.person
         said = {"person": p.id, "title": p.title, "body": p.body, "email": p.email, "service": p.service, "disabled": p.disabled, "password": account.password, "factor": account.factor,
                 "slot": account.factor_slot, "spare": json.dumps(account.spare), "failed": account.failed, "locked": account.locked, "link": account.link, "until": account.link_until,
@@ -626,12 +643,17 @@ class People:
             )
             for g in p.grants
         ]
-        self._store.commit(
-            Change("DELETE FROM person_row WHERE person = $p", {"p": p.id}),
-            Change("DELETE FROM grant_row WHERE person = $p", {"p": p.id}),
-            Change(sql, said),
-            *grants,
-        )
+        try:
+            self._store.commit(
+                Change("DELETE FROM person_row WHERE person = $p", {"p": p.id}),
+                Change("DELETE FROM grant_row WHERE person = $p", {"p": p.id}),
+                Change(sql, said),
+                *grants,
+            )
+        except StoreFailed as e:
+            if must:
+                raise
+            log.warning("what became of the account %s is not on record: %s", p.id, e.message)
         self._accounts[p.id] = account
         self._tell()
 

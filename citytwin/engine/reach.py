@@ -23,7 +23,7 @@ LARGEST = 64 * 1024
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-class Unreached(CityTwinError):  # noqa: N818 - read as a state
+class Unreached(CityTwinError):
     """The server did not answer, or may not be called. `asked` where it may have got the question all the same."""
 
     code = "unreached"

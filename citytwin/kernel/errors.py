@@ -37,86 +37,86 @@ class Fault:
         return f"{self.where}: {self.code} {self.message}{hint}"
 
 
-class NotFound(CityTwinError):  # noqa: N818 - read as a state: "raise NotFound"
+class NotFound(CityTwinError):
     """The id names nothing here."""
 
     code = "not_found"
 
 
-class BadRequest(CityTwinError):  # noqa: N818
+class BadRequest(CityTwinError):
     """A parameter or a body is not what this place takes."""
 
     code = "bad_request"
 
 
-class BadBatch(CityTwinError):  # noqa: N818
+class BadBatch(CityTwinError):
     """A batch of readings has rows that cannot be accepted; `faults` names each row."""
 
     code = "bad_batch"
 
 
-class BadDeclaration(CityTwinError):  # noqa: N818
+class BadDeclaration(CityTwinError):
     """A pack, plan or city file is malformed; `faults` names each place."""
 
     code = "bad_declaration"
 
 
-class Conflict(CityTwinError):  # noqa: N818
+class Conflict(CityTwinError):
     """The request contradicts what is already recorded."""
 
     code = "conflict"
 
 
-class UnitMismatch(CityTwinError):  # noqa: N818
+class UnitMismatch(CityTwinError):
     """Two units do not measure the same dimension."""
 
     code = "unit_mismatch"
 
 
-class StoreBusy(CityTwinError):  # noqa: N818
+class StoreBusy(CityTwinError):
     """Another process owns the embedded store, or too much waits for it."""
 
     code = "store_busy"
 
 
-class StoreFailed(CityTwinError):  # noqa: N818
+class StoreFailed(CityTwinError):
     """The store could not write; nothing of this request was recorded."""
 
     code = "store_failed"
 
 
-class TooLarge(CityTwinError):  # noqa: N818
+class TooLarge(CityTwinError):
     """The body or the answer is larger than this place takes."""
 
     code = "too_large"
 
 
-class Unsupported(CityTwinError):  # noqa: N818
+class Unsupported(CityTwinError):
     """The media type or method is not one this place takes."""
 
     code = "unsupported"
 
 
-class SourceFailed(CityTwinError):  # noqa: N818
+class SourceFailed(CityTwinError):
     """A source of readings could not be asked, or its answer is none; it is asked again, no sooner than after `after_s` seconds."""
 
     code = "source_failed"
     after_s: float = 0.0
 
 
-class Unauthorized(CityTwinError):  # noqa: N818
+class Unauthorized(CityTwinError):
     """Nobody knows who asks."""
 
     code = "unauthorized"
 
 
-class Forbidden(CityTwinError):  # noqa: N818
+class Forbidden(CityTwinError):
     """Whoever asks may not do this."""
 
     code = "forbidden"
 
 
-class TooMany(CityTwinError):  # noqa: N818
+class TooMany(CityTwinError):
     """Somebody asks too often."""
 
     code = "too_many"

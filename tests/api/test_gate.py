@@ -18,6 +18,7 @@ from citytwin.api.gate import needed
 from citytwin.api.house import House
 from citytwin.engine import people as people_
 from citytwin.engine.people import People, digest
+from citytwin.kernel.errors import StoreFailed
 from citytwin.kernel.right import RIGHTS, ROLES, Body, Grant, Person
 from citytwin.kernel.title import Title
 from tests.api.conftest import NOW, Caller
@@ -293,7 +294,7 @@ def test_a_second_factor_against_rfc_6238(door: Caller, people: People, guarded:
     assert pyotp.TOTP(known).at(1111111109) == "081804"
     somebody(people)
     assert sign_in(door, "wang", PASSWORD).status_code == 200
-    offered = door.post("/api/me/factor").json()
+    offered = door.post("/api/me/factor", json={}).json()
     assert offered["secret"] in offered["address"]
     assert offered["picture"].startswith("<svg")
     now = int(guarded.twin.clock.now().timestamp())
@@ -353,7 +354,7 @@ def test_tokens_of_ones_own(door: Caller, people: People) -> None:
     assert door.get("/api/assets", headers=bearer(made["secret"])).status_code == 200
     assert door.post("/api/me/tokens", json={"title": "more"}, headers=bearer(made["secret"])).status_code == 403
     sign_in(door, "wang", PASSWORD)
-    assert door.post(f"/api/me/passes/{made['token']['id']}/end").status_code == 200
+    assert door.post(f"/api/me/passes/{made['token']['id']}/end", json={}).status_code == 200
     assert door.get("/api/assets", headers={**bearer(made["secret"]), "Cookie": ""}).status_code == 401
 
 
@@ -431,3 +432,22 @@ def test_all_of_it_is_there_again_after_a_start(people: People, guarded: House) 
     assert caller.rights == {"see"}
     session = again.sign_in("wang", PASSWORD, "", "127.0.0.1", "test")
     assert People(guarded.twin.store, guarded.twin.clock).known(session, "session")
+
+
+def test_a_full_disk_keeps_out_nobody_who_reads_and_lets_nobody_guess(
+    door: Caller, people: People, guarded: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    somebody(people)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise StoreFailed("no space left on device", "make room", "store")
+
+    monkeypatch.setattr(guarded.twin.store, "commit", full)
+    assert sign_in(door, "wang", PASSWORD).status_code == 200
+    assert door.get("/api/assets").status_code == 200
+    assert "not on record" in caplog.text  # what cannot be put on record is in the server's log
+    told = door.post("/api/me/tokens", json={"title": "t"})
+    assert (told.status_code, told.json()["code"]) == (503, "store_failed")
+    for _ in range(5):
+        assert sign_in(door, "wang", "wrong wrong wrong").status_code == 401
+    assert sign_in(door, "wang", PASSWORD).status_code == 429

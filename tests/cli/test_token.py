@@ -10,6 +10,14 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from citytwin.cli import run
+from citytwin.engine.people import People
+from citytwin.kernel.clock import SystemClock
+from citytwin.kernel.errors import StoreFailed
+from citytwin.store.duckdb import DuckStore
+
 from ..served import Served
 
 
@@ -66,3 +74,14 @@ def test_without_accounts_on_a_loopback_address_only(
         assert told.returncode == 1
         assert "--no-auth would let everybody in" in told.stderr
     assert not (tmp_path / "h").exists()
+
+
+def test_a_first_start_on_a_full_disk_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = People(DuckStore(None, "UTC"), SystemClock())
+    assert "/welcome#" in run._entrance(people, "http://here")
+
+    def full(_: People) -> str:
+        raise StoreFailed("no space left on device", "make room", "store")
+
+    monkeypatch.setattr(People, "first", full)
+    assert "no space left on device; start it again once there is room" in run._entrance(people, "http://here")

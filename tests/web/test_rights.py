@@ -71,7 +71,7 @@ def test_from_the_first_link_to_a_second_factor(guarded: Served, visits: Callabl
     two.go("/cases")
     people = json.loads(one.page.evaluate("fetch('/api/sessions').then((r) => r.text())"))
     mine = next(p["id"] for p in people if p["person"] == "wang")
-    assert one.page.evaluate(f"fetch('/api/sessions/{mine}/end', {{method: 'POST'}}).then((r) => r.status)") == 200
+    assert one.page.evaluate(f"fetch('/api/sessions/{mine}/end', {{method: 'POST', headers: {{'Content-Type': 'application/json'}}, body: '{{}}'}}).then((r) => r.status)") == 200
     two.see("sign-in-again").wait_for(timeout=30_000)
     two.see("sign-in-id").fill("wang")
     two.see("sign-in-password").fill(OTHER)

@@ -30,6 +30,8 @@ WINDOW = 100
 """Messages of ours that the broker has not acknowledged yet."""
 SESSION_S = 7 * 86_400
 """For so long the broker keeps for us what is published while we are away."""
+LEAVE_S = 5.0
+"""How long what is being recorded is waited for at the end."""
 AGAIN_S = 1.0
 """After so long a message is tried again that could not be recorded."""
 
@@ -97,7 +99,7 @@ class Bridge:
         self._post, self._news = post, news
         self._options = SubscribeOptions(qos=1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
         self._properties: Any = Properties
-        self._turn = threading.RLock()
+        self._turn = threading.Condition(threading.RLock())
         self._taken: deque[_Taken] = deque()
         self._again: deque[_Taken] = deque()
         self._pending = 0
@@ -161,9 +163,7 @@ class Bridge:
         """Acknowledge what is durable by now, and go; the session stays."""
         with self._turn:
             self._closing = True
-        stop = time.monotonic() + 5
-        while self._pending and time.monotonic() < stop:
-            time.sleep(0.02)  # the last receipts come from the intake's thread, which wakes nobody here
+            self._turn.wait_for(lambda: not self._pending, LEAVE_S)
         self._news.leave(self.outbox)
         self._awake.set()
         self._thread.join()
@@ -249,6 +249,7 @@ class Bridge:
                 self._again.append(taken)
                 return
             self._pending -= 1
+            self._turn.notify_all()
             taken.settled = future.exception() is None
             if taken.line != self._line or not self.connected:
                 return  # it comes again on this line, under whatever number
@@ -295,6 +296,7 @@ class Bridge:
             with self._turn:
                 if taken.line != self._line:
                     self._pending -= 1
+                    self._turn.notify_all()
                     continue
             self._take(taken)
 

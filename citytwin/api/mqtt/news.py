@@ -93,7 +93,7 @@ class News:
         self._subjects: dict[str, Subject] = {}
         self._turn = threading.Lock()
         self._awake = threading.Event()
-        self._stop = False
+        self._over = threading.Event()
         self._changed: deque[Changed] = deque(maxlen=MOST)
         self._due: dict[tuple[str, str], Act] = {}
         self._newest: dict[str, int] = {}
@@ -113,7 +113,7 @@ class News:
         self._house.hub.leave(self._follower)
         self._house.twin.heard.remove(self._hear)
         self._house.twin.parting.remove(self._part)
-        self._stop = True
+        self._over.set()
         self._awake.set()
         self._thread.join()
 
@@ -220,19 +220,16 @@ class News:
             waits = PAUSE_S - (time.monotonic() - self._looked) if self._due else None
             self._awake.wait(None if waits is None else max(waits, 0.0))
             self._awake.clear()
-            if self._stop:
+            if self._over.is_set():
                 return
             began = time.monotonic()
             try:
                 self._round()
             except Exception:  # what cannot be told must not keep the rest from being told
                 log.exception("news could not be told")
-            self._awake_after((time.monotonic() - began) * SHARE)
-
-    def _awake_after(self, rest_s: float) -> None:
-        stop = time.monotonic() + min(rest_s, 2.0)
-        while not self._stop and (left := stop - time.monotonic()) > 0:
-            time.sleep(min(left, 0.1))  # news that comes meanwhile must not cut the rest short: only the end does
+            self._over.wait(
+                min((time.monotonic() - began) * SHARE, 2.0)
+            )  # news must not cut the rest short: only the end does
 
     def _round(self) -> None:
         rows, missed = self._follower.take()

@@ -48,7 +48,7 @@ class Note:
 BARE = Note()
 
 
-class Broken(ValueError):  # noqa: N818 - read as a state: "raise Broken"
+class Broken(ValueError):
     """The bytes are no packet."""
 
 

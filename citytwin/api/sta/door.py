@@ -108,7 +108,7 @@ def answered(desk: Desk, request: Request) -> Reply:
         try:
             permit(part.method, prefix + part.path.lstrip("/"))
             return desk.answer(part)
-        except Exception as e:
+        except Exception as e:  # a part that is refused, or fails, is answered as such; the others go on
             return refusal(e, part.path)
 
     return batch.answer(request, one, desk.dialect is not V1)

@@ -23,17 +23,17 @@ class StaError(CityTwinError):
         super().__init__(told, hint, f"character {position}")
 
 
-class Malformed(StaError, BadRequest):  # noqa: N818 - read as a state
+class Malformed(StaError, BadRequest):
     """The text is none of the language, or says what makes no sense here."""
 
 
-class Absent(StaError, NotFound):  # noqa: N818
+class Absent(StaError, NotFound):
     """The path is well formed and leads to nothing."""
 
     status = 404
 
 
-class Unserved(StaError, BadRequest):  # noqa: N818
+class Unserved(StaError, BadRequest):
     """The standard knows it, this place does not offer it."""
 
     status = 501

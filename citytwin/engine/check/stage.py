@@ -28,7 +28,7 @@ SHOWN = 5
 TIME = pa.timestamp("us", tz="UTC")
 
 
-class Halt(Exception):  # noqa: N818 - the play cannot go on; why is already told
+class Halt(Exception):
     """The play cannot go on."""
 
 

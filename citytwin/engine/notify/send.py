@@ -41,7 +41,7 @@ SPOILT: Mapping[Kind, frozenset[int]] = {"wecom": frozenset({40058, 44004, 45002
 """Codes by which a robot refuses this one message. Any other is a matter of the channel, and tried again."""
 
 
-class Undelivered(CityTwinError):  # noqa: N818 - read as a state
+class Undelivered(CityTwinError):
     """The message did not arrive. `doubt`: it may have; `final`: it never will; `alone`: it is a matter of this message or its reader, not of the channel; `after_s`: not before."""
 
     code = "undelivered"

@@ -7,6 +7,7 @@ import { useCity } from "../state/city";
 import { inWords, language } from "../state/language";
 import { askWho } from "../state/me";
 import { Refused, refusalOf, type Refusal } from "../ui/act";
+import { NewPassword } from "../ui/password";
 import { say } from "../ui/text";
 
 function Entrance({ title, children }: { title: string; children: ComponentChildren }) {
@@ -118,9 +119,6 @@ interface Guest {
 export function Welcome() {
   const [word] = useState(() => window.location.hash.slice(1));
   const [guest, setGuest] = useState<Guest | null | undefined>(undefined);
-  const [password, setPassword] = useState("");
-  const [again, setAgain] = useState("");
-  const [busy, setBusy] = useState(false);
   const [refusal, refuse] = useState<Refusal>(null);
   useEffect(() => {
     window.history.replaceState(null, "", "/welcome"); // the word is not to stay in the address
@@ -129,51 +127,22 @@ export function Welcome() {
       setGuest(null);
     });
   }, [word]);
-  const submit = async () => {
-    if (password !== again) {
-      refuse(say("password_differs"));
-      return;
-    }
-    setBusy(true);
-    refuse(null);
-    try {
-      await post("/welcome", { word, password });
-      window.location.replace("/");
-    } catch (error) {
-      refuse(error instanceof Problem && error.where === "password" ? say("password_weak") : refusalOf(error));
-      setBusy(false);
-    }
-  };
   if (guest === undefined) return null;
   return (
     <Entrance title={say("welcome")}>
       {guest === null ? (
-        <p class="refusal" role="alert" data-testid="welcome-gone">
-          {say("welcome_gone")}
-        </p>
+        <Refused why={refusal ?? say("welcome_gone")} />
       ) : (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            void submit();
-          }}
-        >
+        <>
           <p class="soft">{say("welcome_for", { id: guest.id, title: guest.title })}</p>
-          <input type="hidden" name="username" autocomplete="username" value={guest.id} />
-          <label class="field tall">
-            {say("password_new")}
-            <input type="password" autocomplete="new-password" required minLength={12} maxLength={128} value={password} data-testid="welcome-password" onInput={(e) => setPassword(e.currentTarget.value)} />
-            <span class="small faint">{say("password_rule")}</span>
-          </label>
-          <label class="field tall">
-            {say("password_again")}
-            <input type="password" autocomplete="new-password" required value={again} data-testid="welcome-again" onInput={(e) => setAgain(e.currentTarget.value)} />
-          </label>
-          <Refused why={refusal} />
-          <button type="submit" class="button main" disabled={busy} data-testid="welcome-set">
-            {say("confirm")}
-          </button>
-        </form>
+          <NewPassword
+            name="welcome"
+            onSet={async (password) => {
+              await post("/welcome", { word, password });
+              window.location.replace("/");
+            }}
+          />
+        </>
       )}
     </Entrance>
   );

@@ -17,7 +17,7 @@ export const peopleWords = {
   password_differs: { zh: "两次输入不一致", en: "The two differ" },
   password_rule: { zh: "12 到 128 个字符；四个互不相干的词最好记也最难猜", en: "12 to 128 characters; four words that have nothing to do with each other do well" },
   password_weak: { zh: "这个密码太短或太容易猜，请换一个", en: "This password is too short, or guessed too easily: take another" },
-  password_changed: { zh: "密码已修改，请重新登录", en: "The password is changed: sign in again" },
+  password_ends: { zh: "修改后所有登录会话结束，需要重新登录", en: "Every session ends with it: you sign in again" },
   code: { zh: "动态验证码", en: "Code" },
   code_hint: { zh: "验证器应用中的 6 位数字，或一个备用码", en: "the six digits of your authenticator app, or a spare code" },
   wrong_sign_in: { zh: "用户名或密码不对", en: "The name or the password is wrong" },

@@ -11,60 +11,25 @@ import { When } from "../../ui/age";
 import { Card } from "../../ui/card";
 import { Dialog } from "../../ui/dialog";
 import { Page } from "../../ui/page";
+import { NewPassword } from "../../ui/password";
 import { Empty, Show } from "../../ui/show";
 import { Table, type Column } from "../../ui/table";
 import { say } from "../../ui/text";
 import { ms } from "../../ui/time";
 
-function Password() {
-  const [old, setOld] = useState("");
-  const [password, setPassword] = useState("");
-  const [again, setAgain] = useState("");
-  const [refusal, refuse] = useState<Refusal>(null);
-  const submit = async () => {
-    if (password !== again) {
-      refuse(say("password_differs"));
-      return;
-    }
-    try {
-      await post("/me/password", { old, password });
-      window.alert(say("password_changed"));
-      window.location.assign("/");
-    } catch (error) {
-      const weak = error instanceof Problem && error.status === 400;
-      const wrong = error instanceof Problem && error.where === "old";
-      refuse(weak ? say("password_weak") : wrong ? say("wrong_sign_in") : refusalOf(error));
-    }
-  };
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
+const Password = () => (
+  <>
+    <p class="soft">{say("password_ends")}</p>
+    <NewPassword
+      old
+      name="account"
+      onSet={async (password, old) => {
+        await post("/me/password", { old, password });
+        window.location.assign("/");
       }}
-    >
-      <label class="field tall">
-        {say("password_old")}
-        <input type="password" autocomplete="current-password" required value={old} data-testid="password-old" onInput={(e) => setOld(e.currentTarget.value)} />
-      </label>
-      <label class="field tall">
-        {say("password_new")}
-        <input type="password" autocomplete="new-password" required minLength={12} maxLength={128} value={password} data-testid="password-new" onInput={(e) => setPassword(e.currentTarget.value)} />
-        <span class="small faint">{say("password_rule")}</span>
-      </label>
-      <label class="field tall">
-        {say("password_again")}
-        <input type="password" autocomplete="new-password" required value={again} data-testid="password-again" onInput={(e) => setAgain(e.currentTarget.value)} />
-      </label>
-      <Refused why={refusal} />
-      <div>
-        <button type="submit" class="button main" data-testid="password-set">
-          {say("confirm")}
-        </button>
-      </div>
-    </form>
-  );
-}
+    />
+  </>
+);
 
 interface Offer {
   secret: string;
