@@ -71,7 +71,7 @@ def desk(own_house: House, portal: anyio.from_thread.BlockingPortal, told: list[
 
 
 def letters(house: House, people: list[str], n: int, first: int = 0) -> None:
-    facts = {"title": {"zh": "过热", "en": "Hot"}, "place": {"zh": "1号灯", "en": "Lamp 1"}, "value": 40.0, "limit": 30.0, "unit": "degC", "link": "/alarms?alarm=a1"}  # fmt: skip
+    facts = {"title": {"zh": "过热", "en": "Hot"}, "place": {"zh": "1号灯", "en": "Lamp 1"}, "value": 40.0, "limit": 30.0, "unit": "degC", "link": "/alarms/a1"}  # fmt: skip
     made = [Letter(f"e{first + k}", "alarm", "critical" if k == 0 else "low", p, "in_app", NOW, NOW, False, facts) for k in range(n) for p in people]  # fmt: skip
     outbox.put(house.twin.store, made, NOW)
 
@@ -94,7 +94,7 @@ def test_reading_and_marking_against_the_outbox(desk: tuple[Caller, House]) -> N
     assert [{"zh": "数值", "en": "Value"}, {"zh": "40 degC（限值 30 degC）", "en": "40 degC (limit 30 degC)"}] in top[
         "lines"
     ]
-    assert (top["link"], top["read"]) == ("/alarms?alarm=a1", False)
+    assert (top["link"], top["read"]) == ("/alarms/a1", False)
     of_li = client.get("/api/notifications?person=李强").json()["items"]
     own = next(i["id"] for i in of_li if not i["everybody"])
     told = client.post("/api/notifications/read", json={"person": "王敏", "ids": [ids[0], ids[0], own]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from citytwin.engine.notify.declare import Declared
 from citytwin.engine.notify.outbox import Letter
 from citytwin.engine.twin import Twin, rows
 from citytwin.kernel.case import case
-from citytwin.kernel.errors import CityTwinError
+from citytwin.kernel.errors import CityTwinError, StoreFailed
 from citytwin.kernel.message import EVERYBODY, IN_APP, MessageRoute, Person, What, digest_at, loud_from
 from citytwin.kernel.rota import duty
 from citytwin.kernel.rule import Level, Rule
@@ -71,6 +72,11 @@ class Gatherer:
 
     def __post_init__(self) -> None:
         self.began = self.twin.clock.now()
+        with contextlib.suppress(StoreFailed):  # on a full disk, the first look does it
+            self._begin()
+
+    def _begin(self) -> None:
+        """Mark what there is as known, where nobody was told anything before."""
         store = self.twin.store
         if _mark(self.twin, "alarm") is None:  # what was before anybody was to be told is news to nobody
             n = store.fetch("SELECT (SELECT coalesce(max(n), 0) FROM alarm_event) AS alarm, (SELECT coalesce(max(leaf), -1) FROM leaf) AS leaf")  # fmt: skip
@@ -82,6 +88,7 @@ class Gatherer:
 
     def look(self, now: datetime) -> frozenset[str]:
         """Write letters for alarms and cases that changed since the last look. Idempotent. Returns for whom there is something new in the app."""
+        self._begin()
         told: frozenset[str] = frozenset()
         for name, find in (("alarm", self._alarms), ("case", self._cases)):
             while True:
@@ -112,7 +119,7 @@ class Gatherer:
         facts = {
             "title": _zh_en(rule.title if rule else Title(r["rule"], r["rule"])), "place": _place(r), "since": _iso(r["since"] or r["time"]), "value": r["value"],
             "limit": r["bound"], "unit": _unit(self.twin, rule), "advice": _zh_en(rule.advice) if rule and rule.advice and raised else None,
-            "reason": "withdrawn" if r["reason"] == "withdrawn" else "released" if r["before"] in HELD else "", "link": f"/alarms?alarm={r['alarm']}",
+            "reason": "withdrawn" if r["reason"] == "withdrawn" else "released" if r["before"] in HELD else "", "link": f"/alarms/{r['alarm']}",
         }  # fmt: skip
         pack = r["rule"].partition(".")[0]
         return News(f"alarm:{r['n']}", "alarm" if raised else "alarm_ended", level, r["time"], _said(facts), pack, r["rule"], asset=r["asset_id"])  # fmt: skip

@@ -33,7 +33,7 @@ CITY = Title("试城", "Testville")
 WANG = Person("wang", "王敏", email="wang@test.cn", mobile="+8613800000001", wecom="wangmin", feishu="ou_wang")
 FACTS: dict[str, Any] = {
     "title": {"zh": "水位超限", "en": "Level too high"}, "place": {"zh": "一号泵站", "en": "Station 1"}, "since": AT.isoformat(), "value": 5.25, "limit": 4.0, "unit": "m",
-    "advice": {"zh": "开启二号泵", "en": "Start pump 2"}, "link": "/alarms?alarm=a1",
+    "advice": {"zh": "开启二号泵", "en": "Start pump 2"}, "link": "/alarms/a1",
 }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_what_it_says_against_the_facts() -> None:
     text = plain(said(lot()), 10_000)
     assert text == (
         "【紧急】告警：水位超限 · 一号泵站\n位置：一号泵站\n开始：2026-03-11 03:05\n数值：5.25 m（限值 4 m）\n处置建议：开启二号泵\n"
-        "https://twin.test.cn/alarms?alarm=a1\n编号 0123456789ab"
+        "https://twin.test.cn/alarms/a1\n编号 0123456789ab"
     )
     assert plain(said(lot(), "en"), 10_000).splitlines()[:4] == ["[Critical] Alarm: Level too high · Station 1", "Place: Station 1", "Since: 2026-03-11 03:05", "Value: 5.25 m (limit 4 m)"]  # fmt: skip
 
