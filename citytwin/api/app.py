@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.routing import Route as Path
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,6 +55,7 @@ from citytwin.api.site import Site
 from citytwin.api.sta.desk import Desk
 from citytwin.api.sta.desk2 import Desk2
 from citytwin.api.sta.door import Door
+from citytwin.api.view import Views
 from citytwin.api.websub import Announced, WebSub
 
 # readings come first: theirs is the route that is asked most often
@@ -107,36 +110,47 @@ class App:
     """The ASGI app of a city; a server that can asks `quick` first."""
 
     def __init__(self, house: House) -> None:
-        places: dict[str, dict[str, Route]] = {}
-        for route in ROUTES:
-            places.setdefault(openapi.PREFIX + route.path, {})[route.method] = route
-        paths = [Path(path, Place(house, routes)) for path, routes in places.items()]
-        doors = []
-        sensing = [Door(house, "/sta/v1.1", Desk(house)), Door(house, "/sta/v2.0", Desk2(house))]
-        for door in sensing:
-            doors += [Path(door.prefix, door), Path(f"{door.prefix}/{{path:path}}", door)]
-        doors.append(Path("/api/live", Live(house)))
-        features = Features(house)
-        doors += [Path("/ogc", features), Path("/ogc/{path:path}", features)]
-        boards = Grafana(house)
-        doors += [Path("/grafana", boards), Path("/grafana/{path:path}", boards)]
-        doors.append(Path("/open311/v2/{path:path}", Open311(house)))
-        doors.append(Path("/websub", WebSub(house)))
+        sensing = _sensing(house)
+        doors = [Path("/open311/v2/{path:path}", Open311(house)), Path("/websub", WebSub(house))]
         doors += [Path("/api/session", Session(house)), Path("/api/welcome", Welcome(house))]
         points = Influx(house)
         doors += [Path(path, points) for path in influx.PATHS]
-        first, *others = paths  # the door that is knocked at most often
+        first, *others = _rooms(house, sensing)
         router = Router([first, *doors, *others, Path("/{path:path}", Site(house))], redirect_slashes=False)
 
         def shell(inner: ASGIApp) -> ASGIApp:
             return Guarded(Bounded(Announced(Problems(inner)), house.flight))
 
-        gate = Gate(Bounded(Announced(Problems(router)), house.flight), house.people, house.key)
+        def looked_at(part: House) -> ASGIApp:
+            return Bounded(Problems(Router(_rooms(part, _sensing(part)), redirect_slashes=False)), house.flight)
+
+        gate = Gate(
+            Bounded(Announced(Problems(router)), house.flight), house.people, house.key, Views(house, looked_at)
+        )
         self.quick = Quick(house, sensing, shell, gate)
         self._app = Guarded(Problems(gate))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
+
+
+def _sensing(house: House) -> list[Door]:
+    return [Door(house, "/sta/v1.1", Desk(house)), Door(house, "/sta/v2.0", Desk2(house))]
+
+
+def _rooms(house: House, sensing: Sequence[Door]) -> list[Path]:
+    """What can be looked at in a house, be it the whole or a part."""
+    places: dict[str, dict[str, Route]] = {}
+    for route in ROUTES:
+        places.setdefault(openapi.PREFIX + route.path, {})[route.method] = route
+    first, *others = (Path(path, Place(house, routes)) for path, routes in places.items())  # the one asked most often
+    doors = [Path("/api/live", Live(house))]
+    for door in sensing:
+        doors += [Path(door.prefix, door), Path(f"{door.prefix}/{{path:path}}", door)]
+    features, boards = Features(house), Grafana(house)
+    doors += [Path("/ogc", features), Path("/ogc/{path:path}", features)]
+    doors += [Path("/grafana", boards), Path("/grafana/{path:path}", boards)]
+    return [first, *doors, *others]
 
 
 class Guarded:

@@ -104,7 +104,7 @@ class Summary(msgspec.Struct, frozen=True):
     cases: CaseCounts
     streams: StreamCounts
     assets: int
-    readings: int
+    readings: int | None
 
 
 class PackCounts(msgspec.Struct, frozen=True):

@@ -11,16 +11,17 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from citytwin.api.view import Views
 from citytwin.engine.people import People
-from citytwin.kernel.errors import Forbidden, TooMany, Unauthorized
-from citytwin.kernel.right import CALLER, NOBODY, OPEN, Caller
+from citytwin.kernel.errors import Forbidden, NotFound, TooMany, Unauthorized
+from citytwin.kernel.right import CALLER, NOBODY, OPEN, REACH, Caller
 
 COOKIE = "citytwin"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -42,6 +43,7 @@ NEEDS: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"POST"}), r"/api/backups", "rule"),
     # what was done, and its proof
     (READS, r"/api/audit", "prove"),
+    (READS, r"/api/assets/[^/]+/access", "rule or prove"),
     # readings
     (frozenset({"POST"}), r"/api/observations", "send"),
     (frozenset({"POST"}), r"/write|/api/v2/write", "send"),
@@ -84,6 +86,25 @@ NEEDS: tuple[tuple[frozenset[str], str, str], ...] = (
 )
 """Methods, path and the right it takes; the first that fits holds, and what none fits is refused."""
 _NEEDS = tuple((methods, re.compile(path), right) for methods, path, right in NEEDS)
+WHOLE = (
+    r"/api/(people|bodies|tokens|sessions|assets/[^/]+/access|audit|outbox|drafts|draws|feeds|notify|keep|doors|mqtt)([./].*)?",
+    r"/(query|websub)",
+)
+"""What is about no asset, or about all: whoever may see a part does not see it."""
+PARTS: tuple[tuple[str, str], ...] = (
+    # the subject is in the path: it is looked for among what they may do this with
+    (r"/api/alarms/(?P<id>[^/]+)/(acknowledge|reset)", "SELECT 1 FROM alarm WHERE alarm = $id"),
+    (r"/api/cases/(?P<id>[^/]+)/(acts|advance)", "SELECT 1 FROM case_file WHERE case_id = $id"),
+    (r"/api/alarm-holds/(?P<id>[0-9]{1,18})/release", "SELECT 1 FROM alarm_hold WHERE hold = CAST($id AS BIGINT) AND asset_id <> '*'"),
+    (r"/api/streams/(?P<id>[^/]+)/edits(/.*)?", "SELECT 1 FROM stream WHERE stream = $id"),
+    # it is in the body: whoever carries it out asks `kernel.right.reached`
+    (r"/api/(cases|alarm-holds|observations|files)", ""),
+    (r"/write|/api/v2/write", ""),
+    (r"/sta/v[12]\.[01]/(CreateObservations|Observations|(Multi)?Datastreams\([^/]*\)/Observations)", ""),
+)  # fmt: skip
+"""What may be changed with a right for a part of the city. What is not here takes the right for all of it."""
+_WHOLE = re.compile("|".join(f"(?:{path})" for path in WHOLE))
+_PARTS = tuple((re.compile(path), sql) for path, sql in PARTS)
 MOST_TRIES, TRIES_S = 30, 60.0
 """Refused sign-ins from one address before it has to wait, and refused requests that are put on record."""
 
@@ -107,11 +128,20 @@ def allowed(caller: Caller | None, right: str) -> bool:
     return any(caller.may(r) for r in right.split(" or "))
 
 
-def permit(method: str, path: str) -> None:
-    """Whoever asks may do this as a part of something else. Raises Forbidden."""
-    right = needed(method, path)
-    if not allowed(CALLER.get(), right):
+def partly(caller: Caller | None, right: str) -> bool:
+    """Whether they may, though not in all of the city."""
+    if caller is None or right in (PUBLIC, "self", "session"):
+        return False
+    return not any(caller.whole(r) for r in right.split(" or "))
+
+
+def permit(method: str, path: str, inside: bool = False) -> None:
+    """Whoever asks may do this; `inside` of something else only with a right for all of the city, unless they but look. Raises Forbidden."""
+    right, caller = needed(method, path), CALLER.get()
+    if not allowed(caller, right):
         raise _forbidden(right, path)
+    if inside and method not in READS and partly(caller, right):
+        raise Forbidden("you may not do this as a part of something else", "send it by itself", path[:200])
 
 
 def _forbidden(right: str, path: str) -> Forbidden:
@@ -128,8 +158,8 @@ def _forbidden(right: str, path: str) -> Forbidden:
 class Gate:
     """ASGI middleware around everything a city answers. Without `people`, nobody is asked who they are."""
 
-    def __init__(self, app: ASGIApp, people: People | None, key: str = "") -> None:
-        self._app, self._people, self._key = app, people, key
+    def __init__(self, app: ASGIApp, people: People | None, key: str, views: Views) -> None:
+        self._app, self._people, self._key, self._views = app, people, key, views
         self._refused = Tries()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -152,8 +182,11 @@ class Gate:
         if unsafe and caller and caller.via == "session" and not same_origin(headers):
             raise Forbidden("the request comes from another site", "use the web app of this city, or a token", "Origin")
         CALLER.set(caller or NOBODY)
+        app = self._app
+        if caller and partly(caller, right):
+            app = await self._part(caller, right, method, path)
         if not unsafe or right in ("send", "see"):
-            await self._app(scope, receive, send)
+            await app(scope, receive, send)
             return
         hashed = hashlib.sha256()
 
@@ -168,7 +201,29 @@ class Gate:
                 await anyio.to_thread.run_sync(work)
             await send(message)
 
-        await self._app(scope, hear, tell)
+        await app(scope, hear, tell)
+
+    async def _part(self, caller: Caller, right: str, method: str, path: str) -> ASGIApp:
+        """What answers whoever may do this in a part of the city alone. Raises Forbidden, NotFound."""
+        assets = await anyio.to_thread.run_sync(self._views.assets, caller, *right.split(" or "))
+        if assets is None or path.startswith("/api/notifications"):  # what is told to somebody is theirs
+            return self._app
+        if _WHOLE.fullmatch(path):
+            raise Forbidden("you may see a part of the city alone", f"it takes the right to {right} in all of it", path[:200])  # fmt: skip
+        if method in READS or right == "see":
+            return (await anyio.to_thread.run_sync(self._views.of, assets)).app
+        for pattern, sql in _PARTS:
+            if found := pattern.fullmatch(path):
+                REACH.set(assets)
+                if sql:
+                    await anyio.to_thread.run_sync(self._find, assets, sql, unquote(found["id"]), path)
+                return self._app
+        raise Forbidden("you may not do this", f"it takes the right to {right} in all of the city: ask your administrator", path[:200])  # fmt: skip
+
+    def _find(self, assets: frozenset[str], sql: str, id: str, path: str) -> None:
+        """Whether a subject is there for whoever has a right at these assets. Raises NotFound, as for one that is not there at all."""
+        if not self._views.of(assets).house.twin.store.fetch(sql, {"id": id}).num_rows:
+            raise NotFound(f"there is no '{id[:80]}'", "see the list", path[:200])
 
     async def _refuse(self, people: People, caller: Caller | None, scope: Scope) -> None:
         """Put a refusal on record, unless the address is refused all the time. A page that asks whether somebody is signed in is none."""
@@ -188,7 +243,7 @@ class Gate:
             return True
         kind, _, word = headers.get(b"authorization", b"").partition(b" ")
         caller = self._people.known(word.decode("latin-1"), "token") if kind == b"Bearer" else None
-        return caller is not None and caller.may("send") and any(g.whole for g in caller.grants)
+        return caller is not None and caller.whole("send")
 
     def _caller(self, headers: Headers, people: People) -> Caller | None:
         """Who sends a request: by token (Bearer, InfluxDB's Token, or as the password of Basic), by the key of the machine, or by the cookie of a session."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -24,8 +25,9 @@ from citytwin.engine.notify.run import Notifier
 from citytwin.engine.observe import Observing
 from citytwin.engine.people import People
 from citytwin.engine.reach import Network
+from citytwin.engine.scope import Scopes
 from citytwin.engine.simulate import Simulator
-from citytwin.engine.twin import Twin
+from citytwin.engine.twin import PartOfTwin, Twin
 from citytwin.kernel.errors import BadRequest, StoreFailed
 from citytwin.kernel.plan import Plan, Progress
 
@@ -82,6 +84,8 @@ class House:
     """What else is to end before the store is closed."""
     observing: Observing = field(init=False, repr=False)
     """The way in for observations of SensorThings: one for all its versions, since they give the same ids."""
+    within: frozenset[str] | None = field(init=False, repr=False, default=None)
+    """The assets of the part that this house is; None: it is the whole."""
     mqtt: MqttDoor | None = field(init=False, repr=False, default=None)
     """The door of MQTT, while it is there."""
     stopping: threading.Event = field(init=False, repr=False, default_factory=threading.Event)
@@ -93,6 +97,7 @@ class House:
     _health: tuple[float, Health] | None = field(init=False, repr=False, default=None)
     """The last look at the streams, and until when it holds."""
     _health_turn: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+    _scopes: Scopes | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         self.limiter = anyio.CapacityLimiter(self.threads)
@@ -102,6 +107,26 @@ class House:
         self.hub = Hub(self.twin.store.watch)
         self.twin.alarm_heard.append(self.hub.tell_alarms)
         self._examiner = Examiner(self.twin)
+
+    @property
+    def scopes(self) -> Scopes | None:
+        """At which assets whoever comes in may do what; None: nobody is asked who they are, or it is a part already."""
+        if self.people is None or self.within is not None:
+            return None
+        with self._health_turn:
+            if self._scopes is None:
+                self._scopes = Scopes(self.twin, self.people)
+            return self._scopes
+
+    def part(self, assets: frozenset[str]) -> House:
+        """The same house for those who may see these assets alone: it can be looked at, and nothing be changed in it."""
+        made = copy.copy(self)
+        made.twin, made.within = PartOfTwin(self.twin, assets), assets
+        made.feeds = made.notifier = made.mqtt = None
+        made._standing, made._standing_turn = {}, threading.Lock()
+        made._health, made._health_turn = None, threading.Lock()
+        made._examiner = Examiner(made.twin)
+        return made
 
     def stop(self) -> None:
         """Let those go who listen, so that the server can end."""

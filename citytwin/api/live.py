@@ -109,7 +109,7 @@ class Live:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(alarmed.set)
 
-        listener = self._hub.listen(choice, wake, wake_alarms, readings)
+        listener = self._hub.listen(choice, wake, wake_alarms, readings, self._house.within)
         gone = asyncio.ensure_future(_gone(receive))
         try:
             headers = [
@@ -139,7 +139,7 @@ class Live:
                     alarmed.clear()
                     if changed := listener.take_alarms():
                         await self._send(send, _event("alarms", _alarms(changed)))
-                    if people := listener.take_people():
+                    if people := _own(listener.take_people()):
                         await self._send(send, _event("notifications", msgspec.json.encode({"people": sorted(people)})))
                 if news.is_set() and left <= 0:
                     news.clear()
@@ -158,6 +158,12 @@ class Live:
 
 
 _ROUTE = ROUTES[0]
+
+
+def _own(people: frozenset[str]) -> frozenset[str]:
+    """Of those for whom there is something new whom the one who listens is to hear of: themselves."""
+    caller = CALLER.get()
+    return people if caller.via in ("open", "key") else people & {"*", caller.id, caller.title}
 
 
 async def _gone(receive: Receive) -> None:

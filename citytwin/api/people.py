@@ -10,13 +10,15 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
+import pyarrow as pa
 import segno
 
 from citytwin.api.house import House
 from citytwin.api.route import Body, Query, Route
 from citytwin.engine.people import TOKEN_DAYS, Pass, People
+from citytwin.engine.scope import Scopes
 from citytwin.kernel import right
-from citytwin.kernel.errors import BadRequest, Fault, Forbidden, NotFound
+from citytwin.kernel.errors import BadRequest, Conflict, Fault, Forbidden, NotFound
 from citytwin.kernel.right import CALLER, RIGHTS, ROLES, Caller, Grant, Person
 from citytwin.kernel.title import Title
 
@@ -25,7 +27,10 @@ Word = Annotated[str, msgspec.Meta(max_length=200)]
 
 
 class Me(msgspec.Struct, frozen=True):
-    """Whoever asks: who they are, what they may, and whether anybody is asked at all (`open`: nobody is)."""
+    """Whoever asks: who they are, what they may, and whether anybody is asked at all (`open`: nobody is).
+
+    `part` is how many assets they may see, where it is not all of the city.
+    """
 
     id: str
     title: str
@@ -34,6 +39,7 @@ class Me(msgspec.Struct, frozen=True):
     rights: list[str]
     open: bool
     secured: bool
+    part: int | None = None
 
 
 class RoleShown(msgspec.Struct, frozen=True):
@@ -98,13 +104,14 @@ class Linked(msgspec.Struct, frozen=True):
 
 
 class BodyShown(msgspec.Struct, frozen=True):
-    """A body, and how many people belong to it."""
+    """A body, and how many people and assets belong to it."""
 
     id: str
     title: Title
     level: str
     parent: str
     people: int
+    assets: int
 
 
 class BodyBody(Body, frozen=True, kw_only=True):
@@ -114,6 +121,47 @@ class BodyBody(Body, frozen=True, kw_only=True):
     title: Title
     level: str = "unit"
     parent: Id = ""
+
+
+class BelongBody(Body, frozen=True, kw_only=True):
+    """Which body assets belong to (by the id of each), "" for none; or those that a CSV file says: asset_id, body; or all of a `type`, or of a `place`, or both, to `body`."""
+
+    assets: dict[Word, Id] = msgspec.field(default_factory=dict)
+    body: Id = ""
+    type: Word = ""
+    place: Word = ""
+    csv: Annotated[str, msgspec.Meta(max_length=20_000_000)] = ""
+
+
+class Belonging(msgspec.Struct, frozen=True):
+    """An asset that belongs to a body."""
+
+    id: str
+    title: Title
+    type: str
+
+
+class Access(msgspec.Struct, frozen=True):
+    """Somebody who has a right at an asset, and why: the role they were granted and for what; `of` is the body that the asset belongs to, where that is why."""
+
+    person: str
+    title: str
+    service: bool
+    rights: list[str]
+    role: str
+    body: str
+    of: str
+    place: str
+    pack: str
+    until: datetime | None
+
+
+class AccessReport(msgspec.Struct, frozen=True):
+    """Who may see an asset, and what else they may do with it. `body` is the body that it belongs to."""
+
+    asset: str
+    body: str
+    items: list[Access]
 
 
 class TokenBody(Body, frozen=True, kw_only=True):
@@ -181,6 +229,12 @@ class Done(msgspec.Struct, frozen=True):
     done: bool = True
 
 
+class Changed(msgspec.Struct, frozen=True):
+    """How many are another now."""
+
+    changed: int
+
+
 class Imported(msgspec.Struct, frozen=True):
     """What a file brought."""
 
@@ -240,7 +294,15 @@ def me(house: House) -> Me:
         sorted(caller.rights),
         house.people is None,
         bool(person and person.secured),
+        _part(house, caller),
     )
+
+
+def _part(house: House, caller: Caller) -> int | None:
+    if house.scopes is None or not caller.may("see"):
+        return None
+    assets = house.scopes.assets(caller, "see")
+    return None if assets is None else len(assets)
 
 
 def set_password(house: House, body: PasswordBody) -> Done:
@@ -341,7 +403,57 @@ def list_bodies(house: House) -> list[BodyShown]:
     count: dict[str, int] = {}
     for p in people.persons:
         count[p.body] = count.get(p.body, 0) + 1
-    return [BodyShown(b.id, b.title, b.level, b.parent, count.get(b.id, 0)) for b in people.bodies]
+    held = _scopes(house).count()
+    return [BodyShown(b.id, b.title, b.level, b.parent, count.get(b.id, 0), held.get(b.id, 0)) for b in people.bodies]
+
+
+def _scopes(house: House) -> Scopes:
+    _people(house)
+    assert house.scopes is not None
+    return house.scopes
+
+
+def body_assets(house: House, id: str) -> list[Belonging]:
+    """The assets that belong to a body itself"""
+    if id not in {b.id for b in _people(house).bodies}:
+        raise NotFound(f"there is no body '{id[:60]}'", "see /api/bodies", "id")
+    held = pa.table({"asset_id": pa.array(_scopes(house).belonging(id), pa.string())})
+    sql = "SELECT a.asset_id, a.type, a.title_zh, a.title_en FROM asset AS a JOIN held AS h ON h.asset_id = a.asset_id ORDER BY a.asset_id"
+    return [Belonging(r["asset_id"], Title(r["title_zh"], r["title_en"]), r["type"]) for r in house.rows(sql, tables={"held": held})]  # fmt: skip
+
+
+def assign_assets(house: House, body: BelongBody) -> Changed:
+    """Say which body assets belong to: all of them, or none where one is at fault"""
+    given = dict(body.assets)
+    for n, r in enumerate(csv.DictReader(io.StringIO(body.csv.lstrip("\ufeff"))), 2):
+        if not r.get("asset_id") or r.get("body") is None:
+            raise BadRequest(
+                f"line {n} has no asset_id or no body", "a head 'asset_id,body', and a line for each", "csv"
+            )
+        given[r["asset_id"].strip()] = r["body"].strip()
+    if body.type or body.place:
+        given |= dict.fromkeys(_scopes(house).chosen(body.type, body.place), body.body)
+    if not given:
+        raise BadRequest("no asset is named", "assets, a csv with asset_id and body, or a type or place that has some", "assets")  # fmt: skip
+    people = _people(house)
+    before = _scopes(house).assign(given)
+    if before:
+        shown = {a: [b, given[a]] for a, b in list(before.items())[:200]}
+        people.note(CALLER.get(), "", "change", f"{len(before)} assets and their bodies", 200, detail={"before and after": shown})  # fmt: skip
+    return Changed(len(before))
+
+
+def asset_access(house: House, id: str) -> AccessReport:
+    """Who may see an asset, and why"""
+    scopes, now = _scopes(house), _people(house).now()
+    found = [
+        Access(
+            r.person.id, r.person.title, r.person.service, sorted(right.rights([r.grant], now)), r.grant.role, r.grant.body, r.body, r.grant.place, r.grant.pack,
+            r.grant.until,
+        )
+        for r in scopes.reasons(id)
+    ]  # fmt: skip
+    return AccessReport(id, scopes.body(id), found)
 
 
 def put_body(house: House, body: BodyBody) -> Done:
@@ -355,6 +467,8 @@ def put_body(house: House, body: BodyBody) -> Done:
 def drop_body(house: House, id: str) -> Done:
     """Take a body out"""
     people = _people(house)
+    if held := _scopes(house).count().get(id, 0):
+        raise Conflict(f"{held} assets belong to '{id[:60]}'", "give them to another body first", "body")
     _changed(people, f"body {id}", people.drop_body(id), None)
     return Done()
 
@@ -519,6 +633,9 @@ ROUTES = (
     Route("GET", "/bodies", list_bodies),
     Route("POST", "/bodies", put_body),
     Route("POST", "/bodies/{id}/drop", drop_body, bare=True),
+    Route("GET", "/bodies/{id}/assets", body_assets),
+    Route("POST", "/bodies.assets", assign_assets),
+    Route("GET", "/assets/{id}/access", asset_access),
     Route("GET", "/tokens", list_tokens),
     Route("POST", "/tokens", make_token),
     Route("POST", "/tokens/{id}/end", end_token, bare=True),

@@ -17,6 +17,7 @@ from citytwin.engine.twin import Twin, find, rows
 from citytwin.kernel import feel, scorecard, sla
 from citytwin.kernel.case import Act, Case, CaseType, File, Source, Step, case, missing, permit
 from citytwin.kernel.errors import BadRequest, Conflict, NotFound, TooLarge
+from citytwin.kernel.right import must
 
 __all__ = ["act", "advance", "events", "follows", "handle", "history", "load", "notices", "open_case", "told"]
 TAKES: Mapping[str, tuple[str, ...]] = {
@@ -86,16 +87,20 @@ def open_case(
             found = twin.store.fetch("SELECT asset_id FROM alarm WHERE alarm = $alarm", {"alarm": alarm})["asset_id"].to_pylist()  # fmt: skip
             if not found:
                 raise NotFound(f"there is no alarm '{alarm[:100]}'", "see /api/alarms", "alarm")
+            must(found[0], "alarm", alarm)
             if taken := twin.store.fetch("SELECT case_id FROM case_file WHERE alarm = $alarm", {"alarm": alarm})["case_id"].to_pylist():  # fmt: skip
                 raise Conflict(f"the alarm has a case already: {taken[0]}", f"see /api/cases/{taken[0]}", "alarm")
             asset = asset or found[0]
+        must(asset, "asset", asset)
         if (longitude is None) != (latitude is None) or not (-180 <= (longitude or 0) <= 180 and -90 <= (latitude or 0) <= 90):  # fmt: skip
             raise BadRequest("the place is none", "longitude from -180 to 180 and latitude from -90 to 90", "longitude")
         filled = form.checked(kind.form, form_ or {}, "form")
         brought = form.attached(twin, files, kind.attachments, _proofs(kind), 0)
         mine = book or Book(twin)
-        if parent and mine.held(parent)[0].state == "closed":
-            raise Conflict("the case above is closed", "reopen it first", parent)
+        if parent:
+            must(mine.held(parent)[0].asset, "case", parent)
+            if mine.held(parent)[0].state == "closed":
+                raise Conflict("the case above is closed", "reopen it first", parent)
         made = mine.open(
             kind, id or secrets.token_hex(8), at or twin.clock.now(), "case" if parent else "measure" if measure else "alarm" if alarm else source, by, note, asset=asset, alarm=alarm,
             measure=measure, parent=parent, longitude=longitude, latitude=latitude, form=filled, reporter=dict(reporter or {}), address=address, media_url=media_url,
@@ -116,6 +121,7 @@ def act(
     with twin.turn:
         mine = book or Book(twin)
         held, kind, _ = mine.held(id)
+        must(held.asset, "case", id)
         by, note = person(by), _note(note)
         given = _taken(what, body or {})
         permit(kind, held, what, given, by, note)
@@ -286,8 +292,8 @@ def _taken(what: str, body: Mapping[str, Any]) -> dict[str, Any]:
     if unknown := sorted(set(given) - set(known)):
         raise BadRequest(f"'{unknown[0][:60]}' does not go with '{what}'", f"what goes with it: {', '.join(known) or 'a note'}", unknown[0][:60])  # fmt: skip
     needed = {"to": known[:1] == ("to",), "bodies": what == "join", "body": what == "answer", "answer": what == "answer", "files": what == "attach"}  # fmt: skip
-    for name, must in needed.items():
-        if must and name not in given:
+    for name, asked in needed.items():
+        if asked and name not in given:
             raise BadRequest(f"'{name}' is missing", f"{what} takes: {', '.join(known)}", name)
     if what == "extend" and (isinstance(given.get("days"), bool) or not isinstance(given.get("days"), int)):
         raise BadRequest("'days' is missing, or no whole number", "by how many days the deadline is put off", "days")

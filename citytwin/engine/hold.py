@@ -11,6 +11,7 @@ import pyarrow as pa
 from citytwin.engine.settle import settle, untold
 from citytwin.engine.twin import Twin, find, rows
 from citytwin.kernel.errors import BadRequest, Conflict, NotFound
+from citytwin.kernel.right import must
 from citytwin.kernel.rule import HOLDS, Act, Suppression, after
 from citytwin.kernel.store import Change
 
@@ -67,6 +68,7 @@ def put(twin: Twin, kind: str, rule: str, asset: str, reason: str, by: str, unti
         find(twin.rules, rule, "rule")
     if asset != "*":
         find(twin.asset_types, asset, "asset")
+    must(asset, "asset", asset)
     now = twin.clock.now()
     if kind not in ("shelved", "out_of_service"):
         raise BadRequest(f"'{kind}' is not a way to hold alarms", "shelved, out_of_service", "kind")
@@ -95,9 +97,10 @@ def put(twin: Twin, kind: str, rule: str, asset: str, reason: str, by: str, unti
 def release(twin: Twin, hold: int, by: str, note: str = "") -> None:
     """End a hold before its time. What still holds is told anew. Raises NotFound, and Conflict where it has ended."""
     with twin.watching:
-        found = rows(twin.store.fetch("SELECT ended FROM alarm_hold WHERE hold = $hold", {"hold": hold}))
+        found = rows(twin.store.fetch("SELECT ended, asset_id FROM alarm_hold WHERE hold = $hold", {"hold": hold}))
         if not found:
             raise NotFound(f"there is no hold {hold}", "see /api/alarm-holds", str(hold))
+        must(found[0]["asset_id"], "hold", str(hold))
         if found[0]["ended"] is not None:
             raise Conflict("the hold has ended", "nothing is left to release", str(hold))
         now = twin.clock.now()
@@ -215,6 +218,7 @@ def _alarm(twin: Twin, alarm: str) -> dict[str, Any]:
     found = rows(twin.store.fetch(sql, {"alarm": alarm}))
     if not found:
         raise NotFound(f"there is no alarm '{alarm}'", "see /api/alarms", alarm)
+    must(found[0]["asset_id"], "alarm", alarm)
     return found[0]
 
 

@@ -47,6 +47,8 @@ class Listener:
     wake_alarms: Callable[[], None] = lambda: None
     readings: bool = True
     """Whether it wants readings, and not what becomes of alarms alone."""
+    within: frozenset[str] | None = None
+    """The assets that it may be told of; None: all."""
     _newest: dict[str, tuple[int, float | None, int]] = field(default_factory=dict)
     _missed: int = 0
     _alarms: list[Mapping[str, Any]] = field(default_factory=list)
@@ -63,7 +65,7 @@ class Listener:
             if (takes := self._known.get(name)) is None:
                 if len(self._known) > 100_000:
                     self._known.clear()
-                takes = self._known[name] = self.choice.takes(name)
+                takes = self._known[name] = self._sees(stream_parts(name)[0]) and self.choice.takes(name)
             if takes:
                 found.append(n)
         return found
@@ -89,11 +91,16 @@ class Listener:
         if chosen.streams or chosen.assets:
             assets = chosen.assets | {stream_parts(s)[0] for s in chosen.streams}
             changed = [r for r in changed if r["asset_id"] in assets]
+        if self.within is not None:
+            changed = [r for r in changed if r["asset_id"] in self.within]
         if not changed:
             return
         with self._turn:
             self._alarms = [*self._alarms, *changed][-MOST:]
         self.wake_alarms()
+
+    def _sees(self, asset: str) -> bool:
+        return self.within is None or asset in self.within
 
     def take_alarms(self) -> list[Mapping[str, Any]]:
         """The transitions that it was not told yet."""
@@ -186,9 +193,10 @@ class Hub:
         wake: Callable[[], None],
         wake_alarms: Callable[[], None] = lambda: None,
         readings: bool = True,
+        within: frozenset[str] | None = None,
     ) -> Listener:
-        """From now on, until `leave`; `wake_alarms` is called, from any thread, where alarms changed."""
-        listener = Listener(choice, wake, wake_alarms, readings)
+        """From now on, until `leave`; `wake_alarms` is called, from any thread, where alarms changed. Of other assets than those `within` nothing is told."""
+        listener = Listener(choice, wake, wake_alarms, readings, within)
         with self._turn:
             self._listeners = (*self._listeners, listener)
         return listener

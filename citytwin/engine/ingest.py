@@ -19,8 +19,9 @@ from citytwin.engine.decode import SHOWN, Row, nulls, tabled
 from citytwin.engine.plain import LATEST, Plain, Read
 from citytwin.engine.twin import Twin
 from citytwin.engine.vet import Vet, limits
-from citytwin.kernel.errors import BadBatch, CityTwinError, Fault, StoreBusy, StoreFailed
+from citytwin.kernel.errors import BadBatch, CityTwinError, Fault, Forbidden, StoreBusy, StoreFailed
 from citytwin.kernel.observation import Batch, Quality, Receipt
+from citytwin.kernel.right import REACH, reached
 from citytwin.kernel.store import Arrival, Point
 from citytwin.kernel.stream import StreamType, stream_parts
 from citytwin.kernel.units import conversion, known_unit, quantity
@@ -253,6 +254,15 @@ def _iso(microseconds: int) -> str:
         return f"{microseconds} µs"
 
 
+def _permitted(streams: Sequence[str | None]) -> None:
+    """Raises Forbidden where whoever sends may not send readings of one of these; whether it is there at all is not told."""
+    for name in streams:
+        if not reached(stream_parts(name or "")[0]):
+            raise Forbidden(
+                f"you may not send readings of '{(name or '')[:100]}'; nothing was recorded", "ask your administrator", (name or "")[:100]
+            )  # fmt: skip
+
+
 class Told(Protocol):
     """Whoever waits to be told what became of what was sent; a `Future` is one."""
 
@@ -310,6 +320,10 @@ class Intake:
     ) -> Future[Receipt]:
         """The same without waiting: the future completes when the batch is durable."""
         future: Future[Receipt] = Future()
+        if REACH.get() is not None:
+            names = batch.table["stream"].combine_chunks()
+            told = names.dictionary if pa.types.is_dictionary(names.type) else names.unique()
+            _permitted(told.to_pylist())
         checked = self._check(batch, unit, partial, faults, future)
         if checked:
             self._queue.put(checked)
@@ -336,6 +350,8 @@ class Intake:
         source: str = "",
     ) -> None:
         """The same, where somebody else than a Future waits to be told; they are called in the intake's own thread and must not keep it."""
+        if REACH.get() is not None:
+            _permitted([row.stream for row in rows])
         try:
             self._queue.put_nowait(_Few(rows, unit, partial, key, source, told))
         except queue.Full:

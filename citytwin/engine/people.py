@@ -24,7 +24,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from citytwin.engine.twin import rows
 from citytwin.kernel.clock import Clock
 from citytwin.kernel.errors import BadRequest, Conflict, Fault, Forbidden, NotFound, StoreFailed, TooMany, Unauthorized
-from citytwin.kernel.right import LEVELS, RIGHTS, ROLES, Body, Caller, Grant, Person, rights
+from citytwin.kernel.right import LEVELS, RIGHTS, ROLES, Body, Caller, Grant, Person, good, rights
 from citytwin.kernel.store import Change, Store
 from citytwin.kernel.title import Title
 
@@ -141,6 +141,8 @@ class People:
         """Who came with a token of late, by the token, and until when nothing of that ends by itself. Forgotten with every change."""
         self._fresh: set[str] = set()
         """Sessions and tokens that were seen, and that is not on record."""
+        self.checks: list[Callable[[Grant], None]] = []
+        """Who knows what places and packs there are: raises BadRequest where a grant is for one that is not."""
         self.changed: list[Callable[[], None]] = []
         """Who remembers callers is told when they may be others."""
         self._load()
@@ -255,8 +257,10 @@ class People:
         for g in person.grants:
             if g.role not in ROLES:
                 raise BadRequest(f"'{g.role[:60]}' is no role", f"one of: {', '.join(ROLES)}", "grants")
-            if not g.whole:  # a part that is not held to would be the whole
-                raise BadRequest("a role holds for all of the city", "leave body, place and pack out", "grants")
+            if g.body and g.body not in self._bodies:
+                raise BadRequest(f"there is no body '{g.body[:60]}'", "see /api/bodies", "grants")
+            for hear in self.checks:
+                hear(g)
 
     def put_body(self, body: Body) -> Body | None:
         """Enter a body, or change it; returns what it was. Raises BadRequest, Conflict."""
@@ -563,7 +567,7 @@ class People:
         self._fresh.add(one.id)
         person = account.person
         granted = rights(person.grants, now, one.only)
-        caller = Caller(person.id, person.title, granted, one.kind, person.grants, person.body, one.id)
+        caller = Caller(person.id, person.title, granted, one.kind, good(person.grants, now), person.body, one.id)
         if one.kind == "token":
             if len(self._callers) > MOST_KNOWN:
                 self._callers.clear()

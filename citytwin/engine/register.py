@@ -16,7 +16,9 @@ from citytwin.engine.twin import Twin
 from citytwin.kernel import swe
 from citytwin.kernel.errors import BadRequest, Conflict, NotFound
 from citytwin.kernel.register import FIELDS, JSON_FIELDS, THING, Act, Entry, Kind, Seen
+from citytwin.kernel.right import must
 from citytwin.kernel.store import Change
+from citytwin.kernel.stream import stream_parts
 
 PREFIX: Mapping[str, str] = {"historical_location": "history", "observed_property": "property"}
 """How ids begin where the name of the kind is long."""
@@ -390,6 +392,7 @@ class Making:
 
         Returns the id where it is known by now, else the end of it.
         """
+        must(stream_parts(stream)[0], "Datastream", stream)
         feature = seen.feature
         if feature is not None:
             feature = self.linked("feature", feature)

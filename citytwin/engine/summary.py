@@ -31,7 +31,7 @@ def tally(standings: Sequence[Progress]) -> dict[str, int]:
 def summary(twin: Twin, now: datetime, standings: Sequence[Progress] | None = None) -> dict[str, Any]:
     """Targets by status (today's, unless `standings` are given), open alarms by level, cases, streams alive, assets and readings.
 
-    Reads only.
+    How many readings there are of a part of the city is not counted: None. Reads only.
     """
     if standings is None:
         standings = track.progress(twin, now.astimezone(ZoneInfo(twin.city.zone)).date())
@@ -46,7 +46,7 @@ def summary(twin: Twin, now: datetime, standings: Sequence[Progress] | None = No
         "SELECT count(*) AS n, count(*) FILTER (WHERE due < $now) AS late FROM case_file WHERE closed IS NULL",
         {"now": now},
     )
-    readings = twin.store.fetch("SELECT CAST(coalesce(sum(rows), 0) AS BIGINT) AS n FROM batch")
+    counted = rows(twin.store.fetch("SELECT count(*) AS batches, CAST(sum(rows) AS BIGINT) AS n FROM batch"))[0]
     return {
         "targets": tally(standings),
         "alarms": {
@@ -60,5 +60,5 @@ def summary(twin: Twin, now: datetime, standings: Sequence[Progress] | None = No
             "alive": sum(alive(twin.streams.get(k), t, now) for k, t in zip(kinds, times, strict=True)),
         },
         "assets": len(twin.asset_types),
-        "readings": rows(readings)[0]["n"],
+        "readings": counted["n"] if counted["batches"] else 0,
     }

@@ -167,6 +167,41 @@ class Twin:
         raise NotFound(f"there is no target '{id}'", "see /api/targets", id)
 
 
+class PartOfTwin(Twin):
+    """What there is of a city for those who may see some assets alone. Everything else is as in the whole, as of the last `renew`."""
+
+    def __init__(self, whole: Twin, assets: frozenset[str]) -> None:
+        self._whole, self._assets = whole, assets
+        self._part = whole.store.part(assets)
+        self._seen = -1
+        self._types: dict[str, str] = {}
+        self._registered: set[str] = set()
+        self.renew()
+
+    def renew(self) -> None:
+        """Take over what changed in the whole."""
+        whole, assets = self._whole, self._assets
+        if self._seen != whole.register_version or len(self._types) != len(assets):
+            self._seen = whole.register_version
+            self._types = {a: t for a in assets if (t := whole.asset_types.get(a))}
+            self._registered = {s for s in whole.registered if stream_parts(s)[0] in assets}
+        own = {
+            "store": self._part,
+            "asset_types": self._types,
+            "registered": self._registered,
+            "edited": {s: e for s, e in whole.edited.items() if stream_parts(s)[0] in assets},
+            "held": None,
+            "heard": [],
+            "parting": [],
+            "alarm_heard": [],
+        }
+        self.__dict__.update({**whole.__dict__, **own})
+
+    def close(self) -> None:
+        """Nobody looks at it any more."""
+        self._part.close()
+
+
 def _by_id(items: Iterable[T]) -> dict[str, T]:
     return {item.id: item for item in items}  # type: ignore[attr-defined]  # every declaration has an id
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
+from citytwin.kernel.errors import NotFound
 from citytwin.kernel.title import Title
 
 RIGHTS: Mapping[str, Title] = MappingProxyType({
@@ -98,6 +99,14 @@ class Caller:
         """Whether they have this right, somewhere at least."""
         return right in self.rights
 
+    def whole(self, right: str) -> bool:
+        """Whether they have this right in all of the city."""
+        return right in self.rights and (not self.grants or any(g.whole for g in self.by(right)))
+
+    def by(self, right: str) -> tuple[Grant, ...]:
+        """The grants that give it."""
+        return tuple(g for g in self.grants if right in self.rights and right in ROLES[g.role].rights)
+
 
 OPEN = Caller("", "", frozenset(RIGHTS), "open", (Grant("administrator"),))
 """Whoever asks where nobody is asked who they are."""
@@ -107,11 +116,30 @@ HANDED_ON = Caller("", "", frozenset({"see", "send"}), "broker")
 """Whoever sends through a broker of the city's own choice: it has let them in, and is not asked for more than readings."""
 CALLER: ContextVar[Caller] = ContextVar("caller", default=OPEN)
 """Who asks, in whatever is done for them; what a city does by itself, it does as OPEN."""
+REACH: ContextVar[frozenset[str] | None] = ContextVar("reach", default=None)
+"""The assets at which whoever asks may do what they are about to do; None: at all, and where there is none."""
+
+
+def reached(asset: str) -> bool:
+    """Whether whoever asks may do what they are about to do at this asset ("": where there is none)."""
+    reach = REACH.get()
+    return reach is None or asset in reach
+
+
+def must(asset: str, noun: str, name: str) -> None:
+    """Raises NotFound, as where there is no such thing, unless whoever asks may do what they are about to do at this asset."""
+    if not reached(asset):
+        raise NotFound(f"there is no {noun} '{name[:100]}'", "see what you may do it with", name[:100])
+
+
+def good(grants: Iterable[Grant], now: datetime) -> tuple[Grant, ...]:
+    """Those of these grants that hold now."""
+    return tuple(g for g in grants if (g.until is None or g.until > now) and g.role in ROLES)
 
 
 def rights(grants: Iterable[Grant], now: datetime, only: Iterable[str] | None = None) -> frozenset[str]:
     """The rights that these grants give now; of a token, `only` those it was made for."""
-    found = {r for g in grants if (g.until is None or g.until > now) and g.role in ROLES for r in ROLES[g.role].rights}
+    found = {r for g in good(grants, now) for r in ROLES[g.role].rights}
     return frozenset(found if only is None else found & set(only))
 
 

@@ -31,10 +31,12 @@ from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.units import quantities, quantity
 from citytwin.science import merkle
 from citytwin.store import backup, ends, migrate, rolled, rollup, room, tier
+from citytwin.store import part as parts_of
 from citytwin.store import series as sums
 from citytwin.store.journal import Journal
 from citytwin.store.keys import HASH, Keys
 from citytwin.store.migrate import FORMAT
+from citytwin.store.part import Part
 from citytwin.store.tier import File, Slice
 from citytwin.store.union import apart
 
@@ -130,6 +132,11 @@ class DuckStore:
         self._newest = threading.Lock()
         self._moving = threading.Lock()
         self._folder = tier.folder_of(path) if path else None
+        self._parting = threading.Lock()
+        self._parts: dict[int, Part] = {}
+        """The parts whose assets are known to the database that parts are asked in."""
+        self._beside = ""
+        """What that database is called; empty where it is not there, or not as the packs are now."""
         self._kinds: rolled.Kinds = frozenset()
         self._gone: dict[str, float] = {}
         """Partitions that wait to be removed, and since when."""
@@ -239,6 +246,7 @@ class DuckStore:
                 self._file = None
             try:
                 self._db = self._connect()
+                self._beside = ""
                 self._writer = self._db.cursor()
                 held = self._counts()
                 if self.spatial:
@@ -457,10 +465,59 @@ class DuckStore:
         tables: Mapping[str, pa.Table] | None = None,
         within: float = 0.0,
     ) -> pa.Table:
+        return self._ask(sql, params, tables, within)
+
+    def part(self, assets: frozenset[str], names: Sequence[str] = ()) -> Part:
+        return Part(self, assets, names)
+
+    def fetch_part(
+        self,
+        of: Part,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        tables: Mapping[str, pa.Table] | None = None,
+        within: float = 0.0,
+    ) -> pa.Table:
+        """The rows of one SELECT over what is there of a part."""
+        self._lay_out(of)
+        return self._ask(sql, params, tables, within, of)
+
+    def _lay_out(self, of: Part) -> None:
+        """Have the database that parts are asked in, and a part known there."""
+        if self._beside and of.number in self._parts:
+            return
+        with self._parting:
+            try:
+                if not self._beside:
+                    for other in self._parts.values():
+                        other.rest()
+                    self._parts.clear()
+                    self._beside = parts_of.lay_out(self._db)
+                if of.number not in self._parts:
+                    parts_of.insert(self._db, self._beside, of)
+                    self._parts[of.number] = of
+            except duckdb.Error as e:
+                raise _given_up(e) from e
+
+    def forget_part(self, of: Part) -> None:
+        """Nobody asks of a part any more."""
+        with self._parting, suppress(duckdb.Error):
+            if self._parts.pop(of.number, None) and self._beside:
+                parts_of.remove(self._db, self._beside, of)
+
+    def _ask(
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None,
+        tables: Mapping[str, pa.Table] | None,
+        within: float,
+        of: Part | None = None,
+    ) -> pa.Table:
         try:
-            with self._reading() as cursor:
+            with self._reading(of, bool(tables)) as cursor:
                 # what is laid in for a moment is in no roll-up
-                made = None if tables or cursor is self._writer else rolled.plan(sql, self._kinds, self.zone)
+                plain = tables or of or cursor is self._writer
+                made = None if plain else rolled.plan(sql, self._kinds, self.zone)
                 return self._rows(sql, params, tables, within, cursor, made)
         except duckdb.InterruptException as e:
             raise BadRequest(
@@ -474,14 +531,14 @@ class DuckStore:
             ) from e
 
     @contextmanager
-    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor that sees all that was acknowledged. Raises StoreFailed.
+    def _reading(self, of: Part | None = None, once: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that sees all that was acknowledged, or what is there `of` a part (for `once`: it is not kept for the next). Raises StoreFailed.
 
         Where the disk is full what waits cannot be merged: then it is laid in for the one who asks, and taken out again.
         """
         try:
             self._settle()
-            cursor = self._db.cursor()
+            cursor = self._db.cursor() if of is None else of.cursor(self._db, self._beside)
         except duckdb.Error as e:
             if self._closed:
                 raise StoreFailed("the store does not answer: it is closed", "open it anew", "store") from e
@@ -499,14 +556,21 @@ class DuckStore:
                     _undo(self._writer)
                     raise e from e.__cause__
                 try:
+                    if of is not None:
+                        parts_of.enter(self._writer, self._beside, of)
                     yield self._writer
                 finally:
                     _undo(self._writer)
+                    if of is not None:
+                        parts_of.leave(self._writer, self._db)
             return
+        keep = False
         try:
             yield cursor
+            keep = of is not None and not once
         finally:
-            cursor.close()
+            if not (keep and of is not None and of.keep(cursor, self._beside)):
+                cursor.close()
 
     def _rows(
         self,
@@ -1475,6 +1539,8 @@ class DuckStore:
                 hint = "make room, and start again: what is on record is not lost"
                 raise StoreFailed(f"the packs cannot be laid out in the store: {full}", hint, str(self._path)) from e
             log.warning("%s; the packs are read as they were laid out before", full)
+        with self._parting:
+            self._beside = ""
         named = {pack.id for pack in packs}
         others = {(id, s) for id, s in self._kinds if id.partition(".")[0] not in named}
         self._kinds = frozenset(others | {(s.id, s.cadence_s) for pack in packs for s in pack.streams})

@@ -176,3 +176,5 @@ CREATE TABLE IF NOT EXISTS outbox_row (
 CREATE TABLE IF NOT EXISTS outbox_read (id VARCHAR NOT NULL, person VARCHAR NOT NULL, time TIMESTAMPTZ NOT NULL, PRIMARY KEY (id, person));
 -- What was told to stand (a feed that fails, a target that is missed), so that it is told once however often the city is started.
 CREATE TABLE IF NOT EXISTS told_row (about VARCHAR PRIMARY KEY, what VARCHAR NOT NULL, since TIMESTAMPTZ NOT NULL);
+-- Which body an asset belongs to, where one was named (engine/scope.py): rights for a body are for these.
+CREATE TABLE IF NOT EXISTS asset_body_row (asset_id VARCHAR PRIMARY KEY, body VARCHAR NOT NULL);

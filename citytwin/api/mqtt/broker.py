@@ -16,17 +16,18 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 from citytwin.api.gate import allowed
 from citytwin.api.listen import bound
 from citytwin.api.mqtt import packet
-from citytwin.api.mqtt.news import READINGS, News
+from citytwin.api.mqtt.news import MISSED, READINGS, News
 from citytwin.api.mqtt.outbox import Message, Outbox
 from citytwin.api.mqtt.packet import Broken, Connect, Publish
 from citytwin.api.mqtt.post import LARGEST, Post, taken
 from citytwin.api.mqtt.service import V1, V2
 from citytwin.kernel.errors import BadRequest, CityTwinError, Forbidden
-from citytwin.kernel.right import CALLER, NOBODY, OPEN, Caller
+from citytwin.kernel.right import CALLER, NOBODY, OPEN, REACH, Caller
 from citytwin.kernel.topic import filter_fault, matches
 
 log = logging.getLogger("citytwin.mqtt")
@@ -254,6 +255,20 @@ class Broker:
     def _may(self, line: _Line, right: str) -> bool:
         return allowed(self._caller(line.hello), right)
 
+    def _reach(self, hello: Connect, right: str) -> frozenset[str] | None:
+        """At which assets they may do this; None: in all of the city."""
+        caller, scopes = self._caller(hello), self._post.scopes
+        if caller is None or not caller.may(right):
+            return frozenset()
+        return None if scopes is None else scopes.assets(caller, right)
+
+    def _hears(self, hello: Connect, topic: str) -> bool:
+        """Whether they may hear of a topic now, whatever they could when they subscribed."""
+        reach = self._reach(hello, "see")
+        if reach is None or topic.startswith(RESPONSES) or topic == MISSED:
+            return True
+        return topic.startswith(READINGS) and topic[len(READINGS) :].partition("/")[0] in reach
+
     def _session(self, line: _Line) -> tuple[Session, bool]:
         hello = line.hello
         client = hello.client or f"client-{secrets.token_hex(8)}"
@@ -345,7 +360,10 @@ class Broker:
         slot: list[bytes | None] = [None]
         line.waiting.append(slot)
         CALLER.set(self._caller(line.hello) or NOBODY)
-        if not self._may(line, right := taken(message.topic)):
+        REACH.set(self._reach(line.hello, "send"))
+        right = taken(message.topic)
+        partly = right not in ("send", "self") and self._reach(line.hello, right) is not None
+        if partly or not self._may(line, right):
             self._post.refuse(message.topic, message.payload, session.client, f"it takes the right to {right}")
             kind = packet.PUBACK if message.qos == 1 else packet.PUBREC
             slot[0] = packet.told(kind, message.mid, line.version, UNAUTHORIZED) if message.qos else b""
@@ -413,6 +431,10 @@ class Broker:
                 if not filter.startswith(RESPONSES):
                     if not self._may(line, "see"):
                         raise Forbidden("it takes the right to see", "ask your administrator", filter)
+                    if self._reach(line.hello, "see") is not None and not filter.startswith(READINGS):
+                        raise Forbidden("it takes the right to see all of the city", f"subscribe to {READINGS}#: you are told of what you may see", filter)  # fmt: skip
+                    if self._post.people:
+                        session.outbox.permits = partial(self._hears, line.hello)
                     await asyncio.to_thread(self._news.subscribe, session.outbox, filter, qos, last)
                 elif fault := filter_fault(filter):
                     raise BadRequest(f"the filter '{filter[:200]}' {fault}", "MQTT 3.1.1, 4.7.1", filter[:200])

@@ -35,7 +35,7 @@ from citytwin.kernel.stream import stream_parts
 from citytwin.kernel.topic import filter_fault, matches
 
 log = logging.getLogger("citytwin.mqtt")
-READINGS = "readings/"
+READINGS, MISSED = "readings/", "readings/missed"
 PAUSE_S = 1.0
 """Entities are read from the store for subscribers no more often; each that changed meanwhile is told once, as it is by then."""
 AT_ONCE, MOST = 200, 100_000
@@ -236,7 +236,7 @@ class News:
         self.missed += missed
         subjects = list(self._subjects.values())
         if missed and subjects:
-            self._text(subjects, f"{READINGS}missed", msgspec.json.encode({"missed": missed}), False, "")
+            self._text(subjects, MISSED, msgspec.json.encode({"missed": missed}), False, "")
         if rows and subjects:
             self._readings(rows, subjects)
         while self._changed:

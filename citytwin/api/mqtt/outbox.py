@@ -29,6 +29,8 @@ class Outbox:
     wake: Callable[[], None]
     room: int = 10_000
     room_bytes: int = 16 * 1024 * 1024
+    permits: Callable[[str], bool] | None = None
+    """Whether the subscriber may hear of a topic; None: of all."""
     missed: int = 0
     """Messages left out because the subscriber was too slow."""
     _waiting: deque[Message] = field(default_factory=deque)
@@ -39,7 +41,9 @@ class Outbox:
         return len(self._waiting)
 
     def put(self, message: Message) -> None:
-        """Add a message; never waits."""
+        """Add a message, if the subscriber may hear of it; never waits."""
+        if self.permits is not None and not self.permits(message.topic):
+            return
         with self._turn:
             idle = not self._waiting
             self._waiting.append(message)

@@ -90,7 +90,7 @@ class Post:
 
     def __init__(self, house: House, services: tuple[Service, Service]) -> None:
         self._house = house
-        self.people = house.people
+        self.people, self.scopes = house.people, house.scopes
         """Who may come in; None: nobody is asked who they are."""
         self._first, self._second = services
         self.topics = Topics(house.twin.packs)
@@ -177,6 +177,8 @@ class Post:
             if not allowed(CALLER.get(), right := taken(topic)):
                 raise Forbidden("the message is not allowed", f"it takes the right to {right}", topic)
             if topic == request.TOPIC:
+                if not CALLER.get().whole("see"):
+                    raise Forbidden("requests take the right to see all of the city", "ask over HTTP", topic)
                 self._asked.submit(copy_context().run, ask)  # for whoever asks
             elif topic.startswith((V1, V2)):
                 if (twin := self._flying.setdefault((topic, payload), done)) is not done:
@@ -186,9 +188,9 @@ class Post:
                 if plain and plain.receipt:
                     sent(plain.receipt)
                 else:
-                    self._pool.submit(work)
+                    self._pool.submit(copy_context().run, work)
             elif len(payload) > SMALL:
-                self._pool.submit(work)
+                self._pool.submit(copy_context().run, work)
             else:
                 work()
         except Exception as e:  # whatever it is, it is kept with its message and the door stays open

@@ -106,7 +106,7 @@ def answered(desk: Desk, request: Request) -> Reply:
 
     def one(part: Request) -> Reply:
         try:
-            permit(part.method, prefix + part.path.lstrip("/"))
+            permit(part.method, prefix + part.path.lstrip("/"), inside=True)
             return desk.answer(part)
         except Exception as e:  # a part that is refused, or fails, is answered as such; the others go on
             return refusal(e, part.path)

@@ -41,7 +41,7 @@ export interface Summary {
   cases: { open: number; overdue: number };
   streams: { total: number; alive: number };
   assets: number;
-  readings: number;
+  readings: number | null;
 }
 
 export type PanelKind =

@@ -10,6 +10,8 @@ export interface Me {
   rights: string[];
   open: boolean;
   secured: boolean;
+  /** How many assets they may see, where it is not all of the city. */
+  part: number | null;
 }
 
 export interface Roles {
@@ -46,6 +48,27 @@ export interface BodyItem {
   level: "city" | "district" | "street" | "unit";
   parent: string;
   people: number;
+  assets: number;
+}
+
+export interface Belonging {
+  id: string;
+  title: Title;
+  type: string;
+}
+
+/** Who may see an asset, and why. */
+export interface Access {
+  person: string;
+  title: string;
+  service: boolean;
+  rights: string[];
+  role: string;
+  body: string;
+  of: string;
+  place: string;
+  pack: string;
+  until: string | null;
 }
 
 export interface Pass {

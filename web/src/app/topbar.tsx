@@ -55,6 +55,11 @@ export function Topbar() {
             <span class="wide-only">{say("no_auth_short")}</span> --no-auth
           </strong>
         )}
+        {me.value?.part !== null && me.value?.part !== undefined && (
+          <span class="of-part" role="note" title={say("part_hint", { n: me.value.part })} data-testid="of-part">
+            {say("part_short", { n: me.value.part })}
+          </span>
+        )}
         <span class="grow" />
         {me.value?.id && (
           <a class="button quiet" href="/account" data-testid="me" title={say("account")}>

@@ -4,6 +4,7 @@ import { useMemo } from "preact/hooks";
 import { path, segment } from "../../api/client";
 import type { Alarm, Asset, AssetIndicator, AssetRelation, CaseItem, Observations, StreamItem } from "../../api/contract";
 import { CityMap, hiddenAtFirst } from "../../map/city-map";
+import { AccessCard } from "../../panels/access";
 import { AlarmTable } from "../../panels/alarm-list";
 import { AssetHold } from "../../panels/asset-hold";
 import { useIndicators, usePanels } from "../../state/city";
@@ -158,6 +159,7 @@ function Inside({ asset }: { asset: Asset }) {
         <Card title={say("relations")} testid="asset-relations">
           <Relations relations={asset.relations} />
         </Card>
+        <AccessCard asset={asset.id} />
       </div>
     </div>
   );

@@ -35,7 +35,7 @@ function Figures({ summary }: { summary: Summary }) {
       <Figure label={say("cases")} value={whole(cases.open)} note={`${say("overdue")} ${cases.overdue}`} href="/cases" {...(cases.overdue > 0 ? { tone: "at_risk" } : {})} testid="figure-cases" />
       <Figure label={say("streams_alive")} value={whole(streams.alive)} note={`/ ${whole(streams.total)}`} href="/streams" testid="figure-streams" />
       <Figure label={say("assets")} value={whole(summary.assets)} href="/assets" testid="figure-assets" />
-      <Figure label={say("readings")} value={whole(summary.readings)} href="/evidence" testid="figure-readings" />
+      <Figure label={say("readings")} value={summary.readings === null ? "—" : whole(summary.readings)} href="/evidence" testid="figure-readings" />
     </div>
   );
 }

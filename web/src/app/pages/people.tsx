@@ -2,7 +2,9 @@
 
 import { useState } from "preact/hooks";
 import { post } from "../../api/client";
-import type { BodyItem, Pass, Person, Roles } from "../../api/people";
+import type { BodyItem, Grant, Pass, Person, Roles } from "../../api/people";
+import { BodyAssets } from "../../panels/body-assets";
+import { Grants } from "../../panels/grants";
 import { inWords } from "../../state/language";
 import { invalidate, useResource } from "../../state/resource";
 import { Refused, refusalOf, type Refusal } from "../../ui/act";
@@ -41,9 +43,6 @@ function PersonDialog({ person, fresh, roles, bodies, onClose }: { person: Perso
       else onClose();
     });
   const linkOf = async (id: string) => window.location.origin + (await post<{ path: string }>(`/people/${encodeURIComponent(id)}/link`, {})).path;
-  const has = (role: string) => made.grants.some((g) => g.role === role);
-  const turn = (role: string, on: boolean) =>
-    setMade({ ...made, grants: on ? [...made.grants, { role, body: "", place: "", pack: "", until: null }] : made.grants.filter((g) => g.role !== role) });
   if (token) return <NewToken rights={made.rights} path="/tokens" person={made.id} onClose={onClose} />;
   if (link)
     return (
@@ -88,14 +87,7 @@ function PersonDialog({ person, fresh, roles, bodies, onClose }: { person: Perso
           {say("email")}
           <input type="email" value={made.email} onInput={(e) => setMade({ ...made, email: e.currentTarget.value })} />
         </label>
-        <fieldset class="grants">
-          <legend>{say("roles")}</legend>
-          {roles.roles.map((role) => (
-            <label key={role.id} title={role.rights.map((r) => inWords(roles.rights[r])).join(" · ")}>
-              <input type="checkbox" checked={has(role.id)} data-testid={`role-${role.id}`} onChange={(e) => turn(role.id, e.currentTarget.checked)} /> {inWords(role.title)}
-            </label>
-          ))}
-        </fieldset>
+        <Grants grants={person.grants} roles={roles} bodies={bodies} onChange={(grants) => setMade((held) => ({ ...held, grants }))} />
         <label>
           <input type="checkbox" checked={made.service} disabled={!fresh} data-testid="person-service" onChange={(e) => setMade({ ...made, service: e.currentTarget.checked })} /> {say("service")}{" "}
           <span class="small faint">{say("service_hint")}</span>
@@ -190,6 +182,7 @@ function BodyDialog({ body, fresh, bodies, onClose }: { body: BodyItem; fresh: b
             ))}
           </select>
         </label>
+        {!fresh && <BodyAssets body={made.id} />}
         <Refused why={refusal} />
         <div class="row end">
           {!fresh && (
@@ -214,8 +207,12 @@ function ImportDialog({ onClose }: { onClose: () => void }) {
     if (!file) return;
     refuse(null);
     try {
-      const told = await post<{ people: number; bodies: number }>("/people.import", { kind, csv: await file.text() });
-      setDone(told.people + told.bodies);
+      const csv = await file.text();
+      if (kind === "assets") setDone((await post<{ changed: number }>("/bodies.assets", { csv })).changed);
+      else {
+        const told = await post<{ people: number; bodies: number }>("/people.import", { kind, csv });
+        setDone(told.people + told.bodies);
+      }
       invalidate("/people", "/bodies");
     } catch (error) {
       refuse(refusalOf(error));
@@ -229,6 +226,9 @@ function ImportDialog({ onClose }: { onClose: () => void }) {
         </label>
         <label>
           <input type="radio" name="kind" checked={kind === "bodies"} onChange={() => setKind("bodies")} /> {say("import_bodies")}
+        </label>
+        <label>
+          <input type="radio" name="kind" checked={kind === "assets"} onChange={() => setKind("assets")} /> {say("import_assets")}
         </label>
         <input type="file" accept=".csv,text/csv" aria-label={say("import_csv")} onChange={(e) => void take(e.currentTarget.files?.[0])} />
         <Refused why={refusal} />
@@ -250,6 +250,10 @@ export function PeoplePage() {
   const known = bodies.data ?? [];
   const titleOf = (id: string) => inWords(known.find((b) => b.id === id)?.title) || id || "—";
   const roleOf = (id: string) => inWords(roles?.roles.find((r) => r.id === id)?.title) || id;
+  const partOf = (g: Grant) => {
+    const parts = [g.body && titleOf(g.body), g.place, g.pack].filter(Boolean);
+    return parts.length > 0 ? `（${parts.join(" · ")}）` : "";
+  };
   const columns: Column<Person>[] = [
     {
       key: "id",
@@ -263,7 +267,7 @@ export function PeoplePage() {
     },
     { key: "title", title: say("person_title"), sort: (p) => p.title, cell: (p) => p.title },
     { key: "body", title: say("body"), sort: (p) => titleOf(p.body), cell: (p) => titleOf(p.body) },
-    { key: "roles", title: say("roles"), cell: (p) => [...new Set(p.grants.map((g) => roleOf(g.role)))].join("、") || "—" },
+    { key: "roles", title: say("roles"), cell: (p) => [...new Set(p.grants.map((g) => roleOf(g.role) + partOf(g)))].join("、") || "—" },
     { key: "kind", title: say("state"), cell: (p) => [p.disabled && say("disabled"), p.service && say("service"), p.secured && say("second_factor")].filter(Boolean).join(" · ") },
     { key: "seen", title: say("last_seen"), end: true, sort: (p) => ms(p.seen), cell: (p) => <When at={p.seen} /> },
   ];
@@ -280,7 +284,8 @@ export function PeoplePage() {
     },
     { key: "level", title: say("level"), sort: (b) => b.level, cell: (b) => say(levels[b.level]) },
     { key: "parent", title: say("body_parent"), sort: (b) => titleOf(b.parent), cell: (b) => titleOf(b.parent) },
-    { key: "people", title: say("people"), end: true, sort: (b) => b.people, cell: (b) => b.people },
+    { key: "people", title: say("person"), end: true, sort: (b) => b.people, cell: (b) => b.people },
+    { key: "assets", title: say("assets"), end: true, sort: (b) => b.assets, cell: (b) => b.assets },
   ];
   return (
     <Page
@@ -291,7 +296,7 @@ export function PeoplePage() {
           <button type="button" class="button" onClick={() => setImporting(true)}>
             {say("import_csv")}
           </button>
-          <button type="button" class="button" data-testid="body-new" onClick={() => setBody({ id: "", title: { zh: "", en: "" }, level: "unit", parent: "", people: 0 })}>
+          <button type="button" class="button" data-testid="body-new" onClick={() => setBody({ id: "", title: { zh: "", en: "" }, level: "unit", parent: "", people: 0, assets: 0 })}>
             {say("body_new")}
           </button>
           <button type="button" class="button main" data-testid="person-new" onClick={() => setPerson(blank)}>
