@@ -135,6 +135,16 @@ def partly(caller: Caller | None, right: str) -> bool:
     return not any(caller.whole(r) for r in right.split(" or "))
 
 
+def in_part(method: str, path: str) -> bool:
+    """Whether a right for a part of the city is enough for it, there."""
+    right = needed(method, path)
+    if right in ("", PUBLIC, "self", "session") or path.startswith("/api/notifications"):
+        return bool(right)
+    if _WHOLE.fullmatch(path):
+        return False
+    return method in READS or right == "see" or any(pattern.fullmatch(path) for pattern, _ in _PARTS)
+
+
 def permit(method: str, path: str, inside: bool = False) -> None:
     """Whoever asks may do this; `inside` of something else only with a right for all of the city, unless they but look. Raises Forbidden."""
     right, caller = needed(method, path), CALLER.get()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 
 from citytwin.api import openapi
 from citytwin.api.app import ROUTES
-from citytwin.api.gate import NEEDS, PUBLIC, READS, needed
+from citytwin.api.gate import NEEDS, PUBLIC, READS, in_part, needed
 from citytwin.engine.check import generated
 from citytwin.kernel.errors import CityTwinError, Fault
 from citytwin.kernel.right import RIGHTS, ROLES
@@ -74,8 +75,9 @@ def rights_page() -> str:
     ]
     lines += [
         "",
-        "A role holds for all of the city. `self` is what one sees of oneself, `session` what one does for oneself (no token does it). A token gives its owner's rights, or fewer; a device's account is",
-        "a *service*: it has tokens and no password. 角色对全城生效；令牌的权限不超过其所有者。",
+        "A role holds for all of the city, or for what belongs to a body and those under it, lies in a place, and is of a pack ([how](../decisions/0027-a-part-of-the-city-looks-like-a-city.md)): lists, figures and sums",
+        "are then of these assets alone. `self` is what one sees of oneself, `session` what one does for oneself (no token does it). A token gives its owner's rights, or fewer; a device's account is",
+        "a *service*: it has tokens and no password. 角色对全城生效，或只限某单位及其下级名下、某地域内、某业务包的资产：列表、数字与合计都只含这些资产。令牌的权限不超过其所有者。",
         "",
         "## Doors 入口",
         "",
@@ -95,8 +97,10 @@ def rights_page() -> str:
         "",
         "## Routes 接口",
         "",
-        f"| Route | takes | {' | '.join(r.title.zh for r in ROLES.values())} |",
-        f"|---|---|{'---|' * len(ROLES)}",
+        "Where a role holds for a part, ◐ tells what it is enough for: what is looked at shows that part, and what is changed must be in it.",
+        "",
+        f"| Route | takes | ◐ | {' | '.join(r.title.zh for r in ROLES.values())} |",
+        f"|---|---|---|{'---|' * len(ROLES)}",
     ]
     for r in ROUTES:
         right = needed(r.method, openapi.PREFIX + r.path.replace("{", "").replace("}", ""))
@@ -104,7 +108,11 @@ def rights_page() -> str:
             right in (PUBLIC, "self", "session") or bool(role.rights & set(right.split(" or ")))
             for role in ROLES.values()
         ]
-        lines.append(f"| `{r.method} {openapi.PREFIX}{r.path}` | {right} | {' | '.join(mark[m] for m in may)} |")
+        asked = re.sub(r"{\w+}", "1", openapi.PREFIX + r.path)
+        part = "◐" if in_part(r.method, asked) else ""
+        lines.append(
+            f"| `{r.method} {openapi.PREFIX}{r.path}` | {right} | {part} | {' | '.join(mark[m] for m in may)} |"
+        )
     return "\n".join(lines) + "\n"
 
 

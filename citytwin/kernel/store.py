@@ -176,8 +176,8 @@ class Store(Protocol):
     def latest(self) -> pa.Table:
         """The last reading of every stream: stream, asset_id, stream_type, time, value, quality."""
 
-    def part(self, assets: frozenset[str], names: Sequence[str] = ()) -> Store:
-        """What there is of these assets, and what is told to those with these names: to be read alone, until it is closed."""
+    def part(self, assets: frozenset[str]) -> Store:
+        """What there is of these assets, to be read alone, until it is closed."""
 
     def watch(self, listener: Callable[[Written], None], wanted: Callable[[], bool] = lambda: True) -> None:
         """Call `listener` with every recorded batch, after its commit, while it is `wanted`. Whoever writes waits for it: it should only take note."""

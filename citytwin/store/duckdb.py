@@ -467,8 +467,8 @@ class DuckStore:
     ) -> pa.Table:
         return self._ask(sql, params, tables, within)
 
-    def part(self, assets: frozenset[str], names: Sequence[str] = ()) -> Part:
-        return Part(self, assets, names)
+    def part(self, assets: frozenset[str]) -> Part:
+        return Part(self, assets)
 
     def fetch_part(
         self,

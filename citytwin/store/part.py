@@ -29,10 +29,10 @@ _numbers, _names = itertools.count(1), itertools.count(1)
 
 
 class Part:
-    """Fulfils `kernel.store.Store` for some assets, to be read alone. `names` are those by which whoever reads is told something."""
+    """Fulfils `kernel.store.Store` for some assets, to be read alone."""
 
-    def __init__(self, whole: DuckStore, assets: frozenset[str], names: Sequence[str] = ()) -> None:
-        self._whole, self.assets, self.names = whole, assets, tuple(names)
+    def __init__(self, whole: DuckStore, assets: frozenset[str]) -> None:
+        self._whole, self.assets = whole, assets
         self.number = next(_numbers)
         self.zone, self.home, self.spatial = whole.zone, whole.home, whole.spatial
         self._values = pa.array(sorted(assets), pa.string())
@@ -72,8 +72,8 @@ class Part:
         found = self._whole.latest()
         return found.filter(pc.is_in(found["asset_id"], value_set=self._values))
 
-    def part(self, assets: frozenset[str], names: Sequence[str] = ()) -> Part:
-        return Part(self._whole, assets & self.assets, names)
+    def part(self, assets: frozenset[str]) -> Part:
+        return Part(self._whole, assets & self.assets)
 
     def roll(self) -> int:
         return 0  # the whole is rolled up by itself
@@ -125,7 +125,7 @@ def lay_out(db: duckdb.DuckDBPyConnection) -> str:
             f"SELECT schema_name, table_name FROM duckdb_tables() WHERE {packs}", {"city": city}
         ).fetchall()
         cursor.execute(f"ATTACH ':memory:' AS {beside}; USE {beside}")
-        cursor.execute("SET VARIABLE part = 0; SET VARIABLE names = []::VARCHAR[]")
+        cursor.execute("SET VARIABLE part = 0")
         cursor.execute(_text("part.sql").replace("city.", f'"{city}".main.'))
         cursor.execute(_text("views.sql"))
         for pack in sorted({schema for schema, _ in [*made, *held]}):
@@ -163,7 +163,6 @@ def remove(db: duckdb.DuckDBPyConnection, beside: str, part: Part) -> None:
 def enter(cursor: duckdb.DuckDBPyConnection, beside: str, part: Part) -> None:
     """What this cursor asks from now on it asks of a part."""
     cursor.execute(f"USE {beside}; SET VARIABLE part = {part.number:d}")
-    cursor.execute("SET VARIABLE names = $names", {"names": list(part.names)})
 
 
 def leave(cursor: duckdb.DuckDBPyConnection, db: duckdb.DuckDBPyConnection) -> None:

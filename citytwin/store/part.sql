@@ -72,6 +72,3 @@ CREATE VIEW feature_row AS
     SELECT feature FROM datastream_row UNION ALL SELECT feature FROM datastream_ultimate UNION ALL SELECT feature FROM observation_row);
 CREATE VIEW feature_feature_type AS SELECT * FROM city.feature_feature_type WHERE feature IN (SELECT id FROM feature_row);
 CREATE VIEW feature_type_row AS SELECT * FROM city.feature_type_row WHERE id IN (SELECT feature_type FROM feature_feature_type);
--- what is told to whom is asked for by the one it is told to
-CREATE VIEW outbox_row AS SELECT * FROM city.outbox_row WHERE list_contains(getvariable('names'), person);
-CREATE VIEW outbox_read AS SELECT * FROM city.outbox_read WHERE list_contains(getvariable('names'), person);

@@ -37,7 +37,7 @@ HELD = {
 SELF = {"GET /me", "GET /me/passes", "GET /roles"}
 RULE = {
     "GET /people", "POST /people", "POST /people.import", "POST /people/{id}/link", "POST /people/{id}/drop", "POST /people/{id}/sign-out", "GET /bodies", "POST /bodies",
-    "POST /bodies/{id}/drop", "GET /tokens", "POST /tokens", "POST /tokens/{id}/end", "GET /sessions", "POST /sessions/{id}/end", "POST /backups",
+    "POST /bodies/{id}/drop", "GET /bodies/{id}/assets", "POST /bodies.assets", "GET /tokens", "POST /tokens", "POST /tokens/{id}/end", "GET /sessions", "POST /sessions/{id}/end", "POST /backups",
 }  # fmt: skip
 SESSION = {
     "POST /me/password", "POST /me/factor", "POST /me/factor/confirm", "POST /me/factor/drop", "POST /me/tokens", "POST /me/passes/{id}/end",
@@ -77,6 +77,8 @@ def expected(name: str) -> str:
         return "prove"
     if name == "GET /outbox":
         return "tend"
+    if name == "GET /assets/{id}/access":
+        return "rule or prove"
     if name == "GET /city":
         return "public"
     if method == "GET":

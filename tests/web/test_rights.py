@@ -99,3 +99,66 @@ def test_whoever_asks_nobody_says_so_on_every_page(visit: Visit) -> None:
         visit.go(path)
         assert "--no-auth" in visit.see("no-auth").inner_text()
     assert visit.faults == []
+
+
+def test_a_part_of_the_city_is_granted_seen_and_explained(
+    guarded: Served, visits: Callable[[str], Visit]
+) -> None:
+    def ask(path: str, body: dict[str, Any]) -> Any:
+        status, told = guarded.post(path, json.dumps(body).encode())
+        assert status == 200, told
+        return told
+
+    ask("/api/people", {"id": "chief", "title": "陈主任", "grants": [{"role": "administrator"}]})
+    one = arrived(visits(guarded.url), guarded.url + ask("/api/people/chief/link", {})["path"])
+    # a body, and what belongs to it
+    one.see("nav-people").click()
+    one.see("body-new").click()
+    one.see("body-id").fill("weather")
+    one.see("body-zh").fill("气象站网")
+    one.see("body-save").click()
+    one.see("bodies").get_by_role("button", name="气象站网").click()
+    one.see("belong-type").select_option("base.weather_station")
+    one.see("belong-all").click()
+    one.see("body-assets").get_by_text("已更改 8 项").wait_for()
+    one.page.keyboard.press("Escape")
+    # somebody who may act there
+    one.see("person-new").click()
+    one.see("person-id").fill("liu")
+    one.see("person-title").fill("刘洋")
+    one.see("grant-add").click()
+    one.see("grant-role").select_option("operator")
+    one.see("grant-body").select_option("weather")
+    one.see("person-save").click()
+    two = arrived(visits(guarded.url), one.see("person-link").inner_text())
+    one.page.keyboard.press("Escape")
+    assert "值班员（气象站网）" in one.see("people").inner_text()
+    # sees that, and is told so
+    assert "8" in two.see("of-part").inner_text()
+    listed = two.page.evaluate("fetch('/api/assets?limit=500').then((r) => r.json()).then((r) => r.items.map((a) => [a.id, a.type]))")
+    assert {type for _, type in listed} == {"base.weather_station"}
+    assert len(listed) == 8
+    for path in ("/", "/map", "/assets", "/streams", "/alarms", "/cases", "/data-health", "/indicators", f"/assets/{listed[0][0]}"):
+        two.go(path)
+    two.go("/assets")
+    assert "片区" not in two.text()
+    assert two.see("nav-assets").count() == 1
+    assert two.see("nav-drafts").count() == 0
+    # and whoever looks after rights can tell why
+    one.go(f"/assets/{listed[0][0]}")
+    told = one.see("access").inner_text()
+    assert "刘洋" in told
+    assert "归 气象站网" in told
+    assert "全市" in told
+    assert (one.faults, two.faults) == ([], [])
+
+
+def arrived(visit: Visit, link: str) -> Visit:
+    """Come by a link, and set a password."""
+    visit.allowed = {401}
+    visit.page.goto(link)
+    visit.see("welcome-password").fill(PASSWORD)
+    visit.see("welcome-again").fill(PASSWORD)
+    visit.see("welcome-set").click()
+    visit.see("me").wait_for()
+    return visit

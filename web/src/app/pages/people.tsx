@@ -150,7 +150,7 @@ function BodyDialog({ body, fresh, bodies, onClose }: { body: BodyItem; fresh: b
         }}
       >
         <label class="field tall">
-          {say("user_id")}
+          {say("id")}
           <input required pattern="[a-z0-9][a-z0-9._\-]{1,59}" readOnly={!fresh} value={made.id} data-testid="body-id" onInput={(e) => setMade({ ...made, id: e.currentTarget.value })} />
         </label>
         <label class="field tall">
