@@ -215,12 +215,15 @@ class Gate:
 
     async def _part(self, caller: Caller, right: str, method: str, path: str) -> ASGIApp:
         """What answers whoever may do this in a part of the city alone. Raises Forbidden, NotFound."""
+        looks = method in READS or right == "see"
+        if looks and not _WHOLE.fullmatch(path) and (view := self._views.ready(caller, *right.split(" or "))):
+            return self._app if path.startswith("/api/notifications") else view.app
         assets = await anyio.to_thread.run_sync(self._views.assets, caller, *right.split(" or "))
         if assets is None or path.startswith("/api/notifications"):  # what is told to somebody is theirs
             return self._app
         if _WHOLE.fullmatch(path):
             raise Forbidden("you may see a part of the city alone", f"it takes the right to {right} in all of it", path[:200])  # fmt: skip
-        if method in READS or right == "see":
+        if looks:
             return (await anyio.to_thread.run_sync(self._views.of, assets)).app
         for pattern, sql in _PARTS:
             if found := pattern.fullmatch(path):

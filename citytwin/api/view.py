@@ -36,6 +36,11 @@ class Views:
         """At which assets they have one of these rights; None: in all of the city."""
         return self._house.scopes.assets(caller, *rights) if self._house.scopes else None
 
+    def ready(self, caller: Caller, *rights: str) -> View | None:
+        """What there is for them, as it is now, where nothing has to be looked up for that."""
+        assets = self._house.scopes.known(caller, *rights) if self._house.scopes else None
+        return self.of(assets) if assets is not None and assets in self._made else None
+
     def of(self, assets: frozenset[str]) -> View:
         """What there is of these assets, as it is now."""
         with self._turn:

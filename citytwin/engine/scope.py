@@ -131,6 +131,10 @@ class Scopes:
                 self._of[parts] = frozenset().union(*(self._covered(Grant("", *p)) for p in parts))
             return self._of[parts]
 
+    def known(self, caller: Caller, *rights: str) -> frozenset[str] | None:
+        """The same if it was found out before; None where it has to be, or where it is all of the city."""
+        return self._of.get(frozenset((g.body, g.place, g.pack) for r in rights for g in caller.by(r)))
+
     def _covered(self, grant: Grant) -> set[str]:
         """The assets that a grant for a part holds for."""
         found = set(self._twin.asset_types)

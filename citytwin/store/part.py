@@ -125,7 +125,7 @@ def lay_out(db: duckdb.DuckDBPyConnection) -> str:
             f"SELECT schema_name, table_name FROM duckdb_tables() WHERE {packs}", {"city": city}
         ).fetchall()
         cursor.execute(f"ATTACH ':memory:' AS {beside}; USE {beside}")
-        cursor.execute("SET VARIABLE part = 0")
+        cursor.execute("SET VARIABLE part = 'part_0'")
         cursor.execute(_text("part.sql").replace("city.", f'"{city}".main.'))
         cursor.execute(_text("views.sql"))
         for pack in sorted({schema for schema, _ in [*made, *held]}):
@@ -151,18 +151,18 @@ def insert(db: duckdb.DuckDBPyConnection, beside: str, part: Part) -> None:
     """Say which assets a part is of."""
     with _cursor(db) as cursor:
         cursor.register("listed", pa.table({"asset_id": pa.array(sorted(part.assets), pa.string())}))
-        cursor.execute(f"INSERT INTO {beside}.main.part_asset SELECT {part.number:d}, asset_id FROM listed")
+        cursor.execute(f"CREATE TABLE {beside}.main.part_{part.number:d} AS SELECT asset_id FROM listed")
 
 
 def remove(db: duckdb.DuckDBPyConnection, beside: str, part: Part) -> None:
     """Forget which assets a part is of."""
     with _cursor(db) as cursor:
-        cursor.execute(f"DELETE FROM {beside}.main.part_asset WHERE part = {part.number:d}")
+        cursor.execute(f"DROP TABLE {beside}.main.part_{part.number:d}")
 
 
 def enter(cursor: duckdb.DuckDBPyConnection, beside: str, part: Part) -> None:
     """What this cursor asks from now on it asks of a part."""
-    cursor.execute(f"USE {beside}; SET VARIABLE part = {part.number:d}")
+    cursor.execute(f"USE {beside}; SET VARIABLE part = 'part_{part.number:d}'")
 
 
 def leave(cursor: duckdb.DuckDBPyConnection, db: duckdb.DuckDBPyConnection) -> None:

@@ -1,7 +1,7 @@
 -- What of the city somebody is shown who may see a part of it: every table that a question may read, with the rows that are about assets of the part. The views of views.sql and of
 -- packs are laid over these as they are over the tables themselves; a table that is not here is there for nobody who sees a part. `city` stands for the database, `within` are the assets.
-CREATE TABLE part_asset (part BIGINT NOT NULL, asset_id VARCHAR NOT NULL);
-CREATE VIEW within AS SELECT asset_id FROM part_asset WHERE part = getvariable('part');
+CREATE TABLE part_0 (asset_id VARCHAR NOT NULL);
+CREATE VIEW within AS SELECT asset_id FROM query_table(getvariable('part'));
 -- what packs and the vocabulary declare is everybody's
 CREATE VIEW stream_kind AS SELECT * FROM city.stream_kind;
 CREATE VIEW quantity_kind AS SELECT * FROM city.quantity_kind;
