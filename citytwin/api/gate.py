@@ -36,6 +36,7 @@ NEEDS: tuple[tuple[frozenset[str], str, str], ...] = (
     (READS, r"/api/roles", "self"),
     (READS, r"/api/city", PUBLIC),  # its name, before anybody signs in
     (frozenset({"POST"}), r"/api/me/.*", "session"),
+    (READS, r"/api/public/.*", PUBLIC),  # plans of which somebody said that everybody may see them
     # the public face: Open311 shows what citizens reported, and nothing else
     (READS | {"POST"}, r"/open311/v2/.*", PUBLIC),
     # people, rights and the system

@@ -17,15 +17,16 @@ from citytwin.api.route import Body, Route
 from citytwin.engine import inforce, share, track
 from citytwin.engine.drafts import publish
 from citytwin.engine.summary import tally
+from citytwin.kernel.errors import NotFound
 from citytwin.kernel.indicator import Better, Period
-from citytwin.kernel.plan import Binding, Comparator, Kind, Place, Plan, Progress, Status, Target
+from citytwin.kernel.plan import Binding, Comparator, Kind, MeasureState, Place, Plan, Progress, Status, Target
 from citytwin.kernel.title import Title
 
 
 class PlanItem(msgspec.Struct, frozen=True, kw_only=True):
     """A plan document, and how many of its targets and measures stand how.
 
-    `version` 0 is that of the city's folder; `published`, `by` and `draft` tell who put another in force, from what.
+    `version` 0 is that of the city's folder; `published`, `by` and `draft` tell who put another in force, from what. `public`: everybody may see how it stands.
     """
 
     id: str
@@ -40,6 +41,7 @@ class PlanItem(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     draft: str
     measures_counts: MeasureCounts
+    public: bool
 
 
 class _Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,6 +176,62 @@ class Withdrawing(Body, frozen=True, kw_only=True):
     note: Note = ""
 
 
+class Showing(Withdrawing, frozen=True, kw_only=True):
+    """Who says that everybody may see a plan, or no longer, and why."""
+
+    public: bool
+
+
+class PublicTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """A commitment as everybody sees it; `figure` and `goal` are in `figure_unit`."""
+
+    id: str
+    subject: Title
+    kind: Kind
+    comparator: Comparator
+    value: float | None
+    value_max: float | None
+    unit: str
+    qualifier: str
+    deadline: date | None
+    lead: tuple[str, ...]
+    participants: tuple[str, ...]
+    part_of: str
+    status: Status
+    figure: float | None = None
+    figure_unit: str
+    period: date | None
+    goal: float | None
+    probability: float | None
+
+
+class PublicMeasure(msgspec.Struct, frozen=True):
+    """Work that a plan gives to somebody, as everybody sees it: no names, no notes."""
+
+    id: str
+    title: Title
+    lead: tuple[str, ...]
+    deadline: date | None
+    state: MeasureState
+    overdue: bool
+    on: date | None
+
+
+class PublicPlan(msgspec.Struct, kw_only=True):
+    """A plan as everybody sees it. Of a list of them targets and measures are left out."""
+
+    id: str
+    title: Title
+    number: str
+    issuer: tuple[str, ...]
+    issued: date | None
+    counts: TargetCounts
+    measures_counts: MeasureCounts
+    now: datetime
+    targets: list[PublicTarget] = []
+    measures: list[PublicMeasure] = []
+
+
 def _standing(house: House, as_of: date | None) -> dict[str, Progress]:
     return {p.target: p for p in house.progress(as_of)}
 
@@ -187,6 +245,7 @@ def _plan(house: House, p: Plan, standing: dict[str, Progress]) -> dict[str, Any
         "by": held.by,
         "draft": held.draft,
         "measures_counts": tally_of(work),
+        "public": held.public,
         "id": p.id,
         "title": p.title,
         "number": p.number,
@@ -261,6 +320,66 @@ def withdraw(house: House, id: str, body: Withdrawing) -> Page[PlanItem]:
     return plans(house, PlanQuery(limit=MOST))
 
 
+def show(house: House, id: str, body: Showing) -> Page[PlanItem]:
+    """Say whether everybody may see how a plan stands, without signing in"""
+    publish.show(house.twin, id, body.public, body.by, body.note)
+    return plans(house, PlanQuery(limit=MOST))
+
+
+def public_plans(house: House) -> list[PublicPlan]:
+    """The plans that everybody may see, and how their targets stand"""
+    standing = _standing(house, None)
+    return [_public(house, p, standing) for p in house.twin.plans if house.twin.in_force[p.id].public]
+
+
+def public_plan(house: House, id: str) -> PublicPlan:
+    """A plan that everybody may see: its targets, its measures, and how they stand"""
+    held = house.twin.in_force.get(id)
+    if held is None or not held.public:
+        raise NotFound(f"there is no public plan '{id[:100]}'", "see /api/public/plans", id[:100])
+    return _public(house, held.plan, _standing(house, None), whole=True)
+
+
+def _public(house: House, p: Plan, standing: dict[str, Progress], whole: bool = False) -> PublicPlan:
+    known = _plan(house, p, standing)
+    told = PublicPlan(
+        **{k: known[k] for k in ("id", "title", "number", "issuer", "issued", "counts", "measures_counts")},
+        now=house.now(),
+    )
+    if not whole:
+        return told
+    told.targets = [
+        PublicTarget(
+            **{k: getattr(item, k) for k in _SHOWN},
+            **{k: getattr(item.progress, k) for k in _STANDING},
+            figure=item.progress.value,
+            figure_unit=item.progress.unit,
+        )
+        for item in (_item(p, t, standing) for t in p.targets)
+    ]
+    held = house.twin.in_force[p.id]
+    work = [MeasureItem(**standing_of(house, held, m)) for m in p.measures]
+    told.measures = [PublicMeasure(m.id, m.title, m.lead, m.deadline, m.state, m.overdue, m.on) for m in work]
+    return told
+
+
+_SHOWN = (
+    "id",
+    "subject",
+    "kind",
+    "comparator",
+    "value",
+    "value_max",
+    "unit",
+    "qualifier",
+    "deadline",
+    "lead",
+    "participants",
+    "part_of",
+)
+_STANDING = ("status", "period", "goal", "probability")
+
+
 def targets(house: House, query: TargetQuery) -> Page[TargetItem]:
     """Targets, and how they stand"""
     if query.plan is not None:
@@ -328,5 +447,8 @@ ROUTES = (
     Route("GET", "/targets", targets),
     Route("GET", "/targets/{id}", target),
     Route("GET", "/plans/{id}/decisions", plan_decisions),
+    Route("POST", "/plans/{id}/public", show),
+    Route("GET", "/public/plans", public_plans),
+    Route("GET", "/public/plans/{id}", public_plan),
     Route("POST", "/plans/{id}/withdraw", withdraw),
 )

@@ -30,6 +30,8 @@ class InForce:
     draft: str = ""
     reports: Mapping[str, tuple[Report, ...]] = field(default_factory=dict)
     """What was said of each measure, oldest first."""
+    public: bool = False
+    """Whether everybody may see how it stands, without signing in."""
 
     def report(self, measure: str, until: datetime | None = None) -> Report | None:
         """What was last said of a measure, up to a moment."""
@@ -87,7 +89,7 @@ def _since(base: InForce, taken: Sequence[Decision]) -> InForce:
     shared: dict[str, tuple[Target, ...]] = {}
     reports: dict[str, tuple[Report, ...]] = {}
     folder: tuple[dict[str, Binding | None], dict[str, tuple[Target, ...]]] = ({}, {})
-    published = False
+    published = public = False
     for d in taken:
         match d.act:
             case "publish":
@@ -100,6 +102,8 @@ def _since(base: InForce, taken: Sequence[Decision]) -> InForce:
                 bound[_text(d.after, "target")] = msgspec.convert(d.after.get("measured_by"), Binding | None)
             case "share":
                 shared[_text(d.after, "target")] = tuple(msgspec.convert(d.after["parts"], list[Target], strict=False))
+            case "show":
+                public = bool(d.after.get("public"))
             case "report":
                 report = msgspec.convert(d.after, Report, strict=False)
                 reports[report.measure] = (*reports.get(report.measure, ()), report)
@@ -109,7 +113,7 @@ def _since(base: InForce, taken: Sequence[Decision]) -> InForce:
             continue  # divided anew since
         targets.append(_bind(target, bound))
         targets += [_bind(part, bound) for part in shared.get(target.id, ())]
-    return replace(base, plan=replace(base.plan, targets=tuple(targets)), reports=reports)
+    return replace(base, plan=replace(base.plan, targets=tuple(targets)), reports=reports, public=public)
 
 
 def _bind(target: Target, bound: Mapping[str, Binding | None]) -> Target:

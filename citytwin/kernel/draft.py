@@ -16,7 +16,7 @@ PROMISES: tuple[RecordKind, ...] = ("numeric", "coverage", "milestone", "ban")
 Standing = Literal["open", "accepted", "rejected", "dropped"]
 Act = Literal[
     "read", "reread", "accept", "reject", "reopen", "edit", "split", "merge", "add", "bind", "describe", "undo",
-    "publish", "withdraw", "share", "report",
+    "publish", "withdraw", "share", "report", "show",
 ]  # fmt: skip
 DraftState = Literal["draft", "published"]
 

@@ -655,3 +655,33 @@ def test_versions_of_a_plan_are_compared(tab: Visit, planned: Served) -> None:
     tab.ready()
     assert tab.see("page-target").count() == 1
     assert tab.faults == []
+
+
+def test_a_plan_is_shown_to_everybody_by_one_click_and_no_longer_by_another(tab: Visit, planned: Served) -> None:
+    tab.go("/public")
+    assert tab.see("public-plan").count() == 0
+    tab.go("/plans/lamps")
+    _named(tab, "赵工")
+    tab.see("show-all").click()
+    assert "无需登录" in tab.see("show-all-ask").inner_text()
+    tab.see("show-all-ask").locator("[data-testid=person]").fill("赵工")
+    tab.see("confirm-yes").click()
+    tab.see("plan-public").click()
+    _wait(tab, "[data-testid=public-targets]")
+    assert tab.see("nav").count() == 0  # no frame: nothing leads inside
+    assert not [a for a in tab.page.locator("a").all() if not str(a.get_attribute("href")).startswith("/public")]
+    shown = tab.see("public-targets").inner_text()
+    subjects = [t["subject"]["zh"] for t in planned.get("/api/plans/lamps")["targets"]]
+    assert subjects
+    assert all(subject in shown for subject in subjects)
+    assert "赵工" not in tab.page.inner_text("body")
+    tab.see("language").click()
+    assert "How the city keeps its promises" in tab.page.inner_text("h1")
+    tab.go("/plans/lamps?lang=zh")
+    tab.see("show-all").click()
+    tab.see("show-all-ask").locator("[data-testid=person]").fill("赵工")
+    tab.see("confirm-yes").click()
+    tab.see("plan-public").wait_for(state="detached")
+    tab.go("/plans/lamps?view=changes&lang=zh")
+    assert tab.see("plan-changes").inner_text().count("改变是否公开") == 2
+    assert tab.faults == []

@@ -16,7 +16,7 @@ from citytwin.engine.drafts import fold
 from citytwin.engine.drafts.judge import sound
 from citytwin.engine.drafts.words import words
 from citytwin.engine.load import ID, target_faults
-from citytwin.engine.twin import Twin
+from citytwin.engine.twin import Twin, find
 from citytwin.kernel.draft import PROMISES, Draft, Part, Record
 from citytwin.kernel.errors import BadRequest, Conflict, Fault, NotFound
 from citytwin.kernel.plan import Measure, Place, Plan, Target
@@ -85,6 +85,17 @@ def withdraw(twin: Twin, plan: str, by: str, note: str = "") -> None:
         state = {"draft": {"state": "published"}}
         steps.append(Step(fold.ABOUT + held.draft, "withdraw", state, {"draft": {"state": "draft"}}, note))
         decide(twin, by, *steps)
+        twin.recall()
+
+
+def show(twin: Twin, plan: str, public: bool, by: str, note: str = "") -> None:
+    """Say whether everybody may see how a plan in force stands, without signing in. Raises NotFound, and Conflict where it is so already."""
+    by = person(by)
+    with twin.turn:
+        held = find(twin.in_force, plan, "plan")
+        if held.public == public:
+            raise Conflict(f"the plan is {'public' if public else 'not public'} already", "nothing is left to do", plan)
+        decide(twin, by, Step(inforce.ABOUT + plan, "show", {"public": held.public}, {"public": public}, note))
         twin.recall()
 
 

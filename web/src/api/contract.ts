@@ -230,6 +230,8 @@ export interface PlanItem extends Published {
   issued: string | null;
   document: number | string | null;
   counts: Counts;
+  /** Everybody may see how it stands, without signing in. */
+  public: boolean;
 }
 
 export interface Plan extends PlanItem {

@@ -1,6 +1,6 @@
 /** What the server answers about plans at work: measures, reports, what could measure a target, its division, and who decided what. */
 
-import type { Status, TargetItem, Title } from "./contract";
+import type { Counts, Status, TargetItem, Title } from "./contract";
 
 export type MeasureState = "not_started" | "under_way" | "delayed" | "done";
 export type MeasureCounts = Record<MeasureState | "overdue" | "total", number>;
@@ -147,3 +147,40 @@ export const measureStates: readonly MeasureState[] = ["not_started", "under_way
 
 /** Which standing a state of work is drawn as. */
 export const standing: Record<MeasureState, Status> = { not_started: "not_measured", under_way: "on_track", delayed: "at_risk", done: "met" };
+
+/** A commitment as everybody sees it; `figure` and `goal` are in `figure_unit`. */
+export interface PublicTarget {
+  id: string;
+  subject: Title;
+  deadline: string | null;
+  lead: string[];
+  part_of: string;
+  status: Status;
+  figure: number | null;
+  figure_unit: string;
+  goal: number | null;
+}
+
+export interface PublicMeasure {
+  id: string;
+  title: Title;
+  lead: string[];
+  deadline: string | null;
+  state: MeasureState;
+  overdue: boolean;
+  on: string | null;
+}
+
+/** A plan as everybody sees it; in a list without its targets and measures. */
+export interface PublicPlan {
+  id: string;
+  title: Title;
+  number: string;
+  issuer: string[];
+  issued: string | null;
+  counts: Counts;
+  measures_counts: MeasureCounts;
+  now: string;
+  targets: PublicTarget[];
+  measures: PublicMeasure[];
+}

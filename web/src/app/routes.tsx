@@ -34,6 +34,7 @@ import { Packs } from "./pages/packs";
 import { PeoplePage } from "./pages/people";
 import { PlanPage } from "./pages/plan";
 import { Plans } from "./pages/plans";
+import { PublicPlanPage, PublicPlans } from "./pages/public";
 import { ReportPage } from "./pages/report";
 import { RunPage } from "./pages/run";
 import { Runs } from "./pages/runs";
@@ -95,7 +96,8 @@ const named: Record<string, PageOf> = {
 };
 
 /** Pages for everybody, without the frame. */
-const open: Record<string, PageOf> = { report: ReportPage };
+const open: Record<string, PageOf> = { report: ReportPage, public: PublicPlans };
+const openItems: Record<string, PageOf> = { public: PublicPlanPage };
 
 export interface Route {
   page: PageOf;
@@ -113,7 +115,8 @@ function decoded(text: string): string {
 
 export function routeOf(path: string): Route {
   const [noun = "", id = "", ...rest] = path.slice(1).split("/");
-  if (id === "" && open[noun]) return { page: open[noun], id: "", bare: true };
+  const bare = id === "" ? open[noun] : rest.length === 0 ? openItems[noun] : undefined;
+  if (bare) return { page: bare, id: decoded(id), bare: true };
   const page = rest.length > 0 ? undefined : id === "" ? lists[noun] : (named[`${noun}/${id}`] ?? items[noun]);
   return { page: page ?? NotFound, id: decoded(id) };
 }

@@ -5,6 +5,7 @@ import { path, post, segment } from "../api/client";
 import type { List, Plan, PlanItem } from "../api/contract";
 import { inWords, language } from "../state/language";
 import { forget, invalidate } from "../state/resource";
+import { may } from "../state/me";
 import { go, queried } from "../state/route";
 import { to } from "../ui/address";
 import { Confirm } from "../ui/confirm";
@@ -40,6 +41,33 @@ function Withdraw({ plan }: { plan: Plan }) {
   );
 }
 
+/** Lets everybody see how the plan stands, or no longer. */
+function ShowAll({ plan }: { plan: Plan }) {
+  const [asked, setAsked] = useState(false);
+  const verb = say(plan.public ? "public_end" : "public_show");
+  const show = async (by: string, note: string) => {
+    await post(`/plans/${segment(plan.id)}/public`, { public: !plan.public, by, note });
+    invalidate(`/plans/${segment(plan.id)}`, "/plans?", "/public");
+  };
+  return (
+    <>
+      {plan.public && (
+        <a class="button" href={`/public/${segment(plan.id)}`} data-testid="plan-public">
+          {say("public_see")}
+        </a>
+      )}
+      <button type="button" class="button" onClick={() => setAsked(true)} data-testid="show-all">
+        {verb}
+      </button>
+      {asked && (
+        <Confirm title={say(plan.public ? "public_end_ask" : "public_show_ask", { title: inWords(plan.title) })} verb={verb} onYes={show} onClose={() => setAsked(false)} testid="show-all-ask">
+          {say(plan.public ? "public_end_means" : "public_show_means")}
+        </Confirm>
+      )}
+    </>
+  );
+}
+
 /** Leads to what the version in force changed, where there is another. */
 function CompareVersions({ plan }: { plan: Plan }) {
   const versions = useVersions(plan.id).data;
@@ -69,6 +97,7 @@ export function PlanActions({ plan }: { plan: Plan }) {
         {say("report_docx")}
       </a>
       <CompareVersions plan={plan} />
+      {may("plan") && <ShowAll plan={plan} />}
       {plan.version > 0 && <Withdraw plan={plan} />}
     </>
   );
