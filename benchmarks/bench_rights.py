@@ -2,7 +2,8 @@
 
 Method: in one process, without a network: the ASGI app of a city of 10,000 lamps with a stream and a reading each, which belong to 200 bodies (50 each) under twenty under one. Each page's question is asked by
 nobody in particular (a house that asks nobody who they are: the peer), by somebody with a role for all of the city, and by those with a role for a body with 50, with 500, and for the one over all 10,000 assets, in turn,
-so that what others do on the machine falls on all alike. Milliseconds of one question; `more_ms` is how much more than in the open house the median is. `first_ms` is the first question of somebody whose part was not looked at yet.
+so that what others do on the machine falls on all alike. And single readings, posted over 32 connections to a server that asks who comes (a token with each) and to one that does not, by turns: rate, and
+processor time of the server for each. Milliseconds of one question; `more_ms` is how much more than in the open house the median is. `first_ms` is the first question of somebody whose part was not looked at yet.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import asyncio
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,6 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import posts
 import pyarrow as pa
 from machine import spread, write
 
@@ -127,15 +130,47 @@ async def measured(guarded: House, open_: House, runs: int) -> dict[str, Any]:
     return told
 
 
+def ingest(folder: Path, rounds: int) -> dict[str, Any]:
+    """Single posts to a server that asks who comes, and to one that does not, by turns."""
+    rates: dict[bool, list[float]] = {False: [], True: []}
+    costs: dict[bool, list[float]] = {False: [], True: []}
+    for n in range(rounds):
+        for guarded in (False, True) if n % 2 else (True, False):
+            place = folder / f"{n}-{guarded}"
+            place.mkdir()
+            server = posts.Server(place, guarded)
+            try:
+                head = f"Host: bench\r\nAuthorization: Bearer {server.token}\r\n".encode()
+
+                def sent(c: int, seconds: float, head: bytes = head) -> Iterator[bytes]:
+                    for one in posts.readings(c, time.perf_counter() + seconds, False):
+                        yield one.replace(b"Host: bench\r\n", head, 1)
+
+                posts.exchange(server.port, [sent(c, 1.0) for c in range(32)], posts.created)
+                used, began = server.cpu(), time.perf_counter()
+                took = posts.exchange(server.port, [sent(c, 4.0) for c in range(32)], posts.created)
+                rates[guarded].append(len(took) / (time.perf_counter() - began))
+                costs[guarded].append((server.cpu() - used) / len(took) * 1e6)
+            finally:
+                server.stop()
+    return {
+        **{f"posts_{'asked' if g else 'unasked'}_per_s": spread(v, 0) for g, v in rates.items()},
+        **{f"posts_{'asked' if g else 'unasked'}_cpu_us": spread(v, 1) for g, v in costs.items()},
+        "posts_cpu_ratio": round(median(costs[True]) / median(costs[False]), 3),
+    }
+
+
 def main() -> None:
     said = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     said.add_argument("--runs", type=int, default=60)
+    said.add_argument("--rounds", type=int, default=5, help="of posting by turns")
     said.add_argument("--dry", action="store_true", help="print what came out, and write no result file")
     given = said.parse_args()
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(1) as pool:
         guarded, open_ = built(Path(name), pool)
         try:
             results = asyncio.run(partial(measured, guarded, open_, given.runs)())
+            results |= ingest(Path(name), given.rounds)
         finally:
             for house in (guarded, open_):
                 house.stop()

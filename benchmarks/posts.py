@@ -21,7 +21,9 @@ from citytwin.api.house import House
 from citytwin.api.serve import serve
 from citytwin.engine import ingest
 from citytwin.engine.heed import Lookout
+from citytwin.engine.people import People
 from citytwin.engine.simulate import Simulator
+from citytwin.kernel.right import Grant, Person
 
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *([0-9]+)\r\n")
 Check = Callable[[int, bytes], None]
@@ -137,12 +139,14 @@ def cpu(pid: int) -> float:
 
 
 class Server:
-    """The server in a process of its own."""
+    """The server in a process of its own; one that is `guarded` asks who comes, and lets in who has its `token`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._process = subprocess.Popen([sys.executable, __file__, str(folder)], stdout=subprocess.PIPE, text=True)
+    def __init__(self, folder: Path, guarded: bool = False) -> None:
+        command = [sys.executable, __file__, str(folder), *(["guarded"] if guarded else [])]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout
-        self.port = int(self._process.stdout.readline())
+        port, _, self.token = self._process.stdout.readline().strip().partition(" ")
+        self.port = int(port)
 
     @property
     def pid(self) -> int:
@@ -160,10 +164,15 @@ class Server:
 def main() -> None:
     twin = make_twin(Path(sys.argv[1]))
     intake, lookout = ingest.Intake(twin), Lookout(twin)
+    people, token = None, ""
+    if "guarded" in sys.argv:
+        people = People(twin.store, twin.clock)
+        people.put_person(Person("sensors", "sensors", service=True, grants=(Grant("device"),)))
+        token = people.make_token("sensors", "bench", None, 1)[1]
     with ThreadPoolExecutor(1) as pool:
-        house = House(twin, intake, Simulator(twin, pool))
+        house = House(twin, intake, Simulator(twin, pool), people=people)
         lookout.start()  # as `citytwin serve` does
-        serve(house, port=0, on_ready=lambda url: print(url.rpartition(":")[2], flush=True))
+        serve(house, port=0, on_ready=lambda url: print(url.rpartition(":")[2], token, flush=True))
     intake.close()
     lookout.close()
     twin.store.close()
