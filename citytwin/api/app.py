@@ -100,6 +100,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), payment=()",
 }
 """Everything comes from this house. The map draws in workers made from blobs and sets styles as it goes."""
+HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+"""Said where TLS is in front (RFC 6797, 7.2: never over plain HTTP)."""
 _RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
@@ -131,7 +133,7 @@ class App:
         def shell(inner: ASGIApp) -> ASGIApp:
             return Guarded(Bounded(Announced(Problems(inner)), house.flight))
 
-        gate = Gate(Bounded(Announced(Problems(router)), house.flight), house.people, house.key)
+        gate = Gate(Bounded(Announced(Problems(router)), house.flight), house.people, house.key, house.rates)
         self.quick = Quick(house, sensing, shell, gate)
         self._app = Guarded(Problems(gate))
 
@@ -148,7 +150,7 @@ class Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def guard(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_RAW]
+                message["headers"] = [*message["headers"], *_RAW, *([HSTS] if scope.get("scheme") == "https" else [])]
             await send(message)
 
         await self._app(scope, receive, guard)

@@ -18,9 +18,11 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from citytwin.api.pace import Pace
 from citytwin.engine.people import People
 from citytwin.kernel.errors import Forbidden, TooMany, Unauthorized
 from citytwin.kernel.right import CALLER, NOBODY, OPEN, Caller
+from citytwin.settings import Rates
 
 COOKIE = "citytwin"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -128,8 +130,9 @@ def _forbidden(right: str, path: str) -> Forbidden:
 class Gate:
     """ASGI middleware around everything a city answers. Without `people`, nobody is asked who they are."""
 
-    def __init__(self, app: ASGIApp, people: People | None, key: str = "") -> None:
+    def __init__(self, app: ASGIApp, people: People | None, key: str = "", rates: Rates = Rates()) -> None:  # noqa: B008 - it is frozen
         self._app, self._people, self._key = app, people, key
+        self._pace = Pace(rates)
         self._refused = Tries()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,9 +142,10 @@ class Gate:
             return
         method, path = scope["method"], scope["path"]
         headers = Headers(scope=scope)
-        caller = self._caller(headers, people)
+        caller = self._caller(headers, people, cookie(scope))
         right = needed(method, path)
         unsafe = method not in READS
+        self._pace.ask(caller, address(scope), right, unsafe)
         if not allowed(caller, right):
             await self._refuse(people, caller, scope)
             if caller is None:
@@ -190,7 +194,7 @@ class Gate:
         caller = self._people.known(word.decode("latin-1"), "token") if kind == b"Bearer" else None
         return caller is not None and caller.may("send") and any(g.whole for g in caller.grants)
 
-    def _caller(self, headers: Headers, people: People) -> Caller | None:
+    def _caller(self, headers: Headers, people: People, name: str) -> Caller | None:
         """Who sends a request: by token (Bearer, InfluxDB's Token, or as the password of Basic), by the key of the machine, or by the cookie of a session."""
         given = headers.get("authorization", "")
         if given:
@@ -206,8 +210,13 @@ class Gate:
             if self._key and hmac.compare_digest(word.encode(), self._key.encode()):
                 return Caller("", "citytwin", OPEN.rights, "key", OPEN.grants)
             return people.known(word, "token")
-        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        return people.known(cookie, "session") if cookie else None
+        word = cookie_parser(headers.get("cookie", "")).get(name, "")
+        return people.known(word, "session") if word else None
+
+
+def cookie(scope: Scope) -> str:
+    """The name of a session's cookie. Behind TLS a browser holds to its prefix: set for this host alone, over TLS, for all paths (RFC 6265bis, 4.1.3.2)."""
+    return f"__Host-{COOKIE}" if scope.get("scheme") == "https" else COOKIE
 
 
 def same_origin(headers: Headers) -> bool:
@@ -243,7 +252,12 @@ class Tries:
     def ask(self, who: str, now: float) -> None:
         """Raises TooMany where there were too many of late."""
         if self.late(who, now) >= MOST_TRIES:
-            raise TooMany("there were too many tries from this address", f"try again in {TRIES_S:.0f} s", "address")
+            raise TooMany(
+                "there were too many tries from this address",
+                f"try again in {TRIES_S:.0f} s",
+                "address",
+                wait_s=TRIES_S,
+            )
 
     def miss(self, who: str, now: float) -> None:
         """One was refused."""

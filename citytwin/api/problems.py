@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 
 import msgspec
@@ -40,7 +41,7 @@ STATUS: dict[type[CityTwinError], tuple[int, str]] = {
 }
 """HTTP status and title of every error; one that is not named here has those of its parent."""
 
-MORE = {401: {"WWW-Authenticate": 'Bearer realm="citytwin"'}, 429: {"Retry-After": "30"}, 503: {"Retry-After": "5"}}
+MORE = {401: {"WWW-Authenticate": 'Bearer realm="citytwin"'}, 503: {"Retry-After": "5"}}
 """Headers that go with a status."""
 HTTP: dict[int, tuple[str, str, str]] = {
     400: ("bad_request", "The request is not one this place takes", ""),
@@ -80,6 +81,8 @@ def problem(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
         told = Problem(
             _type(error.code), title, status, error.code, error.message, error.hint, error.where, error.faults
         )
+        if isinstance(error, errors.TooMany):
+            return told, {"Retry-After": str(max(1, math.ceil(error.wait_s)))}
         return told, MORE.get(status, {})
     if isinstance(error, HTTPException):
         code, title, hint = HTTP.get(error.status_code, HTTP[400])
@@ -130,4 +133,5 @@ class Problems:
             if begun:
                 raise
             told, headers = problem(e, scope["path"])
+            headers = {"Cache-Control": "no-store", **headers}
             await Response(msgspec.json.encode(told), told.status, headers, MEDIA)(scope, receive, note)

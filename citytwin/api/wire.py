@@ -61,8 +61,10 @@ class Exchange:
 class Wire(HttpToolsProtocol):
     """A connection. `quick` is asked first; what it does not take goes the way of all requests."""
 
-    def __init__(self, quick: Quick, **given: Any) -> None:
+    def __init__(self, quick: Quick, most: int = 0, **given: Any) -> None:
         super().__init__(**given)
+        self._most = most
+        self._from = ""
         self._quick = quick
         self._held: bytearray | None = None
         """The body, so far, of a request that may be taken."""
@@ -82,10 +84,15 @@ class Wire(HttpToolsProtocol):
         """Somebody is there."""
         super().connection_made(transport)
         self._rounds.add(self)
+        self._from = self.client[0] if self.client else ""
+        held = self._rounds.of[self._from] = self._rounds.of.get(self._from, 0) + 1
+        if self._most and held > self._most:  # whoever holds many keeps others from getting one
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is there any more."""
         self._rounds.wires.discard(self)
+        self._rounds.left(self._from)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -235,6 +242,8 @@ class Rounds:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.wires: set[Wire] = set()
+        self.of: dict[str, int] = {}
+        """Connections of each address."""
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, wire: Wire) -> None:
@@ -242,6 +251,12 @@ class Rounds:
         self.wires.add(wire)
         if self._timer is None:
             self._timer = self._loop.call_later(LOOK_S, self._look)
+
+    def left(self, address: str) -> None:
+        """One fewer of an address."""
+        self.of[address] = self.of.get(address, 1) - 1
+        if self.of[address] <= 0:
+            del self.of[address]
 
     def _look(self) -> None:
         self._timer = None
@@ -257,7 +272,7 @@ def _late() -> bytes:
     body = msgspec.json.encode(
         unheard(408, f"the request was not whole, or nothing more of it came in, for {PATIENCE_S} s")
     )
-    head = f"HTTP/1.1 408 Request Timeout\r\ncontent-type: {MEDIA}\r\ncontent-length: {len(body)}\r\ncache-control: no-cache\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
+    head = f"HTTP/1.1 408 Request Timeout\r\ncontent-type: {MEDIA}\r\ncontent-length: {len(body)}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
     return head.encode("ascii") + body
 
 

@@ -44,7 +44,7 @@ class Door:
             return
         except Exception as e:
             reply = refusal(e, scope["path"])
-        headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Host", **reply.headers}
+        headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding, Host", **reply.headers}
         if scope["method"] == "OPTIONS":
             reply = replace(reply, body=b"")
         if scope["method"] != "HEAD":
