@@ -14,6 +14,8 @@ SMALL = 1024 * 1024
 """A body of so many bytes or fewer finds room where a large one does not: a sensor is heard while files come in."""
 PATIENCE_S = 10
 """For how long the rest of a body that was refused is listened to: whoever is cut off while sending does not hear why."""
+UNREAD_S = 1
+"""And for how long a body of which nothing was read: who said that there is one may be waiting to be asked for it."""
 HOLD = "citytwin.hold"
 """Where a scope has the function that counts bytes which a body became, such as those that were unpacked."""
 
@@ -43,7 +45,7 @@ class Flight:
 
 
 class Bounded:
-    """ASGI middleware: reading a body raises StoreBusy where there is no room for it; the rest of one that was refused is passed over."""
+    """ASGI middleware: reading a body raises StoreBusy where there is no room for it; the rest of one that was refused, or all of one that nobody read, is passed over."""
 
     def __init__(self, app: ASGIApp, flight: Flight) -> None:
         self._app, self._flight = app, flight
@@ -53,7 +55,9 @@ class Bounded:
             await self._app(scope, receive, send)
             return
         held = 0
-        more = False
+        head = dict(scope["headers"])
+        begun = False
+        more = head.get(b"content-length", b"0") != b"0" and b"expect" not in head
 
         def hold(size: int) -> None:
             nonlocal held
@@ -66,7 +70,8 @@ class Bounded:
             held += size
 
         async def counted() -> Message:
-            nonlocal more
+            nonlocal more, begun
+            begun = True
             message = await receive()
             more = message.get("more_body", False)
             if part := message.get("body"):
@@ -77,7 +82,7 @@ class Bounded:
             nonlocal more
             if more:
                 more = False
-                with anyio.move_on_after(PATIENCE_S):
+                with anyio.move_on_after(PATIENCE_S if begun else UNREAD_S):
                     while (await receive()).get("more_body", False):
                         pass
             await send(message)

@@ -48,6 +48,7 @@ HTTP: dict[int, tuple[str, str, str]] = {
     404: ("not_found", "There is no such thing here", "see /api/docs for what there is"),
     405: ("method_not_allowed", "The method is not one this place takes", ""),
     408: ("too_slow", "The request did not come to its end", "send it whole, or in smaller parts"),
+    431: ("head_too_large", "The head of the request is too large", "send fewer and shorter headers"),
 }
 """Code, title and hint of what is refused before anything of ours has seen it."""
 
@@ -68,7 +69,9 @@ class Problem(msgspec.Struct, frozen=True):
 def codes() -> list[tuple[int, str, str]]:
     """Status, code and title of every problem there is."""
     known = {(status, kind.code, title) for kind, (status, title) in STATUS.items()}
-    return sorted(known | {(status, code, title) for status, (code, title, _) in HTTP.items() if status in (405, 408)})
+    return sorted(
+        known | {(status, code, title) for status, (code, title, _) in HTTP.items() if status in (405, 408, 431)}
+    )
 
 
 def problem(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
@@ -76,7 +79,7 @@ def problem(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
     path = path[:200]
     if isinstance(error, CityTwinError):
         status, title = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-        if status >= 500:
+        if status >= 500 and status != 501:  # what is not offered is no failure of ours
             log.error("%s: %s", path, error)
         told = Problem(
             _type(error.code), title, status, error.code, error.message, error.hint, error.where, error.faults

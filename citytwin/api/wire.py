@@ -17,6 +17,8 @@ from citytwin.kernel.observation import Receipt
 
 PATIENCE_S = 60
 """Seconds in which the head of a request, or a short body, must be whole; and for which nothing may come of a long one, or nothing be taken of an answer."""
+LARGEST_HEAD = 64 * 1024
+"""Bytes that may come in without that a head is complete or anything of a body came: of a head, of what follows a body in chunks, of empty lines."""
 LOOK_S = 5
 """Seconds between two looks at all connections."""
 
@@ -65,6 +67,8 @@ class Wire(HttpToolsProtocol):
         super().__init__(**given)
         self._most = most
         self._from = ""
+        self._loose = 0
+        """Bytes since a head was complete, or something of a body came."""
         self._quick = quick
         self._held: bytearray | None = None
         """The body, so far, of a request that may be taken."""
@@ -98,6 +102,12 @@ class Wire(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Something came."""
         self._parts += 1
+        if self._loose > LARGEST_HEAD:
+            self._held = None
+            self.transport.write(_LARGE)
+            self.transport.close()
+            return
+        self._loose += len(data)
         super().data_received(data)
 
     def resume_writing(self) -> None:
@@ -143,6 +153,7 @@ class Wire(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is there."""
+        self._loose = 0
         if (
             self.parser.get_method() == b"POST"
             and (self.cycle is None or self.cycle.response_complete)
@@ -156,6 +167,7 @@ class Wire(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Some of the body is there."""
+        self._loose = 0
         if self._held is None:
             super().on_body(body)
         else:
@@ -267,16 +279,15 @@ class Rounds:
             self._timer = self._loop.call_later(LOOK_S, self._look)
 
 
-def _late() -> bytes:
-    """What is told to who does not come to an end."""
-    body = msgspec.json.encode(
-        unheard(408, f"the request was not whole, or nothing more of it came in, for {PATIENCE_S} s")
-    )
-    head = f"HTTP/1.1 408 Request Timeout\r\ncontent-type: {MEDIA}\r\ncontent-length: {len(body)}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
+def _told(status: int, phrase: str, detail: str) -> bytes:
+    """What is told to whom no app hears."""
+    body = msgspec.json.encode(unheard(status, detail))
+    head = f"HTTP/1.1 {status} {phrase}\r\ncontent-type: {MEDIA}\r\ncontent-length: {len(body)}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
     return head.encode("ascii") + body
 
 
-_LATE = _late()
+_LATE = _told(408, "Request Timeout", f"the request was not whole, or nothing more of it came in, for {PATIENCE_S} s")
+_LARGE = _told(431, "Request Header Fields Too Large", f"the head has more than {LARGEST_HEAD} bytes")
 _loops: dict[asyncio.AbstractEventLoop, tuple[Waiting, Rounds]] = {}
 
 
