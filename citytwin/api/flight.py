@@ -45,7 +45,7 @@ class Flight:
 
 
 class Bounded:
-    """ASGI middleware: reading a body raises StoreBusy where there is no room for it; the rest of one that was refused, or all of one that nobody read, is passed over."""
+    """ASGI middleware: reading a body raises StoreBusy where there is no room for it; the rest of one that was refused, or all of one that was announced as too large, is passed over."""
 
     def __init__(self, app: ASGIApp, flight: Flight) -> None:
         self._app, self._flight = app, flight
@@ -55,9 +55,8 @@ class Bounded:
             await self._app(scope, receive, send)
             return
         held = 0
-        head = dict(scope["headers"])
         begun = False
-        more = head.get(b"content-length", b"0") != b"0" and b"expect" not in head
+        more = False
 
         def hold(size: int) -> None:
             nonlocal held
@@ -80,6 +79,8 @@ class Bounded:
 
         async def patient(message: Message) -> None:
             nonlocal more
+            if message.get("status") == 413 and not begun:  # it was announced as too large, and is under way
+                more = all(k != b"expect" for k, _ in scope["headers"])
             if more:
                 more = False
                 with anyio.move_on_after(PATIENCE_S if begun else UNREAD_S):

@@ -19,6 +19,7 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from citytwin.api.pace import Pace
+from citytwin.api.trail import WHENCE, Trail
 from citytwin.engine.people import People
 from citytwin.kernel.errors import Forbidden, TooMany, Unauthorized
 from citytwin.kernel.right import CALLER, NOBODY, OPEN, Caller
@@ -156,6 +157,7 @@ class Gate:
         if unsafe and caller and caller.via == "session" and not same_origin(headers):
             raise Forbidden("the request comes from another site", "use the web app of this city, or a token", "Origin")
         CALLER.set(caller or NOBODY)
+        WHENCE.set(address(scope))
         if not unsafe or right in ("send", "see"):
             await self._app(scope, receive, send)
             return
@@ -167,11 +169,20 @@ class Gate:
             return message
 
         async def tell(message: Message) -> None:
-            if message["type"] == "http.response.start":  # what is answered is on record
-                work = partial(people.note, caller, address(scope), method.lower(), path, message["status"], hashed.hexdigest(), scope.get("changed"))  # fmt: skip
+            if message["type"] == "http.response.start":
+                held.append(message)
+                return
+            if held:  # what is answered is on record
+                begun = held.pop()
+                detail = await trail.after(begun["status"], message.get("body", b""))
+                work = partial(people.note, caller, address(scope), method.lower(), path, begun["status"], hashed.hexdigest(), detail)  # fmt: skip
                 await anyio.to_thread.run_sync(work)
+                await send(begun)
             await send(message)
 
+        trail = Trail(self._app, scope)
+        held: list[Message] = []
+        await trail.before()
         await self._app(scope, hear, tell)
 
     async def _refuse(self, people: People, caller: Caller | None, scope: Scope) -> None:

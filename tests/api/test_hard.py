@@ -362,6 +362,13 @@ def test_sql_in_every_field_changes_nothing(door: Caller, people: People, guarde
     assert {400, 404} <= told
 
 
+@pytest.mark.parametrize("version", ["v1.1", "v2.0"])
+@pytest.mark.parametrize("body", [b"9223372036854775808", b"true", b"{}", b'"x"'])
+def test_a_json_patch_that_is_no_list_is_refused(door: Caller, people: People, version: str, body: bytes) -> None:
+    head = {**bearer(service(people, "steward")), "Content-Type": "application/json-patch+json"}
+    assert door.request("PATCH", f"/sta/{version}/Things('lamp-1')", content=body, headers=head).status_code in (400, 404)  # fmt: skip
+
+
 def _fields(kind: Any) -> Any:
     from msgspec.structs import fields
 
