@@ -103,6 +103,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), payment=()",
 }
 """Everything comes from this house. The map draws in workers made from blobs and sets styles as it goes."""
+HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+"""Said where TLS is in front (RFC 6797, 7.2: never over plain HTTP)."""
 _RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
@@ -124,9 +126,8 @@ class App:
         def looked_at(part: House) -> ASGIApp:
             return Bounded(Problems(Router(_rooms(part, _sensing(part)), redirect_slashes=False)), house.flight)
 
-        gate = Gate(
-            Bounded(Announced(Problems(router)), house.flight), house.people, house.key, Views(house, looked_at)
-        )
+        rooms = Bounded(Announced(Problems(router)), house.flight)
+        gate = Gate(rooms, house.people, house.key, Views(house, looked_at), house.rates)
         self.quick = Quick(house, sensing, shell, gate)
         self._app = Guarded(Problems(gate))
 
@@ -162,7 +163,7 @@ class Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def guard(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_RAW]
+                message["headers"] = [*message["headers"], *_RAW, *([HSTS] if scope.get("scheme") == "https" else [])]
             await send(message)
 
         await self._app(scope, receive, guard)

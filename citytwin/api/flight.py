@@ -14,6 +14,8 @@ SMALL = 1024 * 1024
 """A body of so many bytes or fewer finds room where a large one does not: a sensor is heard while files come in."""
 PATIENCE_S = 10
 """For how long the rest of a body that was refused is listened to: whoever is cut off while sending does not hear why."""
+UNREAD_S = 1
+"""And for how long a body of which nothing was read: who said that there is one may be waiting to be asked for it."""
 HOLD = "citytwin.hold"
 """Where a scope has the function that counts bytes which a body became, such as those that were unpacked."""
 
@@ -43,7 +45,7 @@ class Flight:
 
 
 class Bounded:
-    """ASGI middleware: reading a body raises StoreBusy where there is no room for it; the rest of one that was refused is passed over."""
+    """ASGI middleware: reading a body raises StoreBusy where there is no room for it; the rest of one that was refused, or all of one that was announced as too large, is passed over."""
 
     def __init__(self, app: ASGIApp, flight: Flight) -> None:
         self._app, self._flight = app, flight
@@ -53,6 +55,7 @@ class Bounded:
             await self._app(scope, receive, send)
             return
         held = 0
+        begun = False
         more = False
 
         def hold(size: int) -> None:
@@ -66,7 +69,8 @@ class Bounded:
             held += size
 
         async def counted() -> Message:
-            nonlocal more
+            nonlocal more, begun
+            begun = True
             message = await receive()
             more = message.get("more_body", False)
             if part := message.get("body"):
@@ -75,9 +79,11 @@ class Bounded:
 
         async def patient(message: Message) -> None:
             nonlocal more
+            if message.get("status") == 413 and not begun:  # it was announced as too large, and is under way
+                more = all(k != b"expect" for k, _ in scope["headers"])
             if more:
                 more = False
-                with anyio.move_on_after(PATIENCE_S):
+                with anyio.move_on_after(PATIENCE_S if begun else UNREAD_S):
                     while (await receive()).get("more_body", False):
                         pass
             await send(message)

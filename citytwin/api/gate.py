@@ -18,10 +18,13 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from citytwin.api.pace import Pace
+from citytwin.api.trail import WHENCE, Trail
 from citytwin.api.view import Views
 from citytwin.engine.people import People
 from citytwin.kernel.errors import Forbidden, NotFound, TooMany, Unauthorized
 from citytwin.kernel.right import CALLER, NOBODY, OPEN, REACH, Caller
+from citytwin.settings import Rates
 
 COOKIE = "citytwin"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -169,8 +172,9 @@ def _forbidden(right: str, path: str) -> Forbidden:
 class Gate:
     """ASGI middleware around everything a city answers. Without `people`, nobody is asked who they are."""
 
-    def __init__(self, app: ASGIApp, people: People | None, key: str, views: Views) -> None:
+    def __init__(self, app: ASGIApp, people: People | None, key: str, views: Views, rates: Rates) -> None:
         self._app, self._people, self._key, self._views = app, people, key, views
+        self._pace = Pace(rates)
         self._refused = Tries()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -180,9 +184,10 @@ class Gate:
             return
         method, path = scope["method"], scope["path"]
         headers = Headers(scope=scope)
-        caller = self._caller(headers, people)
+        caller = self._caller(headers, people, cookie(scope))
         right = needed(method, path)
         unsafe = method not in READS
+        self._pace.ask(caller, address(scope), right, unsafe)
         if not allowed(caller, right):
             await self._refuse(people, caller, scope)
             if caller is None:
@@ -193,6 +198,7 @@ class Gate:
         if unsafe and caller and caller.via == "session" and not same_origin(headers):
             raise Forbidden("the request comes from another site", "use the web app of this city, or a token", "Origin")
         CALLER.set(caller or NOBODY)
+        WHENCE.set(address(scope))
         app = self._app
         if caller and partly(caller, right):
             app = await self._part(caller, right, method, path)
@@ -207,11 +213,20 @@ class Gate:
             return message
 
         async def tell(message: Message) -> None:
-            if message["type"] == "http.response.start":  # what is answered is on record
-                work = partial(people.note, caller, address(scope), method.lower(), path, message["status"], hashed.hexdigest(), scope.get("changed"))  # fmt: skip
+            if message["type"] == "http.response.start":
+                held.append(message)
+                return
+            if held:  # what is answered is on record
+                begun = held.pop()
+                detail = await trail.after(begun["status"], message.get("body", b""))
+                work = partial(people.note, caller, address(scope), method.lower(), path, begun["status"], hashed.hexdigest(), detail)  # fmt: skip
                 await anyio.to_thread.run_sync(work)
+                await send(begun)
             await send(message)
 
+        trail = Trail(self._app, scope)
+        held: list[Message] = []
+        await trail.before()
         await app(scope, hear, tell)
 
     async def _part(self, caller: Caller, right: str, method: str, path: str) -> ASGIApp:
@@ -259,7 +274,7 @@ class Gate:
         caller = self._people.known(word.decode("latin-1"), "token") if kind == b"Bearer" else None
         return caller is not None and caller.whole("send")
 
-    def _caller(self, headers: Headers, people: People) -> Caller | None:
+    def _caller(self, headers: Headers, people: People, name: str) -> Caller | None:
         """Who sends a request: by token (Bearer, InfluxDB's Token, or as the password of Basic), by the key of the machine, or by the cookie of a session."""
         given = headers.get("authorization", "")
         if given:
@@ -275,8 +290,13 @@ class Gate:
             if self._key and hmac.compare_digest(word.encode(), self._key.encode()):
                 return Caller("", "citytwin", OPEN.rights, "key", OPEN.grants)
             return people.known(word, "token")
-        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        return people.known(cookie, "session") if cookie else None
+        word = cookie_parser(headers.get("cookie", "")).get(name, "")
+        return people.known(word, "session") if word else None
+
+
+def cookie(scope: Scope) -> str:
+    """The name of a session's cookie. Behind TLS a browser holds to its prefix: set for this host alone, over TLS, for all paths (RFC 6265bis, 4.1.3.2)."""
+    return f"__Host-{COOKIE}" if scope.get("scheme") == "https" else COOKIE
 
 
 def same_origin(headers: Headers) -> bool:
@@ -312,7 +332,12 @@ class Tries:
     def ask(self, who: str, now: float) -> None:
         """Raises TooMany where there were too many of late."""
         if self.late(who, now) >= MOST_TRIES:
-            raise TooMany("there were too many tries from this address", f"try again in {TRIES_S:.0f} s", "address")
+            raise TooMany(
+                "there were too many tries from this address",
+                f"try again in {TRIES_S:.0f} s",
+                "address",
+                wait_s=TRIES_S,
+            )
 
     def miss(self, who: str, now: float) -> None:
         """One was refused."""

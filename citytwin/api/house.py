@@ -30,6 +30,7 @@ from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import PartOfTwin, Twin
 from citytwin.kernel.errors import BadRequest, StoreFailed
 from citytwin.kernel.plan import Plan, Progress
+from citytwin.settings import Rates
 
 if TYPE_CHECKING:
     from citytwin.api.mqtt.door import MqttDoor
@@ -70,6 +71,8 @@ class House:
     """Requests that are worked on at once; the others wait their turn."""
     callback_networks: tuple[Network, ...] = ()
     """Networks beside the public internet in which subscribers may be called."""
+    rates: Rates = field(default_factory=Rates)
+    """How often somebody may ask."""
     fresh_s: float = 3.0
     """For how long the standing of the targets is told again without computing it anew."""
     health_s: float = 10.0

@@ -203,6 +203,12 @@ class PasswordBody(Body, frozen=True, kw_only=True):
     password: Word
 
 
+class ProofBody(Body, frozen=True, kw_only=True):
+    """The password, once more: who finds a screen unlocked does not know it."""
+
+    old: Word
+
+
 class CodeBody(Body, frozen=True, kw_only=True):
     """A code of the authenticator app."""
 
@@ -311,9 +317,11 @@ def set_password(house: House, body: PasswordBody) -> Done:
     return Done()
 
 
-def offer_factor(house: House) -> Offered:
-    """A secret for an authenticator app (TOTP); it holds once a code of it was given"""
-    secret, address = _people(house).offer_factor(CALLER.get().id)
+def offer_factor(house: House, body: ProofBody) -> Offered:
+    """A secret for an authenticator app (TOTP); the password (`old`) is asked for once more, and it holds once a code was given"""
+    people, id = _people(house), CALLER.get().id
+    people.prove(id, body.old)
+    secret, address = people.offer_factor(id)
     picture = io.BytesIO()
     segno.make(address, error="m").save(picture, kind="svg", scale=5, border=2, xmldecl=False)
     return Offered(secret, address, picture.getvalue().decode())
@@ -617,7 +625,7 @@ def _changed(people: People, subject: str, before: Any, after: Any) -> None:
 ROUTES = (
     Route("GET", "/me", me),
     Route("POST", "/me/password", set_password),
-    Route("POST", "/me/factor", offer_factor, bare=True),
+    Route("POST", "/me/factor", offer_factor),
     Route("POST", "/me/factor/confirm", confirm_factor),
     Route("POST", "/me/factor/drop", drop_factor),
     Route("GET", "/me/passes", my_passes),

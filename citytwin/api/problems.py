@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 
 import msgspec
@@ -40,13 +41,14 @@ STATUS: dict[type[CityTwinError], tuple[int, str]] = {
 }
 """HTTP status and title of every error; one that is not named here has those of its parent."""
 
-MORE = {401: {"WWW-Authenticate": 'Bearer realm="citytwin"'}, 429: {"Retry-After": "30"}, 503: {"Retry-After": "5"}}
+MORE = {401: {"WWW-Authenticate": 'Bearer realm="citytwin"'}, 503: {"Retry-After": "5"}}
 """Headers that go with a status."""
 HTTP: dict[int, tuple[str, str, str]] = {
     400: ("bad_request", "The request is not one this place takes", ""),
     404: ("not_found", "There is no such thing here", "see /api/docs for what there is"),
     405: ("method_not_allowed", "The method is not one this place takes", ""),
     408: ("too_slow", "The request did not come to its end", "send it whole, or in smaller parts"),
+    431: ("head_too_large", "The head of the request is too large", "send fewer and shorter headers"),
 }
 """Code, title and hint of what is refused before anything of ours has seen it."""
 
@@ -67,7 +69,9 @@ class Problem(msgspec.Struct, frozen=True):
 def codes() -> list[tuple[int, str, str]]:
     """Status, code and title of every problem there is."""
     known = {(status, kind.code, title) for kind, (status, title) in STATUS.items()}
-    return sorted(known | {(status, code, title) for status, (code, title, _) in HTTP.items() if status in (405, 408)})
+    return sorted(
+        known | {(status, code, title) for status, (code, title, _) in HTTP.items() if status in (405, 408, 431)}
+    )
 
 
 def problem(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
@@ -75,11 +79,13 @@ def problem(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
     path = path[:200]
     if isinstance(error, CityTwinError):
         status, title = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-        if status >= 500:
+        if status >= 500 and status != 501:  # what is not offered is no failure of ours
             log.error("%s: %s", path, error)
         told = Problem(
             _type(error.code), title, status, error.code, error.message, error.hint, error.where, error.faults
         )
+        if isinstance(error, errors.TooMany):
+            return told, {"Retry-After": str(max(1, math.ceil(error.wait_s)))}
         return told, MORE.get(status, {})
     if isinstance(error, HTTPException):
         code, title, hint = HTTP.get(error.status_code, HTTP[400])
@@ -130,4 +136,5 @@ class Problems:
             if begun:
                 raise
             told, headers = problem(e, scope["path"])
+            headers = {"Cache-Control": "no-store", **headers}
             await Response(msgspec.json.encode(told), told.status, headers, MEDIA)(scope, receive, note)

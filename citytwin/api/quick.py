@@ -106,7 +106,7 @@ class Quick:
     def receipt(told: Receipt) -> bytes:
         """The answer that is a receipt: of data to a program, and what a page needs beside that is not for it."""
         body = _encode(told)
-        return b"content-type: application/json\r\ncache-control: no-cache\r\nx-content-type-options: nosniff\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)  # fmt: skip
+        return b"content-type: application/json\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)  # fmt: skip
 
     def failed(self, error: BaseException) -> ASGIApp:
         """What tells of it as every app of the house does."""

@@ -279,7 +279,7 @@ class Place:
             raw = await self._document(route, call) if route.body else b""
             work = partial(self._work, route, given, raw, packed)
             data, coding = await anyio.to_thread.run_sync(work, limiter=self._house.limiter)
-        headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding", **coding}
+        headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding", **coding}
         await Response(data, route.status, headers, route.media)(scope, receive, send)
 
     def _work(self, route: Route, given: dict[str, Any], raw: bytes, packed: bool) -> tuple[bytes, dict[str, str]]:

@@ -13,7 +13,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from citytwin.api.gate import COOKIE, Tries, address, same_origin
+from citytwin.api.gate import Tries, address, cookie, same_origin
 from citytwin.api.house import House
 from citytwin.api.route import JSON, Body, Call, document
 from citytwin.engine.people import SHIFT, People
@@ -57,7 +57,7 @@ class Session:
         if not same_origin(call.headers):
             raise Forbidden("the request comes from another site", "sign in on the page of this city", "Origin")
         if scope["method"] == "DELETE":
-            secret = cookie_parser(call.headers.get("cookie", "")).get(COOKIE, "")
+            secret = cookie_parser(call.headers.get("cookie", "")).get(cookie(scope), "")
             caller = people.known(secret, "session") if secret else None
             if caller:
                 await anyio.to_thread.run_sync(partial(_out, people, caller, address(scope)))
@@ -119,11 +119,15 @@ async def enter(
         people.note(people.known(secret), where, "sign_in", id, 200)
         return secret
 
+    held = cookie_parser(Call(scope, receive).headers.get("cookie", "")).get(cookie(scope), "")
+    before = people.known(held, "session") if held else None
     try:
         secret = await anyio.to_thread.run_sync(work)
     except Unauthorized:
         tries.miss(where, time.monotonic())
         raise
+    if before:  # whoever signs in anew leaves no session behind that another may know
+        await anyio.to_thread.run_sync(partial(people.end, [before.token]))
     person = people.person(id)
     await _answer({"id": person.id, "title": person.title}, secret, scope, receive, send)
 
@@ -139,8 +143,9 @@ async def _answer(body: dict[str, Any], secret: str | None, scope: Scope, receiv
     secure = scope.get("scheme") == "https"
     if secret:
         answer.set_cookie(
-            COOKIE, secret, max_age=int(SHIFT.total_seconds()), httponly=True, samesite="strict", secure=secure
+            cookie(scope), secret, max_age=int(SHIFT.total_seconds()), httponly=True, samesite="strict", secure=secure
         )
     elif secret == "":
-        answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=secure)
+        answer.headers["Clear-Site-Data"] = '"cache"'
+        answer.delete_cookie(cookie(scope), httponly=True, samesite="strict", secure=secure)
     await answer(scope, receive, send)

@@ -17,6 +17,8 @@ from citytwin.kernel.observation import Receipt
 
 PATIENCE_S = 60
 """Seconds in which the head of a request, or a short body, must be whole; and for which nothing may come of a long one, or nothing be taken of an answer."""
+LARGEST_HEAD = 64 * 1024
+"""Bytes that may come in without that a head is complete or anything of a body came: of a head, of what follows a body in chunks, of empty lines."""
 LOOK_S = 5
 """Seconds between two looks at all connections."""
 
@@ -61,8 +63,12 @@ class Exchange:
 class Wire(HttpToolsProtocol):
     """A connection. `quick` is asked first; what it does not take goes the way of all requests."""
 
-    def __init__(self, quick: Quick, **given: Any) -> None:
+    def __init__(self, quick: Quick, most: int = 0, **given: Any) -> None:
         super().__init__(**given)
+        self._most = most
+        self._from = ""
+        self._loose = 0
+        """Bytes since a head was complete, or something of a body came."""
         self._quick = quick
         self._held: bytearray | None = None
         """The body, so far, of a request that may be taken."""
@@ -82,15 +88,26 @@ class Wire(HttpToolsProtocol):
         """Somebody is there."""
         super().connection_made(transport)
         self._rounds.add(self)
+        self._from = self.client[0] if self.client else ""
+        held = self._rounds.of[self._from] = self._rounds.of.get(self._from, 0) + 1
+        if self._most and held > self._most:  # whoever holds many keeps others from getting one
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is there any more."""
         self._rounds.wires.discard(self)
+        self._rounds.left(self._from)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Something came."""
         self._parts += 1
+        if self._loose > LARGEST_HEAD:
+            self._held = None
+            self.transport.write(_LARGE)
+            self.transport.close()
+            return
+        self._loose += len(data)
         super().data_received(data)
 
     def resume_writing(self) -> None:
@@ -136,6 +153,7 @@ class Wire(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is there."""
+        self._loose = 0
         if (
             self.parser.get_method() == b"POST"
             and (self.cycle is None or self.cycle.response_complete)
@@ -149,6 +167,7 @@ class Wire(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Some of the body is there."""
+        self._loose = 0
         if self._held is None:
             super().on_body(body)
         else:
@@ -235,6 +254,8 @@ class Rounds:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.wires: set[Wire] = set()
+        self.of: dict[str, int] = {}
+        """Connections of each address."""
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, wire: Wire) -> None:
@@ -242,6 +263,12 @@ class Rounds:
         self.wires.add(wire)
         if self._timer is None:
             self._timer = self._loop.call_later(LOOK_S, self._look)
+
+    def left(self, address: str) -> None:
+        """One fewer of an address."""
+        self.of[address] = self.of.get(address, 1) - 1
+        if self.of[address] <= 0:
+            del self.of[address]
 
     def _look(self) -> None:
         self._timer = None
@@ -252,16 +279,15 @@ class Rounds:
             self._timer = self._loop.call_later(LOOK_S, self._look)
 
 
-def _late() -> bytes:
-    """What is told to who does not come to an end."""
-    body = msgspec.json.encode(
-        unheard(408, f"the request was not whole, or nothing more of it came in, for {PATIENCE_S} s")
-    )
-    head = f"HTTP/1.1 408 Request Timeout\r\ncontent-type: {MEDIA}\r\ncontent-length: {len(body)}\r\ncache-control: no-cache\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
+def _told(status: int, phrase: str, detail: str) -> bytes:
+    """What is told to whom no app hears."""
+    body = msgspec.json.encode(unheard(status, detail))
+    head = f"HTTP/1.1 {status} {phrase}\r\ncontent-type: {MEDIA}\r\ncontent-length: {len(body)}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
     return head.encode("ascii") + body
 
 
-_LATE = _late()
+_LATE = _told(408, "Request Timeout", f"the request was not whole, or nothing more of it came in, for {PATIENCE_S} s")
+_LARGE = _told(431, "Request Header Fields Too Large", f"the head has more than {LARGEST_HEAD} bytes")
 _loops: dict[asyncio.AbstractEventLoop, tuple[Waiting, Rounds]] = {}
 
 

@@ -30,7 +30,7 @@ from citytwin.engine.people import People
 from citytwin.engine.schedule import Schedule
 from citytwin.engine.simulate import Simulator
 from citytwin.kernel.errors import BadRequest, StoreFailed
-from citytwin.settings import Mqtt, Settings
+from citytwin.settings import Mqtt, Rate, Rates, Settings
 from citytwin.store import room
 
 AGAIN_S = 2
@@ -107,6 +107,24 @@ def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             metavar="NET",
             help="a network beside the public internet in which subscribers (WebSub) may be called, such as 10.0.0.0/8; may be repeated",
         )
+        p.add_argument(
+            "--proxy",
+            dest="proxies",
+            type=_network,
+            action="append",
+            default=[],
+            metavar="NET",
+            help="a reverse proxy in front, such as 127.0.0.1: what it says of whom a request is from, and that it came by TLS, is believed; may be repeated",
+        )
+        p.add_argument(
+            "--rate",
+            dest="rates",
+            type=_rate,
+            action="append",
+            default=[],
+            metavar="KIND=N/BURST",
+            help="how often a second one caller may read or change, or an address of which nobody is known (nobody) may ask, and how often at once: read=100/600; 0 for no limit; may be repeated",
+        )
         p.add_argument("--threads", type=int, default=0, help="threads of the store (default: all cores)")
         p.add_argument(
             "--mqtt",
@@ -158,6 +176,20 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         raise argparse.ArgumentTypeError(f"{text} is not a network ({e}); such as 10.0.0.0/8 or 127.0.0.1") from None
 
 
+def _rate(text: str) -> tuple[str, Rate]:
+    kind, _, rest = text.partition("=")
+    often, _, burst = rest.partition("/")
+    try:
+        rate = Rate(float(often), float(burst or 6 * float(often)))
+        if kind not in Rates.__slots__ or not (rate.per_s == 0 or (rate.per_s > 0 and rate.burst >= 1)):
+            raise ValueError
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a rate such as {' or '.join(Rates.__slots__)}=100/600"
+        ) from None
+    return kind, rate
+
+
 def settings(given: argparse.Namespace) -> Settings:
     """The settings a command line stands for."""
     return Settings(
@@ -172,6 +204,8 @@ def settings(given: argparse.Namespace) -> Settings:
         given.threads,
         tuple(given.callback_networks),
         _mqtt(given),
+        tuple(given.proxies),
+        Rates(**dict(given.rates)),
     )
 
 
@@ -246,11 +280,12 @@ def serve(given: argparse.Namespace) -> int:
             feeds=feeds,
             notifier=notifier,
             callback_networks=chosen.callback_networks,
+            rates=chosen.rates,
         )
         if people:
             schedule.add("people", timedelta(seconds=60), lambda _: people.keep_up(), timedelta(seconds=30))
         schedule.add("health", timedelta(seconds=HEALTH_S), lambda _: house.health(), timedelta(seconds=10))
-        serve_house(house, chosen.host, chosen.port, ready)
+        serve_house(house, chosen.host, chosen.port, ready, chosen.proxies)
     finally:
         stop_serving(chosen.home)
         feeds.close()

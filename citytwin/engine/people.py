@@ -432,7 +432,7 @@ class People:
         now = self._clock.now()
         if account and account.locked and account.locked > now:
             wait = int((account.locked - now).total_seconds()) + 1
-            raise TooMany("there were too many wrong tries", f"try again in {wait} s", "password")
+            raise TooMany("there were too many wrong tries", f"try again in {wait} s", "password", wait_s=wait)
         usable = account is not None and not account.person.disabled and bool(account.password)
         with self._hashing:  # as long for nobody as for somebody
             right = self._right(account.password if usable and account else self._nobody, password)

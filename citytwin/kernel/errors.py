@@ -117,6 +117,12 @@ class Forbidden(CityTwinError):
 
 
 class TooMany(CityTwinError):
-    """Somebody asks too often."""
+    """Somebody asks too often; `wait_s` is after how many seconds they may go on."""
 
     code = "too_many"
+
+    def __init__(
+        self, message: str, hint: str = "", where: str = "", faults: tuple[Fault, ...] = (), wait_s: float = 30.0
+    ) -> None:
+        super().__init__(message, hint, where, faults)
+        self.wait_s = wait_s

@@ -296,7 +296,8 @@ def test_a_second_factor_against_rfc_6238(door: Caller, people: People, guarded:
     assert pyotp.TOTP(known).at(1111111109) == "081804"
     somebody(people)
     assert sign_in(door, "wang", PASSWORD).status_code == 200
-    offered = door.post("/api/me/factor", json={}).json()
+    assert door.post("/api/me/factor", json={"old": "wrong wrong wrong"}).status_code == 401
+    offered = door.post("/api/me/factor", json={"old": PASSWORD}).json()
     assert offered["secret"] in offered["address"]
     assert offered["picture"].startswith("<svg")
     now = int(guarded.twin.clock.now().timestamp())

@@ -40,6 +40,7 @@ BODIES_OF: dict[str, dict[str, Any]] = {
     "reset": {"by": "me"},
     "release": {"by": "me"},
     "withdraw": {"by": "me"},
+    "show": {"by": "me", "public": True},
     "bind": {"by": "me", "indicator": "", "asset": ""},
     "divide": {"names": ["a", "b"]},
     "parts": {"by": "me", "parts": []},

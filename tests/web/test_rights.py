@@ -61,6 +61,7 @@ def test_from_the_first_link_to_a_second_factor(guarded: Served, visits: Callabl
     two.go("/alarms")
     # a second factor
     two.go("/account")
+    two.see("factor-old").fill(OTHER)
     two.see("factor-start").click()
     totp = pyotp.TOTP(two.see("factor-secret").inner_text())
     two.see("factor-code").fill(totp.now())

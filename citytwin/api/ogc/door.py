@@ -89,7 +89,7 @@ class Door:
         reply = await anyio.to_thread.run_sync(work, limiter=self._house.limiter)
         packed = method != "HEAD" and "gzip" in Call(scope, receive).headers.get("accept-encoding", "")
         data, coding = encoded(reply.body, packed)
-        headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Host", **coding}
+        headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding, Host", **coding}
         if reply.links:
             headers["Link"] = ", ".join(reply.links)
         await Response(data, 200, headers, reply.media)(scope, receive, send)

@@ -63,7 +63,7 @@ class Reply:
     media: str = JSON
 
 
-SENT = "cache-control: no-cache\r\nx-content-type-options: nosniff\r\n"
+SENT = "cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
 """What every answer to what took the quick way has."""
 _ONE = re.compile(rb"/Datastreams\('([^'()/%]+)'\)/Observations")
 

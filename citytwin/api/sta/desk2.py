@@ -301,7 +301,8 @@ class Desk2(Desk):
     def _patch(self, request: Request, resource: Resource) -> Reply:
         if request.headers.get("content-type", "").startswith("application/json-patch+json"):
             ties = self.schema.entities[resource.steps[-1].entity].ties
-            for step in decoded(request.body) or ():
+            steps = decoded(request.body)
+            for step in steps if isinstance(steps, list) else ():
                 for place in ("path", "from"):
                     name = str(step.get(place, "")).split("/")[1:2] if isinstance(step, dict) else []
                     if name and name[0] in ties:

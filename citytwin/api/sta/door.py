@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,14 +15,17 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from citytwin.api.gate import permit
+from citytwin.api.gate import needed, permit
 from citytwin.api.house import House
 from citytwin.api.problems import problem
 from citytwin.api.route import Call, encoded
 from citytwin.api.sta import batch
 from citytwin.api.sta.desk import JSON, Desk, Reply, Request
 from citytwin.api.sta.v1 import V1
+from citytwin.api.trail import WHENCE, Several
 from citytwin.engine.ingest import Told
+from citytwin.kernel.errors import CityTwinError
+from citytwin.kernel.right import CALLER
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 LARGEST = 64 * 1024 * 1024
@@ -44,7 +49,7 @@ class Door:
             return
         except Exception as e:
             reply = refusal(e, scope["path"])
-        headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Host", **reply.headers}
+        headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding, Host", **reply.headers}
         if scope["method"] == "OPTIONS":
             reply = replace(reply, body=b"")
         if scope["method"] != "HEAD":
@@ -104,14 +109,38 @@ def answered(desk: Desk, request: Request) -> Reply:
         return desk.answer(request)
     desk.begin(BATCH)
 
+    changes = Several()
+
     def one(part: Request) -> Reply:
+        path = prefix + part.path.lstrip("/")
         try:
-            permit(part.method, prefix + part.path.lstrip("/"), inside=True)
-            return desk.answer(part)
+            permit(part.method, path, inside=True)
+            if desk.house.people is None or part.method == "GET" or needed(part.method, path) == "send":
+                return desk.answer(part)
         except Exception as e:  # a part that is refused, or fails, is answered as such; the others go on
             return refusal(e, part.path)
+        told: list[Reply] = []
 
-    return batch.answer(request, one, desk.dialect is not V1)
+        def carry_out() -> tuple[int, bytes]:
+            try:
+                told.append(desk.answer(part))
+            except Exception as e:
+                told.append(refusal(e, part.path))
+            return told[0].status, told[0].body
+
+        def look() -> bytes | None:
+            with contextlib.suppress(CityTwinError):
+                return desk.answer(replace(part, method="GET", path=part.path.removesuffix("/$ref"), query="", body=b"")).body  # fmt: skip
+            return None
+
+        changes.add(part.method, path, look, carry_out)
+        return told[0]
+
+    reply = batch.answer(request, one, desk.dialect is not V1)
+    if desk.house.people is not None and changes.changes:
+        sent = hashlib.sha256(request.body).hexdigest()
+        desk.house.people.note(CALLER.get(), WHENCE.get(), "post", f"{prefix}$batch", reply.status, sent, changes.told())  # fmt: skip
+    return reply
 
 
 def origin(scope: Scope) -> str:

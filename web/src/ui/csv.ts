@@ -3,7 +3,8 @@
 type Cell = string | number | null | undefined;
 
 const cell = (value: Cell): string => {
-  const text = value === null || value === undefined ? "" : String(value);
+  const said = value === null || value === undefined ? "" : String(value);
+  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(said) && Number.isNaN(Number(said)) ? `'${said}` : said; // else a spreadsheet would compute it
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 

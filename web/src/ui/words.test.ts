@@ -159,4 +159,7 @@ describe("csv", () => {
   it("quotes what needs quoting", () => {
     expect(csv(["a", "b"], [["x,y", 1], ['say "so"', null]])).toBe('a,b\r\n"x,y",1\r\n"say ""so""",\r\n');
   });
+  it("hands no formula to a spreadsheet", () => {
+    expect(csv(["a"], [["=1+2"], ["@SUM(A1)"], ["-2+3"], [-2], ["-2.5"], ["\t=1"]])).toBe("a\r\n'=1+2\r\n'@SUM(A1)\r\n'-2+3\r\n-2\r\n-2.5\r\n'\t=1\r\n");
+  });
 });

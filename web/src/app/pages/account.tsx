@@ -51,7 +51,7 @@ function Factor() {
       refuse(error instanceof Problem && error.where === "code" ? say("wrong_code") : error instanceof Problem && error.where === "old" ? say("wrong_sign_in") : refusalOf(error));
     }
   };
-  const start = () => attempt(async () => setOffer(await post<Offer>("/me/factor", {})));
+  const start = () => attempt(async () => setOffer(await post<Offer>("/me/factor", { old })));
   const confirm = () =>
     attempt(async () => {
       setCodes((await post<{ codes: string[] }>("/me/factor/confirm", { code })).codes);
@@ -103,30 +103,22 @@ function Factor() {
       <p>
         <b>{say(me.value?.secured ? "factor_on" : "factor_off")}</b>
       </p>
-      {me.value?.secured ? (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            void drop();
-          }}
-        >
-          <label class="field tall">
-            {say("password_old")}
-            <input type="password" autocomplete="current-password" required value={old} onInput={(e) => setOld(e.currentTarget.value)} />
-          </label>
-          <div>
-            <button type="submit" class="button">
-              {say("factor_drop")}
-            </button>
-          </div>
-        </form>
-      ) : (
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void (me.value?.secured ? drop() : start());
+        }}
+      >
+        <label class="field tall">
+          {say("password_old")}
+          <input type="password" autocomplete="current-password" required value={old} data-testid="factor-old" onInput={(e) => setOld(e.currentTarget.value)} />
+        </label>
         <div>
-          <button type="button" class="button" data-testid="factor-start" onClick={() => void start()}>
-            {say("factor_set_up")}
+          <button type="submit" class="button" data-testid="factor-start">
+            {say(me.value?.secured ? "factor_drop" : "factor_set_up")}
           </button>
         </div>
-      )}
+      </form>
       <Refused why={refusal} />
     </div>
   );
