@@ -224,6 +224,7 @@ ELSEWHERE = {
     "/case-types/{id}/bpmn",  # tests/api/test_case.py
     "/draws/{id}",
     "/draws/{id}/members",
+    *("/scorecards/{id}", "/scorecards/{id}/scores", "/scorecards/{id}/course"),
     "/drafts/{id}/file",
     "/drafts/{id}/comparison",
     "/plans/{id}/comparison",

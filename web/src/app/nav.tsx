@@ -33,6 +33,8 @@ const groups: [Word, [Word & IconName, string][]][] = [
     [
       ["my_tasks", "/tasks"],
       ["cases", "/cases"],
+      ["scorecards", "/scorecards"],
+      ["draws", "/draws"],
       ["runs", "/runs"],
     ],
   ],
