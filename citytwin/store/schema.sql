@@ -97,6 +97,8 @@ ALTER TABLE case_row ADD COLUMN IF NOT EXISTS charge_en VARCHAR DEFAULT '';
 CREATE TABLE IF NOT EXISTS case_event (
   case_id VARCHAR NOT NULL, n BIGINT NOT NULL, time TIMESTAMPTZ NOT NULL, act VARCHAR NOT NULL, step VARCHAR NOT NULL, actor VARCHAR NOT NULL, note VARCHAR NOT NULL,
   body VARCHAR NOT NULL, PRIMARY KEY (case_id, n));
+-- Which cases the people of a demo work on: the n-th of its kind, the move of its path that comes next, the last event that the demo knows, and whether it is done with it.
+CREATE TABLE IF NOT EXISTS demo_walk (case_id VARCHAR PRIMARY KEY, type VARCHAR NOT NULL, n BIGINT NOT NULL, k BIGINT NOT NULL, seen BIGINT NOT NULL, over BOOLEAN NOT NULL);
 -- Draws that anybody can draw again: what was committed to (a seed's digest, a list), and, once the seed is told, who was drawn (JSON).
 CREATE TABLE IF NOT EXISTS draw_row (
   draw VARCHAR PRIMARY KEY, title VARCHAR NOT NULL, commitment VARCHAR NOT NULL, population VARCHAR NOT NULL, size BIGINT NOT NULL, members VARCHAR NOT NULL, actor VARCHAR NOT NULL,
