@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from citytwin.api import chinese
 from citytwin.api.decision import By
 from citytwin.api.house import House
 from citytwin.api.page import MOST, Page, Paged, fetched, listed, read, title, where, write
@@ -338,13 +339,15 @@ class AcknowledgeMany(Body, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one alarm: `done` now, `already` acknowledged before, or `refused`: `code`, `detail` and `hint` say why."""
+    """What came of one alarm: `done` now, `already` acknowledged before, or `refused`: `code`, `detail` and `hint` say why, `detail_zh` and `hint_zh` in Chinese."""
 
     alarm: str
     outcome: Literal["done", "already", "refused"]
     code: str = ""
     detail: str = ""
     hint: str = ""
+    detail_zh: str = ""
+    hint_zh: str = ""
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
@@ -367,7 +370,15 @@ def _answered(a: hold.Answer) -> Answer:
     if a.refused is None:
         return Answer(alarm=a.alarm, outcome="already" if a.already else "done")
     why = a.refused
-    return Answer(alarm=a.alarm, outcome="refused", code=why.code, detail=why.message, hint=why.hint)
+    return Answer(
+        alarm=a.alarm,
+        outcome="refused",
+        code=why.code,
+        detail=why.message,
+        hint=why.hint,
+        detail_zh=chinese.message(why.message),
+        hint_zh=chinese.hint(why.hint),
+    )
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):

@@ -137,7 +137,7 @@ export interface Answers {
   done: number;
   already: number;
   refused: number;
-  items: { alarm: string; outcome: "done" | "already" | "refused"; code: string; detail: string; hint: string }[];
+  items: { alarm: string; outcome: "done" | "already" | "refused"; code: string; detail: string; hint: string; detail_zh: string; hint_zh: string }[];
 }
 
 export interface Frequent {

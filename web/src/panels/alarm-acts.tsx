@@ -9,7 +9,7 @@ import { isHeld, waits } from "../ui/alarm-state";
 import { Refused, useAct } from "../ui/act";
 import { say } from "../ui/text";
 import { moment, precisely } from "../ui/time";
-import { inWords } from "../state/language";
+import { inWords, language } from "../state/language";
 import { HoldDialog, type HoldKind } from "./alarm-hold";
 
 const most = 10_000;
@@ -33,12 +33,12 @@ export async function acknowledgeAll(alarms: Alarm[], by: string): Promise<Outco
     const part = alarms.slice(i, i + most);
     const told = await post<Answers>("/alarms/acknowledge", { alarms: part.map((alarm) => alarm.id), by });
     outcome.done += told.done + told.already;
-    for (const { alarm: id, outcome: what, detail, code } of told.items) {
+    for (const { alarm: id, outcome: what, detail, detail_zh, code } of told.items) {
       const alarm = part.find((one) => one.id === id);
       if (what !== "refused" || !alarm) continue;
       // what has cleared meanwhile needs nobody any more
       if (code === "conflict" && (await get<Alarm>(`/alarms/${segment(id)}`)).state === "cleared") outcome.done += 1;
-      else outcome.failed.push({ alarm, why: detail });
+      else outcome.failed.push({ alarm, why: (language.value === "zh" && detail_zh) || detail });
     }
   }
   return outcome;
