@@ -12,7 +12,7 @@ import msgspec
 import yaml
 
 from citytwin.api.house import House
-from citytwin.api.page import Page, Paged, listed, title
+from citytwin.api.page import Page, Paged, listed, read, title
 from citytwin.api.route import Body, Call, Route
 from citytwin.engine import bpmn, lots, rank
 from citytwin.engine.lots import Lot
@@ -155,6 +155,7 @@ class ScoreItem(msgspec.Struct, frozen=True, kw_only=True):
 
 def scores(house: House, id: str, query: ScoresQuery) -> Page[ScoreItem]:
     """Cases by the scores that they were given under a scorecard"""
+    read(query.cursor, (int,))
     find(house.twin.scorecards, id, "scorecard")
     found = rank.given(house.twin, id)
     if not query.all:

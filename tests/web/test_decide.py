@@ -201,3 +201,12 @@ def test_cases_by_their_scores_against_the_card(tab: Visit, bureau: Served) -> N
         tab.go(where)
         assert tab.page.evaluate("document.documentElement.scrollWidth <= 390"), where
     assert tab.faults == []
+
+
+def test_what_is_not_there_is_told_in_the_language_of_the_page(tab: Visit) -> None:
+    tab.allowed.add(404)
+    tab.go("/draws/none")
+    assert "没有抽取“none”" in tab.text()
+    tab.go("/draws/none?lang=en")
+    assert "there is no draw 'none'" in tab.text()
+    assert tab.faults == []
