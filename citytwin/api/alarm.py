@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from citytwin.api import chinese
 from citytwin.api.decision import By
 from citytwin.api.house import House
-from citytwin.api.page import Page, Paged, fetched, listed, title, where
+from citytwin.api.page import MOST, Page, Paged, fetched, listed, read, title, where, write
 from citytwin.api.route import Body, Query, Route
 from citytwin.engine import hold
 from citytwin.engine.gauge import AlarmCourse, course, gauge
-from citytwin.engine.place import places
+from citytwin.engine.place import Way, places, ways
 from citytwin.kernel.errors import NotFound
 from citytwin.kernel.rule import AlarmState, Alike, Level, Method, Rule, Season, Suppression
 from citytwin.kernel.stream import stream_id
@@ -131,6 +132,8 @@ class AlarmQuery(Paged, frozen=True, kw_only=True):
     before: Annotated[datetime, msgspec.Meta(description="alarms that began before this time")] | None = None
     pack: Annotated[str, msgspec.Meta(description="pack whose rules they are of")] | None = None
     q: Annotated[str, msgspec.Meta(description="part of the title or id of the asset or rule")] | None = None
+    place: Annotated[str, msgspec.Meta(description="with `through`: alarms of assets that lead there")] | None = None
+    through: Annotated[str, msgspec.Meta(max_length=500, description="the path of relation types to `place`")] = ""
     cause: (
         Annotated[str, msgspec.Meta(description="an alarm: that one, its earlier spells, and those that it explains")]
         | None
@@ -252,6 +255,15 @@ def _asked(house: House, query: AlarmQuery | GroupQuery) -> tuple[str, dict[str,
     return clause, params
 
 
+def _there(house: House, query: AlarmQuery) -> list[str] | None:
+    """The assets that lead to the place that is asked for, and the place itself."""
+    if query.place is None:
+        return None
+    found = places(house.twin, query.through) if query.through else {}
+    itself = [] if query.place in found else [query.place]
+    return [asset for asset, place in found.items() if place == query.place] + itself
+
+
 _SPELLS = "(m.rule, m.asset_id) IN (SELECT (x.rule, x.asset_id) FROM alarm AS x WHERE x.alarm = $cause)"
 
 
@@ -263,6 +275,7 @@ def alarms(house: House, query: AlarmQuery) -> Page[AlarmItem]:
             "list_contains($states, m.state)": _listed(_meant(query.state)),
             "m.since >= $since": query.since,
             "m.since < $before": query.before,
+            "m.asset_id IN (SELECT unnest($there))": _there(house, query),
             f"($cause IN (m.alarm, m.parent) OR m.parent IS NULL AND {_SPELLS})": query.cause,
         }
     )
@@ -313,6 +326,59 @@ def acknowledge(house: House, id: str, body: Acknowledge) -> AlarmDetail:
     """Put on record that a person has seen the alarm; the first one stays"""
     hold.acknowledge(house.twin, id, body.by, body.note)
     return alarm(house, id)
+
+
+class AcknowledgeMany(Body, frozen=True, kw_only=True):
+    """Which alarms somebody has seen."""
+
+    alarms: Annotated[
+        list[Annotated[str, msgspec.Meta(min_length=1, max_length=200)]], msgspec.Meta(min_length=1, max_length=MOST)
+    ]
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    note: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one alarm: `done` now, `already` acknowledged before, or `refused`: `code`, `detail` and `hint` say why, `detail_zh` and `hint_zh` in Chinese."""
+
+    alarm: str
+    outcome: Literal["done", "already", "refused"]
+    code: str = ""
+    detail: str = ""
+    hint: str = ""
+    detail_zh: str = ""
+    hint_zh: str = ""
+
+
+class Answers(msgspec.Struct, frozen=True, kw_only=True):
+    """How many were acknowledged now, had been before, and were refused; then each, once, in the order in which they were asked for."""
+
+    done: int
+    already: int
+    refused: int
+    items: list[Answer]
+
+
+def acknowledge_many(house: House, body: AcknowledgeMany) -> Answers:
+    """Put on record that a person has seen these alarms, all at once; those that are refused leave the others as they are"""
+    items = [_answered(a) for a in hold.acknowledge_all(house.twin, body.alarms, body.by, body.note)]
+    count = Counter(a.outcome for a in items)
+    return Answers(done=count["done"], already=count["already"], refused=count["refused"], items=items)
+
+
+def _answered(a: hold.Answer) -> Answer:
+    if a.refused is None:
+        return Answer(alarm=a.alarm, outcome="already" if a.already else "done")
+    why = a.refused
+    return Answer(
+        alarm=a.alarm,
+        outcome="refused",
+        code=why.code,
+        detail=why.message,
+        hint=why.hint,
+        detail_zh=chinese.message(why.message),
+        hint_zh=chinese.hint(why.hint),
+    )
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
@@ -424,7 +490,7 @@ def reset(house: House, id: str, body: Acknowledge) -> AlarmDetail:
     return alarm(house, id)
 
 
-class GroupQuery(Query, frozen=True, kw_only=True):
+class GroupQuery(Paged, frozen=True, kw_only=True):
     """What makes a group: what explains the alarms (`cause`; spells of one rule at one asset have the same), their rule, or their asset (`place`).
 
     Of the groups, those of which an alarm is in the `state`.
@@ -441,9 +507,10 @@ class GroupQuery(Query, frozen=True, kw_only=True):
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Alarms that are one matter: the gravest and oldest stands for them (of a cause: its last spell). `states` counts them by their states, `explained` those that the first explains."""
+    """Alarms that are one matter, under the title of its rule or, by place, of the place: the gravest and oldest stands for them (of a cause: its last spell). `states` counts them by their states, `explained` those that the first explains."""
 
     key: str
+    title: Title
     first: AlarmItem
     count: int
     held: int
@@ -452,10 +519,13 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     states: dict[AlarmState, int]
 
 
-class Groups(msgspec.Struct, frozen=True):
-    """Groups: the gravest first, of these the ones that wait for somebody, and of these the newest."""
+class Groups(Page[Group], frozen=True):
+    """Groups: the gravest first, of these the ones that wait for somebody, and of these the newest. `states` counts the alarms of all groups, of whatever state, by their states.
 
-    items: list[Group]
+    A page goes on after the last group of the one before, wherever that is by then; what came meanwhile and is graver is on the first page.
+    """
+
+    states: dict[AlarmState, int]
 
 
 def alarm_groups(house: House, query: GroupQuery) -> Groups:
@@ -469,12 +539,25 @@ def alarm_groups(house: House, query: GroupQuery) -> Groups:
     place = places(house.twin, query.through) if query.by == "place" and query.through else {}
     for row in house.rows(sql, params):
         found.setdefault(place.get(row["key"], row["key"]), []).append(row)
+    states = dict(Counter(r["state"] for rows in found.values() for r in rows))
     meant = _meant(query.state)
-    groups = {k: rows for k, rows in found.items() if meant is None or any(r["state"] in meant for r in rows)}
-    firsts = _items(house, [rows[0] for rows in groups.values()])
+    order = sorted(
+        (_order(key, rows), key)
+        for key, rows in found.items()
+        if meant is None or any(r["state"] in meant for r in rows)
+    )
+    after = read(query.cursor, (int, int, int, str)) if query.cursor else None
+    left = [o for o in order if after is None or o[0] > after]
+    shown = left[: query.limit]
+    firsts = _items(house, [found[key][0] for _, key in shown])
+    named = {}
+    if query.by == "place":
+        sql = "SELECT asset_id, title_zh, title_en FROM asset WHERE list_contains($assets, asset_id)"
+        named = {r["asset_id"]: title(r, r["asset_id"]) for r in house.rows(sql, {"assets": [key for _, key in shown]})}
     made = [
         Group(
             key=key,
+            title=named.get(key, first.asset_title) if query.by == "place" else first.title,
             first=first,
             count=len(rows),
             held=sum(r["state"] in HELD for r in rows),
@@ -482,14 +565,20 @@ def alarm_groups(house: House, query: GroupQuery) -> Groups:
             level=min(rows, key=lambda r: r["rank"])["level"],
             states=dict(Counter(r["state"] for r in rows)),
         )
-        for (key, rows), first in zip(groups.items(), firsts, strict=True)
+        for (key, rows), first in zip(((key, found[key]) for _, key in shown), firsts, strict=True)
     ]
-    rank = ("critical", "high", "medium", "low")
+    return Groups(made, len(order), write(shown[-1][0]) if len(left) > len(shown) else None, states)
 
-    def order(g: Group) -> tuple[int, bool, float, str]:
-        return rank.index(g.level), not any(s in WAITING for s in g.states), -g.first.since.timestamp(), g.key
 
-    return Groups(sorted(made, key=order))
+def _order(key: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int, int, str]:
+    """The gravest first, of these what waits for somebody, of these the newest [µs]."""
+    waits = any(r["state"] in WAITING for r in rows)
+    return min(r["rank"] for r in rows), 0 if waits else 1, rows[0]["age"], key
+
+
+def alarm_ways(house: House) -> list[Way]:
+    """The ways from assets to the areas that alarms may be grouped by"""
+    return ways(house.twin)
 
 
 class GaugeQuery(Query, frozen=True, kw_only=True):
@@ -571,6 +660,7 @@ ROUTES = (
     Route("GET", "/rules", rules),
     Route("GET", "/alarm-history", alarm_history),
     Route("GET", "/alarm-groups", alarm_groups),
+    Route("GET", "/alarm-ways", alarm_ways),
     Route("GET", "/alarm-health", alarm_health),
     Route("GET", "/alarm-health/course", alarm_health_course),
     Route("GET", "/alarm-holds", alarm_holds),
@@ -579,6 +669,7 @@ ROUTES = (
     Route("POST", "/alarm-holds/{id}/release", release),
     Route("POST", "/alarms/{id}/reset", reset),
     Route("GET", "/alarms", alarms),
+    Route("POST", "/alarms/acknowledge", acknowledge_many),
     Route("GET", "/alarms/{id}", alarm),
     Route("POST", "/alarms/{id}/acknowledge", acknowledge),
 )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import anyio.to_thread
 import msgspec
 import yaml
 
 from citytwin.api.house import House
-from citytwin.api.page import Page, Paged, listed
+from citytwin.api.page import Page, Paged, listed, read, title
 from citytwin.api.route import Body, Call, Route
-from citytwin.engine import bpmn, lots
+from citytwin.engine import bpmn, lots, rank
 from citytwin.engine.lots import Lot
 from citytwin.engine.twin import find
 from citytwin.kernel import feel
@@ -22,6 +23,7 @@ from citytwin.kernel.case import CaseType
 from citytwin.kernel.dmn import DecisionTable
 from citytwin.kernel.errors import NotFound
 from citytwin.kernel.scorecard import Score, Scorecard
+from citytwin.kernel.title import Title
 
 XML = "application/xml"
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -120,6 +122,69 @@ def scorecards(house: House, query: Paged) -> Page[Scorecard]:
     return listed(enumerate(house.twin.scorecards.values()), query)
 
 
+def scorecard(house: House, id: str) -> Scorecard:
+    """A scorecard with all its versions"""
+    return find(house.twin.scorecards, id, "scorecard")
+
+
+class ScoresQuery(Paged, frozen=True, kw_only=True):
+    """Which scores: by what version, of what grade; the highest first, else the newest. Of a case the last one, unless `all`."""
+
+    version: int | None = None
+    grade: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    order: Literal["points", "newest"] = "points"
+    all: bool = False
+
+
+class ScoreItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A score that a case was given, when and by whom; `place` counts from 1 in the list that was asked for."""
+
+    place: int
+    case: str
+    type: str
+    title: Title
+    asset: str
+    asset_title: Title
+    time: datetime
+    by: str
+    version: int
+    points: float
+    grade: str
+    parts: tuple[scoring.Part, ...]
+
+
+def scores(house: House, id: str, query: ScoresQuery) -> Page[ScoreItem]:
+    """Cases by the scores that they were given under a scorecard"""
+    read(query.cursor, (int,))
+    find(house.twin.scorecards, id, "scorecard")
+    found = rank.given(house.twin, id)
+    if not query.all:
+        found = rank.last(found)
+    kept = [g for g in found if query.version in (None, g.score.version) and query.grade in ("", g.score.grade)]
+    kept.sort(key=lambda g: (-g.score.points if query.order == "points" else 0.0, -g.time.timestamp(), g.case, -g.n))
+    page = listed(enumerate(kept), query)
+    first = next((n for n, g in enumerate(kept) if page.items and g is page.items[0]), 0) + 1
+    sql = "SELECT asset_id, title_zh, title_en FROM asset WHERE list_contains($assets, asset_id)"
+    assets = {r["asset_id"]: r for r in house.rows(sql, {"assets": [g.asset for g in page.items]})}
+    items = [_scored(house, assets, n, g) for n, g in enumerate(page.items, first)]
+    return Page(items, page.total, page.next)
+
+
+def _scored(house: House, assets: Mapping[str, Mapping[str, Any]], place: int, g: rank.Given) -> ScoreItem:
+    kind = house.twin.cases.get(g.type)
+    return ScoreItem(
+        place=place, case=g.case, type=g.type, title=kind.title if kind else Title(g.type, g.type), asset=g.asset, time=g.time, by=g.by, version=g.score.version,
+        points=g.score.points, grade=g.score.grade, parts=g.score.parts,
+        asset_title=title(assets[g.asset], g.asset) if g.asset in assets else Title(g.asset, g.asset),
+    )  # fmt: skip
+
+
+def score_course(house: House, id: str) -> list[rank.Month]:
+    """How scores under a scorecard went, by month and version"""
+    find(house.twin.scorecards, id, "scorecard")
+    return rank.course(rank.given(house.twin, id), house.twin.city.zone)
+
+
 def score(house: House, id: str, body: Scored) -> Score:
     """The score of these facts, with what each factor gave"""
     card = find(house.twin.scorecards, id, "scorecard")
@@ -158,6 +223,9 @@ ROUTES = (
     Route("GET", "/decision-tables", decision_tables),
     Route("POST", "/decision-tables/{id}/decide", decided),
     Route("GET", "/scorecards", scorecards),
+    Route("GET", "/scorecards/{id}", scorecard),
+    Route("GET", "/scorecards/{id}/scores", scores),
+    Route("GET", "/scorecards/{id}/course", score_course),
     Route("POST", "/scorecards/{id}/score", score),
     Route("GET", "/draws", draws),
     Route("POST", "/draws", commit_draw, status=201),

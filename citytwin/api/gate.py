@@ -102,7 +102,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     (r"/api/alarm-holds/(?P<id>[0-9]{1,18})/release", "SELECT 1 FROM alarm_hold WHERE hold = CAST($id AS BIGINT) AND asset_id <> '*'"),
     (r"/api/streams/(?P<id>[^/]+)/edits(/.*)?", "SELECT 1 FROM stream WHERE stream = $id"),
     # it is in the body: whoever carries it out asks `kernel.right.reached`
-    (r"/api/(cases|alarm-holds|observations|files)", ""),
+    (r"/api/(cases|alarm-holds|alarms/acknowledge|observations|files)", ""),
     (r"/write|/api/v2/write", ""),
     (r"/sta/v[12]\.[01]/(CreateObservations|Observations|(Multi)?Datastreams\([^/]*\)/Observations)", ""),
 )  # fmt: skip

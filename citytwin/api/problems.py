@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from citytwin.api import chinese
 from citytwin.api.sta.error import Unserved
 from citytwin.kernel import errors
 from citytwin.kernel.errors import CityTwinError, Fault
@@ -53,8 +54,11 @@ HTTP: dict[int, tuple[str, str, str]] = {
 """Code, title and hint of what is refused before anything of ours has seen it."""
 
 
-class Problem(msgspec.Struct, frozen=True):
-    """What happened (`detail`), what to do (`hint`), where, and every single fault. `type` leads to what the code means."""
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What happened (`detail`), what to do (`hint`), where, and every single fault. `type` leads to what the code means.
+
+    `title_zh`, `detail_zh` and `hint_zh` say the same in Chinese under /api, where the web app asks; what is told in English only lacks the latter two.
+    """
 
     type: str
     title: str
@@ -64,6 +68,21 @@ class Problem(msgspec.Struct, frozen=True):
     hint: str
     where: str
     faults: tuple[Fault, ...]
+    title_zh: str = ""
+    detail_zh: str = ""
+    hint_zh: str = ""
+
+
+def bilingual(told: Problem, path: str) -> Problem:
+    """The problem in Chinese as well, where people meet it; what machines ask stays as it is."""
+    if not path.startswith("/api/"):
+        return told
+    said = {
+        "title_zh": chinese.title(told.code),
+        "detail_zh": chinese.message(told.detail),
+        "hint_zh": chinese.hint(told.hint),
+    }
+    return msgspec.structs.replace(told, **said)
 
 
 def codes() -> list[tuple[int, str, str]]:
@@ -137,4 +156,5 @@ class Problems:
                 raise
             told, headers = problem(e, scope["path"])
             headers = {"Cache-Control": "no-store", **headers}
+            told = bilingual(told, scope["path"])
             await Response(msgspec.json.encode(told), told.status, headers, MEDIA)(scope, receive, note)

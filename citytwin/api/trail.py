@@ -16,7 +16,7 @@ from citytwin.kernel.right import CALLER, OPEN
 ANSWER = "answer"
 """What was made is told in the answer."""
 SUBJECTS: tuple[tuple[str, str], ...] = (
-    (r"/api/cases|/api/alarm-holds|/api/holds|/api/drafts|/api/draws|/api/runs|/api/files|/api/assets|/api/backups", ANSWER),
+    (r"/api/cases|/api/alarms/acknowledge|/api/alarm-holds|/api/holds|/api/drafts|/api/draws|/api/runs|/api/files|/api/assets|/api/backups", ANSWER),
     (r"(/api/alarms/[^/]+)/(?:acknowledge|reset)", r"\1"),
     (r"(/api/alarm-holds/[^/]+)/release", r"\1"),
     (r"/api/holds/.*", "/api/keep"),

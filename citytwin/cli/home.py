@@ -28,6 +28,8 @@ STORE = "city.duckdb"
 SERVING = "serving.json"
 ROUNDS = 30
 """How often the demo's people look for new cases at most."""
+MOST_MOVES = 5_000
+"""Moves that the demo's people of one pack make at once."""
 LONGEST_GAP = timedelta(days=30)
 """A demo city that slept longer than this wakes up without the days before."""
 
@@ -133,7 +135,7 @@ def _wake(twin: Twin, player: play.Player, say: Callable[[str], None]) -> None:
         _remember(twin.store, "demo_until", (now - LONGEST_GAP).isoformat())
     say("catching up with the present")
     live(twin, player, now)
-    refresh(twin, now, lambda _: None)
+    refresh(twin, now, lambda _: None, player)
 
 
 def live(twin: Twin, player: play.Player, now: datetime) -> int:
@@ -152,7 +154,7 @@ def refresh(twin: Twin, now: datetime, say: Callable[[str], None], player: play.
     if player:
         for _ in range(ROUNDS):  # once a case is closed, the next alarm at its place opens another
             opened = arise.openings(twin, now)
-            if player.decide(now) + opened == 0:
+            if player.decide(now, most=MOST_MOVES) + opened == 0:
                 break
     handle.handle(twin, now)
     say("rules are judged")
@@ -189,6 +191,7 @@ def _empty(store: Any) -> None:
         "rule_memory",
         "case_row",
         "case_event",
+        "demo_walk",
         "target_progress_row",
     ]
     store.commit(*(Change(f"DELETE FROM {name}") for name in names))

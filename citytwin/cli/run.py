@@ -18,7 +18,7 @@ from citytwin.api.house import House
 from citytwin.api.mqtt.door import MqttDoor
 from citytwin.api.serve import serve as serve_house
 from citytwin.cli import status
-from citytwin.cli.home import Home, live, open_home, say_serving, stop_serving
+from citytwin.cli.home import MOST_MOVES, Home, live, open_home, say_serving, stop_serving
 from citytwin.engine import edit, handle, keep, measure, track, watch
 from citytwin.engine.feeds.declare import FILE
 from citytwin.engine.feeds.run import Runner
@@ -371,3 +371,6 @@ def _keep_up(schedule: Schedule, home: Home, simulator: Simulator, lookout: Look
     schedule.add("simulate", timedelta(seconds=60), simulator.due, timedelta(seconds=5))
     if player:
         schedule.add("demo", timedelta(seconds=DEMO_S), lambda now: live(twin, player, now), timedelta(seconds=DEMO_S))
+        schedule.add(
+            "demo people", timedelta(seconds=60), lambda now: player.decide(now, most=MOST_MOVES), timedelta(seconds=50)
+        )

@@ -52,6 +52,10 @@ class Book:
         """Whether there is such a case."""
         return id in self._held or bool(self.twin.store.fetch("SELECT 1 FROM case_row WHERE case_id = $id", {"id": id}).num_rows)  # fmt: skip
 
+    def known(self) -> dict[str, Case]:
+        """The cases in hand, as they stand."""
+        return {id: held for id, (held, _, _) in self._held.items()}
+
     def add(self, event: Event) -> Case:
         """The case after one more event. Whoever is told of it (the case above) and whatever it opens is added too."""
         if event.act == "open":
@@ -106,9 +110,11 @@ class Book:
                 if isinstance(people, list) and people:
                     self.next(id, "assign", event.time, event.by, "", {"to": str(people[n % len(people)])})
 
-    def commit(self) -> int:
-        """Put everything on record in one transaction. Returns how many events."""
+    def commit(self, *more: Change) -> int:
+        """Put everything on record in one transaction, with `more` changes. Returns how many events."""
         if not self._events:
+            if more:
+                self.twin.store.commit(*more)
             return 0
         count = len(self._events)
         happened = [
@@ -123,7 +129,7 @@ class Book:
         changes += _inserts("case_row", [r for id, r in stands.items() if id in self._new])
         changes += _updates([r for id, r in stands.items() if id not in self._new])
         leaves = [("case", f"{e.case}#{e.n}", digest_of(e)) for e in self._events]
-        self.twin.store.commit(*changes, leaves=leaves)
+        self.twin.store.commit(*changes, *more, leaves=leaves)
         self._events, self._steps, self._new = [], [], set()
         return count
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 from citytwin.engine.settle import settle, untold
 from citytwin.engine.twin import Twin, find, rows
 from citytwin.kernel.errors import BadRequest, Conflict, NotFound
-from citytwin.kernel.right import must
+from citytwin.kernel.right import must, reached
 from citytwin.kernel.rule import HOLDS, Act, Suppression, after
 from citytwin.kernel.store import Change
 
@@ -26,26 +27,57 @@ def acknowledge(twin: Twin, alarm: str, by: str, note: str = "") -> None:
 
     What returned or latched before, of the same rule at the same asset, is seen with it.
     """
+    found = acknowledge_all(twin, [alarm], by, note)[0]
+    if found.refused is not None:
+        raise found.refused
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of acknowledging one alarm: it was acknowledged now; it was `already`; or why it was `refused`."""
+
+    alarm: str
+    already: bool = False
+    refused: NotFound | Conflict | None = None
+
+
+def acknowledge_all(twin: Twin, alarms: Sequence[str], by: str, note: str = "") -> list[Answer]:
+    """Record that a person has seen these alarms, in one transaction; one that is refused leaves the others as they are. Idempotent. Returns an answer for each, in their order.
+
+    What returned or latched before, of the same rules at the same assets, is seen with them.
+    """
     with twin.watching:
-        held = _alarm(twin, alarm)
-        if held["state"] in ("acknowledged", "latched_acknowledged"):
-            return
-        if held["state"] == "cleared":
-            raise Conflict("the alarm has already cleared", "nothing is left to acknowledge", alarm)
-        _may(held, "acknowledge", alarm)
-        now = twin.clock.now()
-        settle(
-            twin,
-            now,
-            Change(
+        asked = list(dict.fromkeys(alarms))
+        sql = "SELECT alarm, rule, asset_id, state, latching, must_acknowledge FROM alarm_standing WHERE list_contains($alarms, alarm)"
+        held = {r["alarm"]: r for r in rows(twin.store.fetch(sql, {"alarms": asked})) if reached(r["asset_id"])}
+        answers = [_answer(held.get(alarm), alarm) for alarm in asked]
+        seen = [a.alarm for a in answers if not a.already and a.refused is None]
+        if seen:
+            now = twin.clock.now()
+            done = Change(
                 """UPDATE alarm_row SET acknowledged = $now, acknowledged_by = $by WHERE acknowledged IS NULL AND alarm IN (
-                     SELECT alarm FROM alarm_standing WHERE alarm = $alarm
-                     UNION ALL SELECT alarm FROM alarm_standing WHERE rule = $rule AND asset_id = $asset AND state IN ('returned', 'latched'))""",
-                {"now": now, "by": by, "alarm": alarm, "rule": held["rule"], "asset": held["asset_id"]},
-            ),
-            by=by,
-            reason=note,
-        )
+                     SELECT alarm FROM alarm_standing WHERE list_contains($alarms, alarm)
+                     UNION ALL SELECT s.alarm FROM alarm_standing AS s JOIN seen AS w ON w.rule = s.rule AND w.asset_id = s.asset_id WHERE s.state IN ('returned', 'latched'))""",
+                {"now": now, "by": by, "alarms": seen},
+                {"seen": pa.table({n: [held[a][n] for a in seen] for n in ("rule", "asset_id")})},
+            )
+            settle(twin, now, done, by=by, reason=note)
+        return answers
+
+
+def _answer(held: Mapping[str, Any] | None, alarm: str) -> Answer:
+    """Whether an alarm may be acknowledged."""
+    if held is None:
+        return Answer(alarm, refused=NotFound(f"there is no alarm '{alarm}'", "see /api/alarms", alarm))
+    if held["state"] in ("acknowledged", "latched_acknowledged"):
+        return Answer(alarm, already=True)
+    if held["state"] == "cleared":
+        return Answer(alarm, refused=Conflict("the alarm has already cleared", "nothing is left to acknowledge", alarm))
+    try:
+        _may(held, "acknowledge", alarm)
+    except Conflict as e:
+        return Answer(alarm, refused=e)
+    return Answer(alarm)
 
 
 def reset(twin: Twin, alarm: str, by: str, note: str = "") -> None:

@@ -31,7 +31,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """A draw of `size` from a list: what was committed to (SHA-256 of seed and list), and once the seed was told, who was drawn, lowest ticket first."""
+    """A draw of `size` from a list: what was committed to (SHA-256 of seed and list), and once the seed was told (and by whom), who was drawn, lowest ticket first."""
 
     id: str
     title: str
@@ -44,6 +44,7 @@ class Lot:
     seed: str | None = None
     revealed: datetime | None = None
     drawn: tuple[Drawn, ...] = ()
+    revealed_by: str = ""
 
 
 def commit(twin: Twin, title: str, commitment: str, members: Sequence[str], size: int, by: str) -> Lot:
@@ -63,7 +64,7 @@ def commit(twin: Twin, title: str, commitment: str, members: Sequence[str], size
         if rows(twin.store.fetch("SELECT draw FROM draw_row WHERE commitment = $c", {"c": commitment})):
             raise Conflict("this seed was committed to already", "every draw has a seed of its own", "commitment")
         insert = Change(
-            "INSERT INTO draw_row VALUES ($draw, $title, $commitment, $population, $size, $members, $actor, $committed, NULL, NULL, NULL)",
+            "INSERT INTO draw_row VALUES ($draw, $title, $commitment, $population, $size, $members, $actor, $committed, NULL, NULL, NULL, '')",
             {
                 "draw": lot.id, "title": title, "commitment": commitment, "population": population, "size": size, "actor": lot.by, "committed": lot.committed,
                 "members": msgspec.json.encode(sorted(members)).decode(),
@@ -84,10 +85,10 @@ def reveal(twin: Twin, id: str, seed: str, by: str) -> Lot:
             raise BadRequest("this is not the seed that was committed to", f"its SHA-256 is {lot.commitment}", "seed")
         found = tuple(Drawn(*d) for d in draw.drawn(seed, members, lot.size))
         now = twin.clock.now()
-        made = replace(lot, seed=seed, revealed=now, drawn=found)
+        made = replace(lot, seed=seed, revealed=now, drawn=found, revealed_by=by)
         update = Change(
-            "UPDATE draw_row SET seed = $seed, drawn = $drawn, revealed = $now WHERE draw = $draw",
-            {"seed": seed, "drawn": msgspec.json.encode(found).decode(), "now": now, "draw": id},
+            "UPDATE draw_row SET seed = $seed, drawn = $drawn, revealed = $now, revealed_by = $by WHERE draw = $draw",
+            {"seed": seed, "drawn": msgspec.json.encode(found).decode(), "now": now, "by": by, "draw": id},
         )
         twin.store.commit(update, leaves=[("draw", f"{id} drawn", _digest(made))])
     return made
@@ -120,10 +121,13 @@ def _read(r: dict[str, Any]) -> tuple[Lot, list[str]]:
     drawn: list[dict[str, Any]] = msgspec.json.decode(r["drawn"]) if r["drawn"] else []
     made = Lot(
         r["draw"], r["title"], r["commitment"], r["population"], len(held), r["size"], r["actor"], r["committed"], r["seed"], r["revealed"],
-        tuple(Drawn(**d) for d in drawn),
+        tuple(Drawn(**d) for d in drawn), r["revealed_by"] or "",
     )  # fmt: skip
     return made, held
 
 
 def _digest(lot: Lot) -> str:
-    return hashlib.sha256(msgspec.json.encode(lot, order="deterministic")).hexdigest()
+    told = msgspec.to_builtins(lot)
+    if not lot.revealed_by:  # draws of before it was on record keep the digests that seal them
+        del told["revealed_by"]
+    return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()

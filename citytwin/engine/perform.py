@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import heapq
+import logging
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import pyarrow as pa
 
 from citytwin.engine import arise, files, handle
 from citytwin.engine.enter import Book, digest
@@ -17,9 +20,11 @@ from citytwin.engine.twin import Twin, rows
 from citytwin.kernel import sla
 from citytwin.kernel.case import Case, CaseType, Step, missing
 from citytwin.kernel.demo import Begun, Move
-from citytwin.kernel.errors import BadRequest
+from citytwin.kernel.errors import BadRequest, CityTwinError
+from citytwin.kernel.store import Change
 from citytwin.kernel.workday import DAY, HOURS
 
+log = logging.getLogger("citytwin.perform")
 SHARES = (0.35, 0.6, 0.85, 0.5, 0.7, 0.3, 0.9, 0.55, 1.25, 0.4, 0.75, 0.65, 0.8)
 """Shares of the time allowed that acts take, in turn: one in thirteen is late."""
 PATIENCE = timedelta(days=4)
@@ -32,34 +37,105 @@ Forms = Mapping[str, Mapping[str, Any]]
 
 
 def perform(
-    twin: Twin, pack: str, begun: Sequence[Begun], paths: Mapping[str, Sequence[Sequence[Move]]], forms: Mapping[str, Forms], now: datetime, whole: bool = False
+    twin: Twin, pack: str, begun: Sequence[Begun], paths: Mapping[str, Sequence[Sequence[Move]]], forms: Mapping[str, Forms], now: datetime,
+    whole: bool = False, most: int | None = None,
 ) -> int:  # fmt: skip
-    """Open a demo's own cases, and let people act until `now` on all that nobody touched yet. Returns how many acts went on record, all at once. Idempotent.
+    """Open a demo's own cases, and let people act until `now` on these, on what opened by itself, and on what opened under both. Returns how many acts went on record, all at once. Idempotent.
 
+    What a person opened, or did anything to, is never touched (again). How far each case is on its path stays on record: asked again later, the people go on from there.
     `whole`: the first cases on each path walk it to its end, however little time there was. Raises CityTwinError where a path does not go.
+    `most`, while a city is served: so many moves at once, the earliest first, the others when asked next; where time took a case elsewhere and its path does not go, it is left alone.
     """
     with twin.turn:
         book = Book(twin)
         company = _Company(twin, book, now)
-        walks = []
-        for n, b in enumerate(begun):
-            if id := company.begin(pack, b):
-                walks.append(_Walk(id, b.path, {**forms.get(b.type, {}), **b.forms}, n, whole))
-        own = {own_id(pack, b.name) for b in begun}
-        sql = """SELECT f.case_id, f.type, e.touched FROM case_file AS f JOIN (SELECT case_id, bool_or(actor <> '' AND n > 1) AS touched FROM case_event GROUP BY case_id) AS e ON e.case_id = f.case_id
-                 WHERE starts_with(f.type, $pack) ORDER BY f.type, f.opened, f.case_id"""
-        seen: dict[str, int] = {}
-        for r in rows(twin.store.fetch(sql, {"pack": f"{pack}."})):
-            local = r["type"].partition(".")[2]
-            ways = paths.get(local)
-            if r["case_id"] in own or not ways:
-                continue
-            n = seen[local] = seen.get(local, -1) + 1
-            if not r["touched"]:
-                walks.append(_Walk(r["case_id"], ways[n % len(ways)], forms.get(local, {}), n, whole and n < len(ways)))
+        own = {own_id(pack, b.name): b for b in begun}
+        place = {id: n for n, id in enumerate(own)}
+        fresh = {id: place[id] for b in begun if (id := company.begin(pack, b))}
+        walks = [
+            _Walk(id, own[id].path, {**forms.get(own[id].type, {}), **own[id].forms}, n, whole)
+            for id, n in fresh.items()
+        ]
+        for id, kind, n, k in _walked(twin, pack):
+            local = kind.partition(".")[2]
+            if b := own.get(id):
+                walks.append(_Walk(id, b.path, {**forms.get(local, {}), **b.forms}, place[id], whole, k))
+            elif ways := paths.get(local):
+                walks.append(_Walk(id, ways[n % len(ways)], forms.get(local, {}), n, whole and n < len(ways), k))
+        for id, kind, n in _unclaimed(twin, pack):
+            local = kind.partition(".")[2]
+            if (ways := paths.get(local)) and id not in own:
+                walks.append(_Walk(id, ways[n % len(ways)], forms.get(local, {}), n, whole and n < len(ways)))
         book.fetch(w.id for w in walks)
-        company.act(walks)
-        return book.commit()
+        before = {w.id: (w.k, book.held(w.id)[0].n) for w in walks if w.id not in fresh}
+        company.act(walks, most)
+        return book.commit(*_remembered(book, walks, own, before))
+
+
+def _walked(twin: Twin, pack: str) -> list[tuple[str, str, int, int]]:
+    """Cases that the demo's people are at: the id, the kind, which of its kind it is, and the next move. What a person touched is let go for good."""
+    sql = """SELECT w.case_id, w.type, w.n, w.k, EXISTS (SELECT 1 FROM case_event AS e WHERE e.case_id = w.case_id AND e.n > w.seen AND e.actor <> '') AS touched
+             FROM demo_walk AS w WHERE NOT w.over AND starts_with(w.type, $pack) ORDER BY w.type, w.n, w.case_id"""
+    found = rows(twin.store.fetch(sql, {"pack": f"{pack}."}))
+    if gone := [r["case_id"] for r in found if r["touched"]]:
+        twin.store.commit(
+            Change("UPDATE demo_walk SET over = true WHERE list_contains($gone, case_id)", {"gone": gone})
+        )
+    return [(r["case_id"], r["type"], r["n"], r["k"]) for r in found if not r["touched"]]
+
+
+def _unclaimed(twin: Twin, pack: str) -> list[tuple[str, str, int]]:
+    """Open cases that opened by themselves, or under a case that the demo's people are at, and that nobody touched: the id, the kind, and which of its kind it is."""
+    sql = """SELECT f.case_id, f.type FROM case_file AS f
+             WHERE f.state <> 'closed' AND starts_with(f.type, $pack) AND NOT EXISTS (SELECT 1 FROM demo_walk AS w WHERE w.case_id = f.case_id)
+               AND NOT EXISTS (SELECT 1 FROM case_event AS e WHERE e.case_id = f.case_id AND e.actor <> '' AND (e.n > 1 OR f.source <> 'case'))
+               AND (f.source <> 'case' OR EXISTS (SELECT 1 FROM demo_walk AS p WHERE p.case_id = f.parent AND
+                    NOT EXISTS (SELECT 1 FROM case_event AS e WHERE e.case_id = p.case_id AND e.n > p.seen AND e.actor <> '')))
+             ORDER BY f.type, f.opened, f.case_id"""
+    counted = rows(twin.store.fetch("SELECT type, max(n) + 1 AS n FROM demo_walk WHERE starts_with(type, $pack) GROUP BY type", {"pack": f"{pack}."}))  # fmt: skip
+    seen = {r["type"]: r["n"] for r in counted}
+    found = []
+    for r in rows(twin.store.fetch(sql, {"pack": f"{pack}."})):
+        n = seen[r["type"]] = seen.get(r["type"], 0)
+        seen[r["type"]] += 1
+        found.append((r["case_id"], r["type"], n))
+    return found
+
+
+def _remembered(
+    book: Book, walks: Sequence[_Walk], own: Container[str], before: Mapping[str, tuple[int, int]]
+) -> tuple[Change, ...]:
+    """How far each walk is now, and which event was the last; also of what was told of a case under it. The demo's own cases do not count among those of their kind."""
+    held = book.known()
+    rows_ = {
+        w.id: (held[w.id].type, -1 if w.id in own else w.n, w.k, held[w.id].n, w.over or held[w.id].state == "closed")
+        for w in walks
+    }
+    changed = {id: r for id, r in rows_.items() if before.get(id) != (r[2], r[3]) or r[4]}
+    told = {id: c.n for id, c in held.items() if id not in rows_}
+    changes: list[Change] = []
+    if changed:
+        table = pa.table(
+            {
+                "case_id": list(changed),
+                **{name: [r[i] for r in changed.values()] for i, name in enumerate(("type", "n", "k", "seen", "over"))},
+            }
+        )
+        changes.append(
+            Change(
+                "INSERT OR REPLACE INTO demo_walk SELECT case_id, type, n, k, seen, over FROM walks",
+                tables={"walks": table},
+            )
+        )
+    if told:
+        table = pa.table({"case_id": list(told), "seen": list(told.values())})
+        changes.append(
+            Change(
+                "UPDATE demo_walk SET seen = t.seen FROM told AS t WHERE t.case_id = demo_walk.case_id AND NOT demo_walk.over",
+                tables={"told": table},
+            )
+        )
+    return tuple(changes)
 
 
 @dataclass
@@ -72,6 +148,7 @@ class _Walk:
     n: int
     whole: bool
     k: int = 0
+    over: bool = False
 
 
 def own_id(pack: str, name: str) -> str:
@@ -99,20 +176,29 @@ class _Company:
         )  # fmt: skip
         return id
 
-    def act(self, walks: Sequence[_Walk]) -> None:
-        """Make the moves of all paths in the order of time, for as long as there is any; then somebody has each case."""
+    def act(self, walks: Sequence[_Walk], most: int | None = None) -> None:
+        """Make the moves of all paths in the order of time, for as long as there is any, `most` of them; then somebody has each case."""
         todo = [(self._when(w), k) for k, w in enumerate(walks)]
         heapq.heapify(todo)
-        while todo:
+        made = 0
+        while todo and (most is None or made < most):
             at, k = heapq.heappop(todo)
             w = walks[k]
             if w.k == len(w.path) or (at > self.now and not w.whole):
                 self._assign(w)
                 continue
             at = min(at, self.now)
-            arise.hand_over(self.book, w.id, at)
-            held, kind, _ = self.book.held(w.id)
-            self._make(w.path[w.k], kind, held, w.forms, w.n, at)
+            made += 1
+            try:
+                arise.hand_over(self.book, w.id, at)
+                held, kind, _ = self.book.held(w.id)
+                self._make(w.path[w.k], kind, held, w.forms, w.n, at)
+            except CityTwinError as e:
+                if w.whole or most is None:
+                    raise
+                log.info("the demo leaves case %s alone: %s", w.id, e)  # time took it elsewhere
+                w.over = True
+                continue
             w.k += 1
             heapq.heappush(todo, (self._when(w), k))
 

@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 
 from citytwin.engine.twin import Twin, find, rows
+from citytwin.kernel.title import Title
 from citytwin.science import geodesy
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way from assets to the places that people speak of: the path of relation types `through` which it leads, and what these places are called."""
+
+    through: str
+    title: Title
+
+
+def ways(twin: Twin) -> list[Way]:
+    """The ways to areas that assets of any type may take, and on to the areas above these, as far as relations are on record. The nearest areas first."""
+    there = {r["type"] for r in rows(twin.store.fetch("SELECT DISTINCT type FROM relation"))}
+    known = [r for r in twin.relations.values() if r.id in there]
+    found: list[Way] = []
+    for r in known:
+        area = twin.types.get(r.target)
+        if r.source != "*" or area is None or area.geometry != "polygon":
+            continue
+        found.append(Way(r.id, area.title))
+        above = [a for a in known if a.source == a.target == r.target]
+        found += [
+            Way(f"{r.id}/{a.id}", Title(f"{area.title.zh}（上一级）", f"{area.title.en}, the one above")) for a in above
+        ]
+    return found
 
 
 def places(twin: Twin, through: str) -> dict[str, str]:

@@ -113,17 +113,17 @@ class Player:
             count += self.record(self.tables(pack, since, now), pack.id)
         return count
 
-    def decide(self, now: datetime, whole: bool = False) -> int:
+    def decide(self, now: datetime, whole: bool = False, most: int | None = None) -> int:
         """Open the demos' own cases and let people work on them, as far as time allows by `now`. Returns how many acts that were. Idempotent.
 
-        `whole`: the first cases on each path walk it to its end, however little time there was, so that everything declared is seen.
+        Asked again later, they go on from where they are. `most`: so many moves of a pack at once. `whole`: the first cases on each path walk it to its end, however little time there was, so that everything declared is seen.
         """
         acted = 0
         for pack in self._twin.packs:
             demo, scene = self._demo(pack), self._scenes[pack.id]
             begun = list(demo.cases(scene)) if hasattr(demo, "cases") else []
             paths, forms = getattr(demo, "CASE_PATHS", {}), getattr(demo, "CASE_FORMS", {})
-            acted += perform.perform(self._twin, pack.id, begun, paths, forms, now, whole)
+            acted += perform.perform(self._twin, pack.id, begun, paths, forms, now, whole, most)
         return acted
 
 

@@ -97,10 +97,14 @@ ALTER TABLE case_row ADD COLUMN IF NOT EXISTS charge_en VARCHAR DEFAULT '';
 CREATE TABLE IF NOT EXISTS case_event (
   case_id VARCHAR NOT NULL, n BIGINT NOT NULL, time TIMESTAMPTZ NOT NULL, act VARCHAR NOT NULL, step VARCHAR NOT NULL, actor VARCHAR NOT NULL, note VARCHAR NOT NULL,
   body VARCHAR NOT NULL, PRIMARY KEY (case_id, n));
+-- Which cases the people of a demo work on: the n-th of its kind, the move of its path that comes next, the last event that the demo knows, and whether it is done with it.
+CREATE TABLE IF NOT EXISTS demo_walk (case_id VARCHAR PRIMARY KEY, type VARCHAR NOT NULL, n BIGINT NOT NULL, k BIGINT NOT NULL, seen BIGINT NOT NULL, over BOOLEAN NOT NULL);
 -- Draws that anybody can draw again: what was committed to (a seed's digest, a list), and, once the seed is told, who was drawn (JSON).
 CREATE TABLE IF NOT EXISTS draw_row (
   draw VARCHAR PRIMARY KEY, title VARCHAR NOT NULL, commitment VARCHAR NOT NULL, population VARCHAR NOT NULL, size BIGINT NOT NULL, members VARCHAR NOT NULL, actor VARCHAR NOT NULL,
   committed TIMESTAMPTZ NOT NULL, seed VARCHAR, drawn VARCHAR, revealed TIMESTAMPTZ);
+-- Who told the seed.
+ALTER TABLE draw_row ADD COLUMN IF NOT EXISTS revealed_by VARCHAR DEFAULT '';
 CREATE TABLE IF NOT EXISTS run_row (
   run VARCHAR PRIMARY KEY, model VARCHAR NOT NULL, state VARCHAR NOT NULL, scenario VARCHAR NOT NULL, parameters VARCHAR NOT NULL, until TIMESTAMPTZ NOT NULL,
   started TIMESTAMPTZ, finished TIMESTAMPTZ, figures VARCHAR NOT NULL DEFAULT '{}', error VARCHAR NOT NULL DEFAULT '');

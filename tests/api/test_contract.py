@@ -148,7 +148,10 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
       opens advice forecast off_delay_s seasons against rising over_s
       stuck_s deviation method learn_days alike unusual_days latching must_acknowledge consequence urgency suppressed_by"""),
     ("/alarm-history", "/alarm-history?rule=trial.hot&asset=lamp-1", "items.0", "n alarm rule asset time before state actor reason"),
-    ("/alarm-groups", "/alarm-groups?by=place", "items.0", "key first count held explained level states"),
+    ("/alarm-groups", "/alarm-groups?limit=1", "", f"{PAGE} states"),
+    ("/alarm-ways", "/alarm-ways", "", ""),
+    ("/alarms", "/alarms?place=lamp-1&through=", "items.0", ALARM),
+    ("/alarm-groups", "/alarm-groups?by=place", "items.0", "key title first count held explained level states"),
     ("/alarm-groups", "/alarm-groups?state=waiting&level=high&rule=trial.hot&asset=lamp-1&pack=trial&q=Hot", "items.0.first", ALARM),
     ("/alarm-groups", "/alarm-groups?by=place&through=trial.lights", "items.0", "key first count held explained level states"),
     ("/alarm-health", "/alarm-health?operators=2", "", """since until operators raised held per_hour peak flood_share chattering fleeting stale top_share
@@ -226,6 +229,7 @@ ELSEWHERE = {
     "/case-types/{id}/bpmn",  # tests/api/test_case.py
     "/draws/{id}",
     "/draws/{id}/members",
+    *("/scorecards/{id}", "/scorecards/{id}/scores", "/scorecards/{id}/course"),
     "/drafts/{id}/file",
     "/drafts/{id}/comparison",
     "/plans/{id}/comparison",

@@ -48,7 +48,7 @@ POSTS = {
              "/feeds.reload", "/holds", "/holds/{hold}/lifting", "/notify.reload", "/notify/channels/{id}/test", "/notify/channels/{id}/hurry", "/outbox/{id}/again"},
     "plan": {"/plans/{id}/withdraw", "/plans/{id}/public", "/targets/{id}/binding", "/targets/{id}/parts/preview", "/targets/{id}/parts", "/plans/{id}/measures/{measure}", "/drafts",
              "/drafts/{id}/decisions", "/drafts/{id}/publish"},
-    "act": {"/alarm-holds", "/alarm-holds/{id}/release", "/alarms/{id}/reset", "/alarms/{id}/acknowledge", "/cases", "/cases/{id}/advance", "/cases/{id}/acts", "/draws",
+    "act": {"/alarm-holds", "/alarm-holds/{id}/release", "/alarms/{id}/reset", "/alarms/{id}/acknowledge", "/alarms/acknowledge", "/cases", "/cases/{id}/advance", "/cases/{id}/acts", "/draws",
             "/draws/{id}/reveal"},
     "act or plan": {"/files"},
     "see": {"/notifications/read", "/notifications/read-all", "/case-types/bpmn", "/decision-tables/{id}/decide", "/scorecards/{id}/score"},

@@ -27,7 +27,7 @@ from tests.api.conftest import NOW, Caller, check_problem, store
 from tests.api.test_live import Line
 
 IN_PART = {
-    "/alarms/{id}/acknowledge", "/alarms/{id}/reset", "/alarm-holds", "/alarm-holds/{id}/release", "/cases", "/cases/{id}/acts", "/cases/{id}/advance", "/files", "/observations",
+    "/alarms/{id}/acknowledge", "/alarms/acknowledge", "/alarms/{id}/reset", "/alarm-holds", "/alarm-holds/{id}/release", "/cases", "/cases/{id}/acts", "/cases/{id}/advance", "/files", "/observations",
     "/streams/{id}/edits", "/streams/{id}/edits/preview", "/streams/{id}/edits/replay", "/streams/{id}/edits/{n}/undo",
 }  # fmt: skip
 """What is done at an asset. Written by hand: whatever is not here takes the right for all of the city."""
@@ -136,6 +136,8 @@ def test_acts_at_an_asset_of_others_are_as_of_one_that_is_not_there(guarded: Hou
         ("/api/alarm-holds", {"kind": "out_of_service", "rule": "trial.hot", "asset": "*", "reason": "r", "by": "steward"}),
     ):  # fmt: skip
         check_problem(door.post(path, json=body, headers=head), 404, "not_found")
+    many = door.post("/api/alarms/acknowledge", json={"alarms": [others, "999999"], "by": "steward"}, headers=head)
+    assert [(a["outcome"], a["code"]) for a in many.json()["items"]] == [("refused", "not_found")] * 2
     assert before == [rows(f"SELECT * FROM {t}") for t in ("alarm_row", "case_event", "alarm_hold_row", "decision_row")]
     done = [
         door.post(f"/api/alarms/{mine}/acknowledge", json={"by": "steward"}, headers=head),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from citytwin.engine import form, handle, perform
+from citytwin.engine.enter import Book
 from citytwin.engine.twin import Twin
 from citytwin.kernel.case import case
 from citytwin.kernel.demo import Begun
@@ -98,3 +100,53 @@ def test_its_files_are_what_they_say() -> None:
     assert perform.picture(0) != perform.picture(1)
     offset = int(perform.paper(0).rpartition(b"startxref\n")[2].split()[0])
     assert perform.paper(0)[offset:].startswith(b"xref")
+
+
+def by_itself_opened(twin: Twin) -> str:
+    """A case that nobody opened, as schedules and alarms open it."""
+    book = Book(twin)
+    id = f"spill-{len(ids(twin))}"
+    book.open(twin.cases["tank.spill"], id, NOW, "schedule")
+    book.commit()
+    return id
+
+
+def test_people_go_on_from_where_they_are_as_if_they_had_never_stopped(stage: Callable[[], Twin]) -> None:
+    """Against a city that is asked once at the end: asked every eight hours, a few moves at a time, it has the same events at the same times."""
+    later = NOW + timedelta(days=25)
+    one, two = stage(), stage()
+    for twin in (one, two):
+        perform.perform(twin, "tank", BEGUN, PATHS, {}, NOW)
+        by_itself_opened(twin)
+    perform.perform(one, "tank", BEGUN, PATHS, {}, later)
+    now, before = NOW, len(told(two))
+    while now < later:
+        now = min(now + timedelta(hours=8), later)
+        while perform.perform(two, "tank", BEGUN, PATHS, {}, now, most=1):
+            pass
+    acts = [e for e in told(two) if e[3] != "assign"]
+    assert acts == [e for e in told(one) if e[3] != "assign"]
+    assert len(told(two)) >= before + 2
+    spill = next(i for i in ids(two) if handle.load(two, i)[0].type == "tank.spill")
+    assert handle.load(two, spill)[0].state == "closed"
+    assert handle.load(two, perform.own_id("tank", "new"))[0].step != "register"
+
+
+def test_what_a_person_touched_or_opened_is_left_to_people(stage: Callable[[], Twin]) -> None:
+    twin = stage()
+    perform.perform(twin, "tank", BEGUN, PATHS, {}, NOW)
+    touched = perform.own_id("tank", "new")
+    handle.act(twin, touched, "comment", "李华", "我来办", {}, NOW)
+    by_hand = handle.open_case(twin, "tank.spill", "李华", "hand", at=NOW).id
+    by_itself = by_itself_opened(twin)
+    for days in (3, 20, 60):
+        perform.perform(twin, "tank", BEGUN, PATHS, {}, NOW + timedelta(days=days))
+    assert [e.act for e in handle.events(twin, [by_hand])[by_hand]] == ["open"]
+    assert [e.by for e in handle.events(twin, [touched])[touched] if e.time > NOW] == []
+    assert handle.load(twin, by_itself)[0].state == "closed"
+    # taken over while they were at it
+    mine = by_itself_opened(twin)
+    perform.perform(twin, "tank", BEGUN, PATHS, {}, NOW)
+    handle.act(twin, mine, "comment", "李华", "先放一放", {}, NOW)
+    perform.perform(twin, "tank", BEGUN, PATHS, {}, NOW + timedelta(days=60))
+    assert handle.load(twin, mine)[0].state == "open"

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
-from citytwin.api.alarm import GroupQuery, alarm_groups
+from citytwin.api.alarm import AlarmQuery, GroupQuery, alarm_groups, alarms
 from citytwin.api.house import House
 from citytwin.engine import catalog, handle, ingest, watch
 from citytwin.engine.heed import Lookout
-from citytwin.engine.place import places
+from citytwin.engine.place import places, ways
 from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import Twin
 from citytwin.kernel.asset import Asset
@@ -80,6 +80,12 @@ def test_alarms_by_district_against_a_count_by_hand(fed: Twin) -> None:
     assert sorted((g.key, g.count) for g in groups) == [("f00", 9), ("t1", 6), ("t2", 1)]  # t2 lies nowhere
     groups = alarm_groups(house(fed), GroupQuery(by="place", through="tank.spills_to/tank.spills_to")).items
     assert sorted((g.key, g.count) for g in groups) == [("t1", 15), ("t2", 1)]
+    house_ = house(fed)
+    found = alarms(house_, AlarmQuery(place="f00", through="tank.spills_to")).items
+    assert len(found) == 9
+    assert {places(fed, "tank.spills_to")[a.asset] for a in found} == {"f00"}
+    assert [a.asset for a in alarms(house_, AlarmQuery(place="t2", through="tank.spills_to")).items] == ["t2"]
+    assert ways(fed) == []  # what spills is no area
     with pytest.raises(NotFound, match="nowhere"):
         places(fed, "tank.nowhere")
 

@@ -21,6 +21,7 @@ FILES = {
     "pumps/types.yaml": """
 types:
   - {id: cabinet, title: {zh: 配电柜, en: Cabinet}, geometry: point}
+  - {id: district, title: {zh: 片区, en: District}, geometry: polygon}
   - id: pump
     title: {zh: 水泵, en: Pump}
     geometry: point
@@ -28,6 +29,7 @@ types:
       - {id: alarm_m, title: {zh: 警戒水位, en: Alarm level}, unit: m, required: true, low: 0, high: 20}
 relations:
   - {id: feeds, title: {zh: 供电, en: Feeds}, source: cabinet, target: pump}
+  - {id: lies_in, title: {zh: 位于, en: Lies in}, source: "*", target: district}
 """,
     "pumps/streams.yaml": """
 streams:
@@ -90,6 +92,9 @@ def pumps(serve: Callable[..., Served], tmp_path_factory: pytest.TempPathFactory
     assets = [asset("cab-1", "pumps.cabinet", "一号配电柜", "Cabinet 1", 0, {})]
     assets += [asset(f"pump-{n:02}", "pumps.pump", f"{n}号泵", f"Pump {n}", n, {"alarm_m": 4}) for n in range(1, PUMPS + 1)]
     links = [{"source": "cab-1", "type": "pumps.feeds", "target": a["id"]} for a in assets[1:]]
+    corners = [[121.90, 30.88], [121.93, 30.88], [121.93, 30.91], [121.90, 30.88]]
+    assets.append({"id": "east", "type": "pumps.district", "title": {"zh": "东片区", "en": "East"}, "geometry": {"type": "Polygon", "coordinates": [corners]}, "attributes": {}})  # fmt: skip
+    links += [{"source": f"pump-{n:02}", "type": "pumps.lies_in", "target": "east"} for n in (10, 11)]
     assert city.post("/api/assets", json.dumps({"assets": assets, "relations": links}).encode())[0] == 200
     return city
 
@@ -258,3 +263,35 @@ def test_an_asset_is_taken_out_of_service_before_anything_is_wrong(tab: Visit, p
     tab.see("confirm-yes").click()
     wait_for(lambda: pumps.get("/api/alarms?state=active&asset=pump-03&rule=pumps.level_high")["total"] == 1)
     assert [f for f in tab.faults if "/api/health/streams/" not in f] == []  # of what never reported nothing is on record
+
+
+def test_alarms_of_a_district_are_one_line_against_the_relations(tab: Visit, pumps: Served) -> None:
+    page = tab.page
+    send(pumps, *[(f"pump-{n:02}.pumps.level", 0.2, 5.0) for n in (9, 10, 11)])
+    wait_for(lambda: pumps.get("/api/alarms?rule=pumps.level_high&asset=pump-11&state=open")["total"])
+    tab.go("/alarms?rule=pumps.level_high")
+    tab.see("group-by").locator("[data-value=place]").click()
+    assert tab.see("filter-through").locator("option").all_inner_texts() == ["设施", "片区"]
+    tab.see("filter-through").select_option("pumps.lies_in")
+    line = page.locator("tr[data-group=east]")
+    line.wait_for()
+    assert "东片区" in line.inner_text()
+    line.locator("[data-testid=group-open]").click()
+    page.wait_for_selector("tr.inner[data-id]")
+    named = [one.inner_text() for one in page.locator("tr.inner[data-id] .what").all()]
+    assert sorted(name for text in named for name in ("9号泵", "10号泵", "11号泵") if name in text) == ["10号泵", "11号泵"]
+    # all of it at once, in one request
+    sent: list[str] = []
+    page.on("request", lambda r: sent.append(r.url) if r.method == "POST" else None)
+    tab.see("person").first.fill("李华")
+    line.locator("[data-testid=acknowledge-group]").click()
+    page.wait_for_selector("[data-testid=outcome]:has-text('2')")
+    assert [url.rpartition("/api")[2] for url in sent] == ["/alarms/acknowledge"]
+    there = pumps.get("/api/alarms?place=east&through=pumps.lies_in&rule=pumps.level_high&state=standing")["items"]
+    assert {(a["asset"], a["state"]) for a in there} == {("pump-10", "acknowledged"), ("pump-11", "acknowledged")}
+    assert pumps.get("/api/alarms?rule=pumps.level_high&asset=pump-09&state=waiting")["total"] == 1
+    page.set_viewport_size({"width": 390, "height": 844})
+    tab.ready()
+    assert page.evaluate("document.documentElement.scrollWidth <= 390")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert tab.faults == []

@@ -1,6 +1,6 @@
 /** Rules and alarms, as the server tells them. */
 
-import type { Level, Title } from "./contract";
+import type { Level, List, Title } from "./contract";
 
 /** The states of ISA-18.2. */
 export type AlarmState = "active" | "acknowledged" | "returned" | "latched" | "latched_acknowledged" | "shelved" | "suppressed" | "out_of_service" | "cleared";
@@ -112,6 +112,7 @@ export interface Transition {
 
 export interface Group {
   key: string;
+  title: Title;
   first: Alarm;
   count: number;
   held: number;
@@ -121,8 +122,22 @@ export interface Group {
   states: Partial<Record<AlarmState, number>>;
 }
 
-export interface Groups {
-  items: Group[];
+export interface Groups extends List<Group> {
+  /** The alarms of all groups by their states, whichever are asked for. */
+  states: Partial<Record<AlarmState, number>>;
+}
+
+/** A way from assets to areas. */
+export interface Way {
+  through: string;
+  title: Title;
+}
+
+export interface Answers {
+  done: number;
+  already: number;
+  refused: number;
+  items: { alarm: string; outcome: "done" | "already" | "refused"; code: string; detail: string; hint: string; detail_zh: string; hint_zh: string }[];
 }
 
 export interface Frequent {

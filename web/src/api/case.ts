@@ -65,6 +65,8 @@ export interface Step {
   calendar_days: number;
   extend: number;
   lapse: string;
+  score: string;
+  draw: string;
 }
 
 export interface Limits {

@@ -1,5 +1,7 @@
 /** The way to the server: JSON in, JSON out, and every failure is a Problem or a Lost connection. */
 
+import { language } from "../state/language";
+
 export interface Fault {
   where: string;
   code: string;
@@ -57,7 +59,12 @@ async function problem(response: Response): Promise<Failure> {
   }
   const faults = Array.isArray(body["faults"]) ? (body["faults"] as Fault[]) : [];
   const title = text(body, "title") || response.statusText;
-  return new Problem(response.status, title, text(body, "detail"), text(body, "hint"), text(body, "code"), faults, text(body, "where"));
+  const known = [text(body, "code"), faults, text(body, "where")] as const;
+  if (language.value === "en") return new Problem(response.status, title, text(body, "detail"), text(body, "hint"), ...known);
+  // what is told in English only stands after what it is about
+  const about = text(body, "title_zh") || title;
+  const detail = text(body, "detail_zh") || [about, text(body, "detail")].filter(Boolean).join("：");
+  return new Problem(response.status, about, detail, text(body, "hint_zh") || text(body, "hint"), ...known);
 }
 
 let unknown = (): void => undefined;

@@ -33,6 +33,8 @@ const groups: [Word, [Word & IconName, string][]][] = [
     [
       ["my_tasks", "/tasks"],
       ["cases", "/cases"],
+      ["scorecards", "/scorecards"],
+      ["draws", "/draws"],
       ["runs", "/runs"],
     ],
   ],
@@ -54,7 +56,7 @@ const groups: [Word, [Word & IconName, string][]][] = [
 const takes: Partial<Record<Word, string>> = { people: "rule", audit: "prove" };
 
 /** Pages of what is about no asset: whoever may see a part of the city has none of it. */
-const ofAll: Word[] = ["drafts", "feeds", "notify", "people", "audit"];
+const ofAll: Word[] = ["drafts", "draws", "feeds", "notify", "people", "audit"];
 
 const within = (path: string, to: string): boolean => path === to || (to !== "/" && path.startsWith(`${to}/`)) || (to === "/plans" && /^\/targets\//.test(path));
 

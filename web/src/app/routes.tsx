@@ -14,6 +14,8 @@ import { CaseOpen } from "./pages/case-open";
 import { CaseStatistics } from "./pages/case-statistics";
 import { CaseTypes } from "./pages/case-types";
 import { Cases } from "./pages/cases";
+import { DrawPage } from "./pages/draw";
+import { Draws } from "./pages/draws";
 import { DraftPage } from "./pages/draft";
 import { Drafts } from "./pages/drafts";
 import { EvidencePage } from "./pages/evidence";
@@ -38,6 +40,8 @@ import { PublicPlanPage, PublicPlans } from "./pages/public";
 import { ReportPage } from "./pages/report";
 import { RunPage } from "./pages/run";
 import { Runs } from "./pages/runs";
+import { ScorecardPage } from "./pages/scorecard";
+import { Scorecards } from "./pages/scorecards";
 import { StreamPage } from "./pages/stream";
 import { Streams } from "./pages/streams";
 import { Systems } from "./pages/systems";
@@ -58,6 +62,8 @@ const lists: Record<string, PageOf> = {
   assets: Assets,
   cases: Cases,
   tasks: MyTasks,
+  scorecards: Scorecards,
+  draws: Draws,
   runs: Runs,
   indicators: Indicators,
   feeds: Feeds,
@@ -80,6 +86,8 @@ const items: Record<string, PageOf> = {
   streams: StreamPage,
   assets: AssetPage,
   cases: CasePage,
+  scorecards: ScorecardPage,
+  draws: DrawPage,
   runs: RunPage,
   indicators: IndicatorPage,
   feeds: FeedPage,

@@ -18,7 +18,7 @@ import { clockTime, dayOf } from "../ui/time";
 function Clock() {
   return (
     <span class="clock num" title={say("city_time", { zone: zone.value })} data-testid="clock">
-      {dayOf(now.value)} <b>{clockTime(now.value)}</b> <span class="faint small">{zone.value}</span>
+      <span>{dayOf(now.value)}</span> <b>{clockTime(now.value)}</b> <span class="faint small">{zone.value}</span>
     </span>
   );
 }

@@ -1,18 +1,18 @@
 /** What people do to alarms: acknowledge, reset, shelve, take out of service, put back. */
 
 import { useState } from "preact/hooks";
-import { Problem, post, segment } from "../api/client";
-import type { Alarm, HoldItem } from "../api/contract";
+import { get, post, segment } from "../api/client";
+import type { Alarm, Answers, HoldItem } from "../api/contract";
 import { alarmsChanged } from "../state/alarms";
 import { invalidate } from "../state/resource";
 import { isHeld, waits } from "../ui/alarm-state";
 import { Refused, useAct } from "../ui/act";
 import { say } from "../ui/text";
 import { moment, precisely } from "../ui/time";
-import { inWords } from "../state/language";
+import { inWords, language } from "../state/language";
 import { HoldDialog, type HoldKind } from "./alarm-hold";
 
-const atOnce = 4;
+const most = 10_000;
 
 export function changed(alarm: Pick<Alarm, "asset">): void {
   alarmsChanged();
@@ -26,23 +26,21 @@ export interface Outcome {
   failed: { alarm: Alarm; why: string }[];
 }
 
-/** Acknowledges each of many; one that fails leaves the others as they are. */
+/** Acknowledges many in one request; those that are refused leave the others as they are. */
 export async function acknowledgeAll(alarms: Alarm[], by: string): Promise<Outcome> {
-  const left = [...alarms];
   const outcome: Outcome = { done: 0, failed: [] };
-  const work = async (): Promise<void> => {
-    for (let alarm = left.shift(); alarm; alarm = left.shift()) {
-      try {
-        await acknowledge(alarm, by);
-        outcome.done += 1;
-      } catch (error) {
-        // what has cleared meanwhile needs nobody any more
-        if (error instanceof Problem && error.code === "conflict") outcome.done += 1;
-        else outcome.failed.push({ alarm, why: error instanceof Error && error.message ? error.message : say("unreachable") });
-      }
+  for (let i = 0; i < alarms.length; i += most) {
+    const part = alarms.slice(i, i + most);
+    const told = await post<Answers>("/alarms/acknowledge", { alarms: part.map((alarm) => alarm.id), by });
+    outcome.done += told.done + told.already;
+    for (const { alarm: id, outcome: what, detail, detail_zh, code } of told.items) {
+      const alarm = part.find((one) => one.id === id);
+      if (what !== "refused" || !alarm) continue;
+      // what has cleared meanwhile needs nobody any more
+      if (code === "conflict" && (await get<Alarm>(`/alarms/${segment(id)}`)).state === "cleared") outcome.done += 1;
+      else outcome.failed.push({ alarm, why: (language.value === "zh" && detail_zh) || detail });
     }
-  };
-  await Promise.all(Array.from({ length: atOnce }, work));
+  }
   return outcome;
 }
 

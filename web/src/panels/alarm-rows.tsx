@@ -25,6 +25,8 @@ export interface Asked {
   q: string;
   rule: string;
   asset: string;
+  /** By place: the way to the areas that are meant; "" for the assets themselves. */
+  through: string;
 }
 
 export interface Desk {
@@ -41,11 +43,13 @@ export interface Desk {
 
 const mostOpened = 500;
 
-export const opensWith = (by: By, key: string, asked: Asked): string =>
-  path("/alarms", { ...asked, ...(by === "cause" ? { cause: key } : by === "rule" ? { rule: key } : { asset: key }), state: "standing", limit: mostOpened });
+export function opensWith(by: By, key: string, { through, ...asked }: Asked, limit = mostOpened): string {
+  const within = by === "cause" ? { cause: key } : by === "rule" ? { rule: key } : through ? { place: key, through } : { asset: key };
+  return path("/alarms", { ...asked, ...within, state: "standing", limit });
+}
 
 export const waiting = (group: Group): number => alarmStates.reduce((n, state) => n + (waits(state) ? (group.states[state] ?? 0) : 0), 0);
-export const groupTitle = (group: Group, by: By): string => (by === "place" ? inWords(group.first.asset_title) || group.first.asset : inWords(group.first.title));
+export const groupTitle = (group: Group, by: By): string => (by === "place" ? inWords(group.title) || group.key : inWords(group.first.title));
 
 /** What is said of an alarm below its name. */
 function About({ alarm, place }: { alarm: Alarm; place: boolean }) {
@@ -121,7 +125,7 @@ function Members({ group, by, asked, desk }: { group: Group; by: By; asked: Aske
   return (
     <>
       {data.items.map((alarm) => (
-        <AlarmRow key={alarm.id} alarm={alarm} desk={desk} inner by={by} />
+        <AlarmRow key={alarm.id} alarm={alarm} desk={desk} inner {...(asked.through ? {} : { by })} />
       ))}
       {data.total > data.items.length && (
         <tr class="inner">
@@ -241,7 +245,7 @@ export function AlarmLines({ groups, alarms = [], desk }: TableProps) {
         </thead>
         <tbody>
           {groups?.items.map((group) =>
-            group.count === 1 ? (
+            group.count === 1 && !groups.asked.through ? (
               <AlarmRow key={group.first.id} alarm={group.first} desk={desk} />
             ) : (
               <GroupRow key={group.key} group={group} by={groups.by} asked={groups.asked} desk={desk} />

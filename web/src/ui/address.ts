@@ -12,6 +12,8 @@ export const to = {
   measure: (plan: string, id: string): string => `/measures/${segment(id.startsWith(`${plan}.`) ? id : `${plan}.${id}`)}`,
   draft: (id: string): string => `/drafts/${segment(id)}`,
   case: (id: string): string => `/cases/${segment(id)}`,
+  scorecard: (id: string): string => `/scorecards/${segment(id)}`,
+  draw: (id: string): string => `/draws/${segment(id)}`,
   run: (id: string): string => `/runs/${segment(id)}`,
   pack: (id: string): string => `/packs/${segment(id)}`,
   model: (id: string): string => `/runs?model=${segment(id)}`,

@@ -30,6 +30,8 @@ export const alarmWords = {
   grouped: { zh: "归组方式", en: "Grouped" },
   by_cause: { zh: "按起因", en: "By cause" },
   by_place: { zh: "按地点", en: "By place" },
+  which_place: { zh: "哪一级地点", en: "Which place" },
+  place_asset: { zh: "设施", en: "Asset" },
   by_rule: { zh: "按规则", en: "By rule" },
   by_none: { zh: "逐条", en: "One by one" },
   began_before: { zh: "{time} 之前开始的", en: "begun before {time}" },

@@ -4,6 +4,7 @@ import { language } from "../state/language";
 import type { Title } from "../api/contract";
 import { alarmWords } from "./text-alarm";
 import { caseWords } from "./text-case";
+import { decideWords } from "./text-decide";
 import { editWords } from "./text-edit";
 import { feedWords } from "./text-feed";
 import { healthWords } from "./text-health";
@@ -23,6 +24,7 @@ const words = {
   ...reviewWords,
   ...editWords,
   ...caseWords,
+  ...decideWords,
   ...reportWords,
   // Where things are
   overview: { zh: "一张图", en: "Overview" },

@@ -105,7 +105,7 @@ function Suppressed({ groups }: { groups: Group[] }) {
 
 export function AlarmHolds() {
   const active = useResource<List<HoldItem>>(path("/alarm-holds", { active: true, limit: many }), "live", true);
-  const suppressed = useResource<Groups>(path("/alarm-groups", { by: "cause", state: "suppressed" }), "live", true);
+  const suppressed = useResource<Groups>(path("/alarm-groups", { by: "cause", state: "suppressed", limit: many }), "live", true);
   const ended = useResource<List<HoldItem>>(path("/alarm-holds", { active: false, limit: few }), "slow", true);
   const [back, setBack] = useState<HoldItem | null>(null);
   return (

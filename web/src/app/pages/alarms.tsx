@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { get, path } from "../../api/client";
-import type { Alarm, AlarmState, Group, Groups, List } from "../../api/contract";
+import type { Alarm, AlarmState, Group, Groups, List, Way } from "../../api/contract";
 import { acknowledge, acknowledgeAll, changed, nameOf, putBack, type Outcome } from "../../panels/alarm-acts";
 import { HoldDialog, type HoldKind } from "../../panels/alarm-hold";
 import { AlarmLines, opensWith, waiting, type Asked, type By, type Desk } from "../../panels/alarm-rows";
@@ -29,6 +29,8 @@ import { isWord, say, type Word } from "../../ui/text";
 import { moment } from "../../ui/time";
 
 const step = 100;
+/** Groups that are looked through for news. */
+const mostNews = 1000;
 
 /** What each choice of the bar means. */
 const meant: Record<string, (state: AlarmState) => boolean> = {
@@ -57,6 +59,7 @@ const keyList: [string, Word][] = [
 function Filters({ counts, state }: { counts: Map<string, number>; state: string }) {
   const rules = useRules().data?.items ?? [];
   const packs = (usePacks().data?.items ?? []).filter((pack) => rules.some((rule) => rule.pack === pack.id));
+  const ways = useResource<Way[]>("/alarm-ways", "slow").data ?? [];
   const pack = queried("pack");
   const [rule, asset] = [queried("rule"), queried("asset")];
   const shown = choices.filter((id) => !seldom.includes(id) || id === state || (counts.get(id) ?? 0) > 0);
@@ -77,9 +80,18 @@ function Filters({ counts, state }: { counts: Map<string, number>; state: string
           label={say("grouped")}
           value={queried("by") || "cause"}
           testid="group-by"
-          onChange={(value) => setQuery({ by: value === "cause" ? "" : value, opened: "" })}
+          onChange={(value) => setQuery({ by: value === "cause" ? "" : value, through: "", opened: "" })}
           options={(["cause", "place", "rule", "none"] as const).map((id) => ({ value: id, title: say(`by_${id}`) }))}
         />
+        {queried("by") === "place" && ways.length > 0 && (
+          <Select
+            label={say("which_place")}
+            value={queried("through")}
+            testid="filter-through"
+            onChange={(value) => setQuery({ through: value, opened: "" })}
+            options={[{ value: "", title: say("place_asset") }, ...ways.map((way) => ({ value: way.through, title: inWords(way.title) }))]}
+          />
+        )}
         <Select
           label={say("level")}
           value={queried("level")}
@@ -149,19 +161,20 @@ export function Alarms() {
     if (old) go(to.alarm(old), true); // as links of earlier versions say it
   }, [old]);
   const state = queried("state") || "open";
-  const asked: Asked = { level: queried("level"), pack: queried("pack"), q: queried("q"), rule: queried("rule"), asset: queried("asset") };
+  const asked: Asked = { level: queried("level"), pack: queried("pack"), q: queried("q"), rule: queried("rule"), asset: queried("asset"), through: queried("by") === "place" ? queried("through") : "" };
   const [chosen, before] = [queried("by") || "cause", queried("before")];
   const flat = before !== "" || state === "cleared" || state === "all" || chosen === "none";
   const by: By = chosen === "place" || chosen === "rule" ? chosen : "cause";
   const [limit, setLimit] = useState(step);
   useEffect(() => setLimit(step), [state, chosen, ...Object.values(asked)]);
-  // all states at once, so that the bar can count them; which groups are shown is chosen here
-  const groups = useResource<Groups>(path("/alarm-groups", { by, ...asked }), "live", true);
-  const list = useResource<List<Alarm>>(flat ? path("/alarms", { ...asked, before, state: state === "all" ? "" : state, limit }) : null, "live", true);
+  const groups = useResource<Groups>(path("/alarm-groups", { by, ...asked, state: state in meant || !flat ? state : "", limit }), "live", true);
+  // what waits, of whatever state the list is: news of it is told all the same
+  const fresh = useResource<Groups>(path("/alarm-groups", { by: "cause", ...asked, through: "", state: "waiting", limit: mostNews }), "live", true);
+  const { through: _, ...plain } = asked;
+  const list = useResource<List<Alarm>>(flat ? path("/alarms", { ...plain, before, state: state === "all" ? "" : state, limit }) : null, "live", true);
   const all = groups.data?.items ?? [];
-  const matters = useMemo(() => all.filter((group) => alarmStates.some((one) => group.states[one] && takes(state, one))), [all, state]);
-  const counts = useMemo(() => new Map<string, number>(choices.map((id) => [id, all.reduce((n, group) => n + alarmStates.reduce((m, one) => m + (takes(id, one) ? (group.states[one] ?? 0) : 0), 0), 0)])), [all]);
-  const shown = matters.slice(0, limit);
+  const states = groups.data?.states;
+  const counts = useMemo(() => new Map<string, number>(choices.map((id) => [id, alarmStates.reduce((m, one) => m + (takes(id, one) ? (states?.[one] ?? 0) : 0), 0)])), [states]);
 
   const [ticks, setTicks] = useState<ReadonlyMap<string, Alarm>>(new Map());
   const [at, setAt] = useState("");
@@ -185,7 +198,7 @@ export function Alarms() {
       setTicks(new Map(told.failed.map(({ alarm }) => [alarm.id, alarm])));
       alarmsChanged();
     });
-  const members = async (group: Group): Promise<Alarm[]> => (await get<List<Alarm>>(opensWith(by, group.key, asked))).items.filter((alarm) => waits(alarm.state));
+  const members = async (group: Group): Promise<Alarm[]> => (await get<List<Alarm>>(opensWith(by, group.key, asked, 10_000))).items.filter((alarm) => waits(alarm.state));
   const desk: Desk = { at, ticked: new Set(ticks.keys()), opened, busy, onTick: tick, onOpen: open, onHold: (alarm, kind) => setHolding([alarm, kind]), onAcknowledge: (group) => void many(() => members(group)) };
 
   const rows = () => [...document.querySelectorAll<HTMLElement>("[data-testid=alarms] tbody tr[data-row]")];
@@ -253,7 +266,7 @@ export function Alarms() {
       <AlarmTabs />
       <Filters counts={counts} state={state} />
       <div class="alarm-top">
-        <AlarmNews key={JSON.stringify([by, asked])} groups={groups.old ? undefined : groups.data?.items} />
+        <AlarmNews key={JSON.stringify(plain)} groups={fresh.old ? undefined : fresh.data?.items} />
         <Refused why={refusal} />
         {outcome && <Told outcome={outcome} onAgain={() => void many(() => outcome.failed.map(({ alarm }) => alarm))} onShut={() => setOutcome(null)} />}
         {ticks.size > 0 && (
@@ -284,13 +297,13 @@ export function Alarms() {
           </Show>
         ) : (
           <Show of={groups}>
-            {() =>
-              matters.length === 0 ? (
+            {(data) =>
+              data.total === 0 ? (
                 <Empty>{say(state === "open" && !Object.values(asked).some(Boolean) ? "no_open_alarms" : "no_match")}</Empty>
               ) : (
                 <>
-                  <AlarmLines groups={{ items: shown, by, asked }} desk={desk} />
-                  <Foot shown={shown.length} total={matters.length} onMore={() => setLimit(limit + 2 * step)} />
+                  <AlarmLines groups={{ items: data.items, by, asked }} desk={desk} />
+                  <Foot shown={data.items.length} total={data.total} onMore={() => setLimit(Math.min(limit + 2 * step, 10_000))} />
                 </>
               )
             }

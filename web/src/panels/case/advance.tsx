@@ -2,12 +2,14 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { Problem, post, segment } from "../../api/client";
-import type { Case, Step } from "../../api/contract";
+import type { Case, List, Step } from "../../api/contract";
+import type { Lot } from "../../api/decide";
 import { inWords } from "../../state/language";
 import { useKept } from "../../state/kept";
 import { invalidate, useResource } from "../../state/resource";
 import { Refused, useAct } from "../../ui/act";
 import { Dialog } from "../../ui/dialog";
+import { Select } from "../../ui/field";
 import { PersonField } from "../../ui/person";
 import { Show } from "../../ui/show";
 import { comma } from "../../ui/format";
@@ -44,6 +46,27 @@ interface Draft {
   to: string;
   note: string;
   typed: Typed;
+  draw?: string;
+}
+
+/** The draw that a step asks for: one whose seed was told, the newest first. */
+function DrawSelect({ value, onChange }: { value: string; onChange: (id: string) => void }) {
+  const told = (useResource<List<Lot>>("/draws?limit=10000", "live").data?.items ?? []).filter((lot) => lot.revealed !== null).toReversed();
+  return (
+    <div class="row wrap">
+      <Select
+        label={say("draw")}
+        shown
+        value={value}
+        testid="advance-draw"
+        onChange={onChange}
+        options={[{ value: "", title: say("choose_draw") }, ...told.map((lot) => ({ value: lot.id, title: `${lot.title} · ${lot.drawn.map((one) => one.id).slice(0, 3).join(comma())}` }))]}
+      />
+      <a class="small" href="/draws">
+        {say("draws")}
+      </a>
+    </div>
+  );
 }
 
 export function AdvanceForm({ item, to, onDone }: Props) {
@@ -80,10 +103,11 @@ export function AdvanceForm({ item, to, onDone }: Props) {
     if (why) return refuse(why);
     if (guard && fresh && decided && !decided.fault && !allowed.includes(going.id)) return refuse(say("guard_refuses", { what: saidOf(decided.value, item.steps), step: inWords(going.title) }));
     if (still.length > 0) return refuse(say("proofs_lack", { names: still.map((one) => inWords(one.proof.title)).join(comma()) }));
+    if (here?.draw && !draft.draw) return refuse(say("choose_draw"));
     if (files.fault) return refuse(files.fault);
     const good = await act(async (by) => {
       try {
-        await post<Case>(`/cases/${segment(item.id)}/advance`, { to: going.id, by, note: draft.note.trim(), form: values, files: await files.store(by) });
+        await post<Case>(`/cases/${segment(item.id)}/advance`, { to: going.id, by, note: draft.note.trim(), form: values, files: await files.store(by), ...(here?.draw && draft.draw ? { draw: draft.draw } : {}) });
       } catch (error) {
         if (error instanceof Problem) setFaults(faultsOf(error.faults));
         throw error;
@@ -114,6 +138,7 @@ export function AdvanceForm({ item, to, onDone }: Props) {
         })}
       </fieldset>
       <SchemaForm schema={here?.form ?? null} typed={draft.typed} faults={faults} onChange={(typed, name) => { keep({ ...draft, typed }); setFaults(without(faults, name)); }} name="advance" />
+      {here?.draw && <DrawSelect value={draft.draw ?? ""} onChange={(draw) => keep({ ...draft, draw })} />}
       {guard && (
         <details class="guard" data-testid="guard" open={decided !== null && decided.rows.length === 0}>
           <summary>

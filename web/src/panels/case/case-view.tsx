@@ -1,7 +1,8 @@
 /** Everything about one case, part by part. */
 
 import { segment } from "../../api/client";
-import type { Alarm, Case, Happened, Value } from "../../api/contract";
+import type { Alarm, Case, Happened, List, Value } from "../../api/contract";
+import type { Scorecard } from "../../api/decide";
 import { inWords } from "../../state/language";
 import { useResource } from "../../state/resource";
 import { to } from "../../ui/address";
@@ -9,7 +10,7 @@ import { When } from "../../ui/age";
 import { Card } from "../../ui/card";
 import { StateChip } from "../../ui/alarm-state";
 import { LevelChip, Tag } from "../../ui/chip";
-import { Facts } from "../../ui/facts";
+import { Facts, type Fact } from "../../ui/facts";
 import { Digest } from "../../ui/files";
 import { comma, quantity } from "../../ui/format";
 import { say } from "../../ui/text";
@@ -61,15 +62,32 @@ export function Standing({ item }: { item: Case }) {
   );
 }
 
+/** What followed at a step, said as such: points and grade of a scorecard, or a draw; null for what was filled in; false for what stands beside. */
+function judged(item: Case, name: string, cards: Scorecard[]): Fact | null {
+  for (const { score, draw } of item.steps) {
+    if (draw && name === `${draw}_draw`) return [say("draw"), <a href={to.draw(String(item.facts[name]))}>{String(item.facts[name])}</a>];
+    if (!score || !name.startsWith(`${score}_`)) continue;
+    const card = cards.find((one) => one.id === `${item.type.split(".")[0] ?? ""}.${score}`);
+    if (!card) continue;
+    const grade = item.facts[`${score}_grade`];
+    const title = card.versions.flatMap((version) => version.grades).find((one) => one.id === grade)?.title;
+    if (name === `${score}_points`)
+      return [inWords(card.title), <a href={to.scorecard(card.id)}>{`${say("score_points_n", { n: Number(item.facts[name]) })} · ${inWords(title) || say("score_no_grade")}`}</a>];
+    if (name === `${score}_grade` || name === `${score}_score`) return false;
+  }
+  return null;
+}
+
 export function Filled({ item }: { item: Case }) {
   const fields = useFields(item.form, item.steps);
   const names = Object.keys(item.facts);
+  const cards = useResource<List<Scorecard>>(item.steps.some((step) => step.score) ? "/scorecards?limit=10000" : null, "once").data?.items ?? [];
   return (
     <Card title={say("filled_in")} testid="filled">
       {names.length === 0 ? (
         <span class="faint">{say("nothing_filled")}</span>
       ) : (
-        <Facts of={names.map((name) => [inWords(fields.get(name)?.title) || name, shown(fields.get(name), item.facts[name])])} />
+        <Facts of={names.map((name) => judged(item, name, cards) ?? [inWords(fields.get(name)?.title) || name, shown(fields.get(name), item.facts[name])])} />
       )}
     </Card>
   );
