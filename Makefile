@@ -8,7 +8,7 @@ DAYS ?= 30
 # tests that run side by side; those that draw pages come after them, one by one: they need the machine for themselves
 WORKERS ?= 3
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fix bench docs pack web clean
+.PHONY: help setup run test check audit fix bench docs pack web clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test: setup $(V)/.dev  ## everything that must hold
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore tests/web
 	@$(BIN)/python -m pytest tests/web
 
+audit: $(V)/.dev  ## known weaknesses of what we depend on, where the registries answer
+	@$(BIN)/python -m citytwin.cli.audit
+
 check: setup $(V)/.dev  ## everything a reviewer would run
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -51,6 +54,7 @@ check: setup $(V)/.dev  ## everything a reviewer would run
 	@$(BIN)/python web/build.py --check
 	@$(BIN)/citytwin pack check
 	@$(BIN)/python -m citytwin.cli.generate --check
+	@$(MAKE) --no-print-directory audit
 	@$(MAKE) --no-print-directory test
 
 fix: $(V)/.dev  ## format, and regenerate what is generated

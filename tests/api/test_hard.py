@@ -24,7 +24,8 @@ from citytwin.api.problems import STATUS
 from citytwin.api.route import Place
 from citytwin.api.site import Site
 from citytwin.engine import people as people_
-from citytwin.engine.people import People
+from citytwin.engine.people import People, strong
+from citytwin.kernel.errors import BadRequest
 from citytwin.kernel.right import Grant, Person
 from citytwin.settings import Rate, Rates
 from tests.api.conftest import Caller
@@ -136,6 +137,48 @@ def test_ids_of_other_people_open_nothing(door: Caller, people: People) -> None:
         assert told.json()["detail"] == f"you have no session or token '{one.id}'"  # as for one that is not there
     assert len(people.passes("li")) == 1
     assert {p["person"] for p in door.get("/api/me/passes").json()} == {"wang"}
+
+
+def test_a_disabled_account_has_no_sessions(door: Caller, people: People) -> None:
+    somebody(people)
+    sign_in(door, "wang", PASSWORD)
+    token = people.make_token("wang", "script", None, 1)[1]
+    people.put_person(Person("wang", "王敏", disabled=True, grants=(Grant("operator"),)))
+    assert door.get("/api/me").status_code == 401
+    assert door.get("/api/me", headers={**bearer(token), "Cookie": ""}).status_code == 401
+    assert sign_in(door, "wang", PASSWORD).status_code == 401
+    assert people.passes("wang") == []
+
+
+def test_passwords_against_what_is_asked_of_them() -> None:
+    for good in (
+        "vier wilde Pferde ziehen",
+        "x" * 6 + "abgemacht&42",
+        "骑四匹野马去看海吧好不好呀",
+        "q" + "Zebra klingt nachts laut " * 4,
+        " führende Leerzeichen zählen ",
+    ):
+        strong(good, "wang", "王敏")
+    for bad in (
+        "elf zeichen",
+        "z" * 129,
+        "ababababababab",
+        "1234567890123",
+        "my citytwin login",
+        "PASSWORDpassw0rd!",
+        "ein wangfu ohne ruhe wang-lei",
+    ):
+        with pytest.raises(BadRequest):
+            strong(bad, "wang-lei", "王敏")
+
+
+def test_no_other_site_is_let_read_but_the_public_face(door: Caller, people: People) -> None:
+    head = {**bearer(service(people, "viewer")), "Origin": "https://evil.example"}
+    for path in ("/api/assets", "/sta/v1.1/Things", "/sta/v2.0/Things", "/ogc/collections", "/grafana", "/api/me", "/"):
+        assert "access-control-allow-origin" not in door.get(path, headers=head).headers, path
+    public = door.get("/open311/v2/services.json", headers=head).headers
+    assert public["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in public
 
 
 # -- paths
