@@ -32,6 +32,10 @@ NEEDS: tuple[tuple[frozenset[str], str, str], ...] = (
     # signing in, and what one does for oneself
     (ANY, r"/api/session", PUBLIC),
     (ANY, r"/api/welcome", PUBLIC),
+    (READS, r"/api/signin(/start|/back)?", PUBLIC),
+    (frozenset({"POST"}), r"/api/signin/logout", PUBLIC),  # of the provider, which signs it
+    (frozenset({"POST"}), r"/api/signin/link", "session"),
+    (ANY, r"/api/signin[./].*", "rule"),
     (READS, r"/api/me(/.*)?", "self"),
     (READS, r"/api/roles", "self"),
     (READS, r"/api/city", PUBLIC),  # its name, before anybody signs in
