@@ -339,6 +339,8 @@ def drop_my_identity(house: House) -> Done:
 
 def show_identity(house: House, id: str) -> IdentityShown:
     """Who somebody is at the provider"""
+    if house.people is None:
+        raise NotFound("there are no accounts here: the city is served with --no-auth", "serve it without", "people")
     return _identity(house, id)
 
 

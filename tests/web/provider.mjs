@@ -8,6 +8,13 @@ const people = {
   wang: { sub: "u-1001", name: "王敏", preferred_username: "wang", groups: ["water-ops", "all"] },
   zhao: { sub: "u-1002", name: "赵强", preferred_username: "zhao", groups: ["all"] },
 };
+// its own pages ask for fonts of another site
+const bye = (ctx, form) => {
+  ctx.body = `<!doctype html><title>Provider</title>${form}<button type="submit" form="op.logoutForm" name="logout" value="yes">Yes, sign me out</button>`;
+};
+const gone = (ctx) => {
+  ctx.body = "<!doctype html><title>Provider</title><p id=\"told\">signed out</p>";
+};
 const issuer = `http://127.0.0.1:${port}`;
 const provider = new Provider(issuer, {
   clients: [
@@ -24,7 +31,7 @@ const provider = new Provider(issuer, {
   claims: { openid: ["sub"], profile: ["name", "preferred_username"], groups: ["groups"] },
   cookies: { keys: ["of this test alone"] },
   pkce: { required: () => true },
-  features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
+  features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true }, rpInitiatedLogout: { enabled: true, logoutSource: bye, postLogoutSuccessSource: gone } },
   interactions: { url: (_, interaction) => `/login/${interaction.uid}` },
   findAccount: (_, sub) => {
     const known = Object.values(people).find((p) => p.sub === sub);
@@ -37,6 +44,8 @@ const provider = new Provider(issuer, {
     return grant;
   },
 });
+
+for (const event of ["backchannel.error", "server_error"]) provider.on(event, (_, error) => console.error(event, error));
 
 const page = (uid, told) => `<!doctype html><meta charset="utf-8"><title>Provider</title><p id="told">${told}</p>
 <form method="post" action="/login/${uid}"><input name="login"><input name="password" type="password"><button id="in">In</button></form>
