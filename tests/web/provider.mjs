@@ -30,6 +30,7 @@ const provider = new Provider(issuer, {
   scopes: ["openid", "profile", "groups"],
   claims: { openid: ["sub"], profile: ["name", "preferred_username"], groups: ["groups"] },
   cookies: { keys: ["of this test alone"] },
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options), // by itself it calls nobody on a loopback address, where the city is
   pkce: { required: () => true },
   features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true }, rpInitiatedLogout: { enabled: true, logoutSource: bye, postLogoutSuccessSource: gone } },
   interactions: { url: (_, interaction) => `/login/${interaction.uid}` },
