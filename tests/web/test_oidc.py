@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -162,7 +163,7 @@ def test_who_has_no_role_is_told_what_to_do_and_is_linked(both: Both, visits: Ca
     assert strange(one, both.issuer) == strange(chief, both.issuer) == []
 
 
-def test_a_provider_that_went_away_is_told(both: Both, visits: Callable[[str], Visit]) -> None:
+def test_a_provider_that_went_away_is_told(both: Both) -> None:
     """The last test here: the provider does not come back."""
     both.provider.kill()
     both.provider.wait(timeout=20)
@@ -171,3 +172,7 @@ def test_a_provider_that_went_away_is_told(both: Both, visits: Callable[[str], V
         assert json.load(told)["reachable"] is False
     with urllib.request.urlopen(f"{both.city.url}/api/signin", timeout=20) as told:
         assert json.load(told)["provider"] is True
+    home = both.city.log.parent / "home"
+    told = subprocess.run([sys.executable, "-m", "citytwin", "status", "--home", str(home)], capture_output=True, text=True, timeout=60, check=True).stdout  # fmt: skip
+    assert f"{both.issuer}: 没有应答" in told
+    assert "did not answer" in told
