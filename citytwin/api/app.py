@@ -28,6 +28,7 @@ from citytwin.api import (
     live,
     measure,
     notify,
+    oidc,
     openapi,
     people,
     plan,
@@ -88,6 +89,7 @@ ROUTES: tuple[Route, ...] = openapi.routes(
         *keep.ROUTES,
         *mqtt.ROUTES,
         *people.ROUTES,
+        *oidc.ROUTES,
     )
 )
 """Every route of the interface, below `/api`."""
@@ -115,6 +117,8 @@ class App:
         sensing = _sensing(house)
         doors = [Path("/open311/v2/{path:path}", Open311(house)), Path("/websub", WebSub(house))]
         doors += [Path("/api/session", Session(house)), Path("/api/welcome", Welcome(house))]
+        elsewhere = oidc.Door(house)
+        doors += [Path(path, elsewhere) for path in oidc.PATHS]
         points = Influx(house)
         doors += [Path(path, points) for path in influx.PATHS]
         first, *others = _rooms(house, sensing)

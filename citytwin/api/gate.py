@@ -35,6 +35,10 @@ NEEDS: tuple[tuple[frozenset[str], str, str], ...] = (
     # signing in, and what one does for oneself
     (ANY, r"/api/session", PUBLIC),
     (ANY, r"/api/welcome", PUBLIC),
+    (READS, r"/api/signin(/start|/back)?", PUBLIC),
+    (frozenset({"POST"}), r"/api/signin/logout", PUBLIC),  # of the provider, which signs it
+    (frozenset({"POST"}), r"/api/signin/link", "session"),
+    (ANY, r"/api/signin[./].*", "rule"),
     (READS, r"/api/me(/.*)?", "self"),
     (READS, r"/api/roles", "self"),
     (READS, r"/api/city", PUBLIC),  # its name, before anybody signs in
@@ -91,7 +95,7 @@ NEEDS: tuple[tuple[frozenset[str], str, str], ...] = (
 """Methods, path and the right it takes; the first that fits holds, and what none fits is refused."""
 _NEEDS = tuple((methods, re.compile(path), right) for methods, path, right in NEEDS)
 WHOLE = (
-    r"/api/(people|bodies|tokens|sessions|assets/[^/]+/access|audit|outbox|drafts|draws|feeds|notify|keep|doors|mqtt)([./].*)?",
+    r"/api/(people|bodies|tokens|sessions|signin|assets/[^/]+/access|audit|outbox|drafts|draws|feeds|notify|keep|doors|mqtt)([./].*)?",
     r"/(query|websub)",
 )
 """What is about no asset, or about all: whoever may see a part does not see it."""

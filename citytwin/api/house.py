@@ -26,6 +26,7 @@ from citytwin.engine.observe import Observing
 from citytwin.engine.people import People
 from citytwin.engine.reach import Network
 from citytwin.engine.scope import Scopes
+from citytwin.engine.signin import SignIn
 from citytwin.engine.simulate import Simulator
 from citytwin.engine.twin import PartOfTwin, Twin
 from citytwin.kernel.errors import BadRequest, StoreFailed
@@ -52,6 +53,8 @@ class House:
     """Who may come in; None: nobody is asked who they are."""
     key: str = ""
     """The word by which the command line of this machine is known."""
+    signin: SignIn | None = None
+    """Signing in through the provider of the city, and who came from there."""
     feeds: Runner | None = None
     """What asks sources for readings, if anything does."""
     notifier: Notifier | None = None

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from citytwin.api import chinese
 from citytwin.api.sta.error import Unserved
+from citytwin.engine.oidc import ProviderFailed
 from citytwin.kernel import errors
 from citytwin.kernel.errors import CityTwinError, Fault
 from citytwin.reader import ReaderError
@@ -36,6 +37,7 @@ STATUS: dict[type[CityTwinError], tuple[int, str]] = {
     Unserved: (501, "This place does not offer that"),
     ReaderError: (422, "The document cannot be read"),
     errors.SourceFailed: (502, "The source of readings did not answer as it should"),
+    ProviderFailed: (502, "The identity provider did not answer as it should"),
     errors.StoreBusy: (503, "The store is in use"),
     errors.StoreFailed: (503, "The store did not answer"),
     CityTwinError: (500, "The request could not be carried out"),

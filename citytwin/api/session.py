@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from citytwin.api.gate import Tries, address, cookie, same_origin
 from citytwin.api.house import House
+from citytwin.api.oidc import elsewhere
 from citytwin.api.route import JSON, Body, Call, document
 from citytwin.engine.people import SHIFT, People
 from citytwin.kernel.errors import Conflict, Forbidden, Unauthorized
@@ -59,13 +60,15 @@ class Session:
         if scope["method"] == "DELETE":
             secret = cookie_parser(call.headers.get("cookie", "")).get(cookie(scope), "")
             caller = people.known(secret, "session") if secret else None
+            further = ""
             if caller:
+                further = await anyio.to_thread.run_sync(partial(elsewhere, self._house, caller.token))
                 await anyio.to_thread.run_sync(partial(_out, people, caller, address(scope)))
-            await _answer({"signed_out": caller is not None}, "", scope, receive, send)
+            await _answer({"signed_out": caller is not None, "elsewhere": further}, "", scope, receive, send)
             return
         given = document(await call.body(LARGEST), SignIn)
         assert isinstance(given, SignIn)
-        await enter(self._tries, people, scope, receive, send, given.id, given.password, given.code)
+        await enter(self._tries, self._house, scope, receive, send, given.id, given.password, given.code)
 
 
 class Welcome:
@@ -100,19 +103,21 @@ class Welcome:
         if person.secured:  # a link takes the place of the password alone
             await _answer({"id": person.id, "title": person.title}, None, scope, receive, send)
             return
-        await enter(self._tries, people, scope, receive, send, person.id, given.password, "")
+        await enter(self._tries, self._house, scope, receive, send, person.id, given.password, "")
 
 
 async def enter(
-    tries: Tries, people: People, scope: Scope, receive: Receive, send: Send, id: str, password: str, code: str
+    tries: Tries, house: House, scope: Scope, receive: Receive, send: Send, id: str, password: str, code: str
 ) -> None:
     """Sign somebody in, and put on record that they were, or were not."""
+    people, rulers = house.people, house.signin is not None and house.signin.rulers
+    assert people is not None
     where, agent = address(scope), Call(scope, receive).headers.get("user-agent", "")
     tries.ask(where, time.monotonic())
 
     def work() -> str:
         try:
-            secret = people.sign_in(id, password, code, where, agent)
+            secret = people.sign_in(id, password, code, where, agent, rulers)
         except Unauthorized as e:
             people.note(None, where, "sign_in", id[:60], 401, detail={"why": e.where})
             raise

@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,17 +20,18 @@ from citytwin.api.mqtt.door import MqttDoor
 from citytwin.api.serve import serve as serve_house
 from citytwin.cli import status
 from citytwin.cli.home import MOST_MOVES, Home, live, open_home, say_serving, stop_serving
-from citytwin.engine import edit, handle, keep, measure, track, watch
+from citytwin.engine import edit, handle, keep, measure, signin, track, watch
 from citytwin.engine.feeds.declare import FILE
 from citytwin.engine.feeds.run import Runner
 from citytwin.engine.heed import Lookout
 from citytwin.engine.ingest import Intake
 from citytwin.engine.notify import declare as notify
 from citytwin.engine.notify.run import Notifier
+from citytwin.engine.oidc import Provider
 from citytwin.engine.people import People
 from citytwin.engine.schedule import Schedule
 from citytwin.engine.simulate import Simulator
-from citytwin.kernel.errors import BadRequest, StoreFailed
+from citytwin.kernel.errors import BadRequest, CityTwinError, StoreFailed
 from citytwin.settings import Mqtt, Rate, Rates, Settings
 from citytwin.store import room
 
@@ -242,6 +244,9 @@ def serve(given: argparse.Namespace) -> int:
     keep.check(twin)
     intake = Intake(twin)
     simulator = Simulator(twin)
+    elsewhere = signin.opened(chosen.home, twin.store, people) if people else None
+    for warning in elsewhere.warnings(people) if elsewhere and people else ():
+        say(f"{signin.FILE}: {warning}")
     feeds = Runner(twin, intake, chosen.home)
     for fault in feeds.declared.every_fault:
         say(f"{FILE}: {fault}")
@@ -268,6 +273,8 @@ def serve(given: argparse.Namespace) -> int:
         schedule.start()
         feeds.start()
         notifier.start(url)
+        if elsewhere and elsewhere.provider:
+            threading.Thread(target=_look, args=(elsewhere.provider, say), daemon=True).start()
 
     try:
         house = House(
@@ -276,6 +283,7 @@ def serve(given: argparse.Namespace) -> int:
             simulator,
             people=people,
             key=key,
+            signin=elsewhere,
             demo=home.player is not None,
             feeds=feeds,
             notifier=notifier,
@@ -299,6 +307,18 @@ def serve(given: argparse.Namespace) -> int:
         home.close()
     say("stopped")
     return 0
+
+
+def _look(provider: Provider, say: Callable[[str], None]) -> None:
+    """Say how the identity provider stands; the city is served meanwhile, and without it."""
+    try:
+        provider.look()
+    except CityTwinError as e:
+        say(
+            f"{signin.FILE}: {e.message}; {e.hint}. Passwords of this city go on; the provider is asked again when somebody comes"
+        )
+    else:
+        say(f"people sign in through {provider.declared.issuer}")
 
 
 def _loopback(host: str) -> bool:

@@ -35,10 +35,15 @@ def status(given: argparse.Namespace) -> int:
         raise NotFound(
             f"there is no city in {given.home}", "create one: citytwin serve --home DIR --city lingang", "--home"
         )
-    url = serving(given.home)
+    url, provider = serving(given.home), ""
     if url:
         city = json.loads(ask(f"{url}/api/city"))
         told = json.loads(ask(f"{url}/api/summary"))
+        provider = (
+            _provider(json.loads(ask(f"{url}/api/signin.state")))
+            if not json.loads(ask(f"{url}/api/me"))["open"]
+            else ""
+        )
         title, served = f"{city['title']['zh']} {city['title']['en']}", f"served at {url}"
     else:
         with opened(given.home) as twin:
@@ -50,7 +55,23 @@ def status(given: argparse.Namespace) -> int:
     else:
         print(lay_out(title, told))
         print(f"  {served}")
+        if provider:
+            print(provider)
     return 0
+
+
+def _provider(state: dict[str, Any]) -> str:
+    """How signing in through the identity provider stands, and what is wrong in `signin.yaml`; "" where none is declared."""
+    lines = [
+        f"  signin.yaml 有错 is at fault: {f['where']}: {f['message']} {f['hint']}".rstrip() for f in state["faults"]
+    ]
+    if state["issuer"]:
+        words = {True: "正常 answers", False: "没有应答 does not answer", None: "尚未询问 not asked yet"}
+        lines.append(f"  统一认证 identity provider {state['issuer']}: {words[state['reachable']]}")
+        lines += [f"    最近错误 last error: {state['error']}"] if state["error"] and not state["reachable"] else []
+        if not state["rulers_with_password"]:
+            lines.append("    没有管理员设置本系统密码 no administrator has a password of this city")
+    return "\n".join(lines)
 
 
 def screen(twin: Twin, now: datetime) -> str:

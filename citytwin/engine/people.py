@@ -330,6 +330,9 @@ class People:
             self._store.commit(
                 Change("DELETE FROM person_row WHERE person = $p", {"p": id}),
                 Change("DELETE FROM grant_row WHERE person = $p", {"p": id}),
+                Change(
+                    "DELETE FROM identity_row WHERE person = $p", {"p": id}
+                ),  # nobody inherits who signed in elsewhere
             )
             del self._accounts[id]
             self._tell()
@@ -426,14 +429,28 @@ class People:
 
     # -- who asks
 
-    def sign_in(self, id: str, password: str, code: str, address: str, agent: str) -> str:
-        """The secret of a new session. Raises Unauthorized (never saying which part was wrong), TooMany."""
+    def admit(self, id: str, address: str, agent: str) -> tuple[Pass, str]:
+        """A session, and its secret, of somebody whom another has asked who they are. Raises Unauthorized where they may not come in."""
+        with self._turn:
+            account = self._accounts.get(id)
+            if account is None or account.person.disabled or account.person.service:
+                raise Unauthorized("nobody signs in by this account", "ask your administrator", "disabled")
+            self._keep(replace(account, person=replace(account.person, seen=self._clock.now())), must=False)
+            return self._issue("session", id, "oidc", None, SHIFT, address, agent)
+
+    def has_password(self, id: str) -> bool:
+        """Whether somebody can sign in with a password."""
+        return bool(self._account(id).password)
+
+    def sign_in(self, id: str, password: str, code: str, address: str, agent: str, rulers: bool = False) -> str:
+        """The secret of a new session; with `rulers`, of those who rule alone. Raises Unauthorized (never saying which part was wrong), TooMany."""
         account = self._accounts.get(id)
         now = self._clock.now()
         if account and account.locked and account.locked > now:
             wait = int((account.locked - now).total_seconds()) + 1
             raise TooMany("there were too many wrong tries", f"try again in {wait} s", "password", wait_s=wait)
         usable = account is not None and not account.person.disabled and bool(account.password)
+        usable = usable and (not rulers or self._rules(account))
         with self._hashing:  # as long for nobody as for somebody
             right = self._right(account.password if usable and account else self._nobody, password)
         with self._turn:

@@ -25,6 +25,7 @@ from citytwin.kernel.plan import Plan
 from citytwin.kernel.relation import RelationType
 from citytwin.kernel.rule import Rule
 from citytwin.kernel.scorecard import Scorecard
+from citytwin.kernel.signin import SigninFile
 from citytwin.kernel.stream import StreamType
 from citytwin.kernel.topic import Topic
 
@@ -82,6 +83,7 @@ FILES: dict[str, type] = {
     "feeds": FeedsFile,
     "notify": NotifyFile,
     "edits": Script,
+    "signin": SigninFile,
 }
 """Every kind of YAML file, and the class it is read into."""
 

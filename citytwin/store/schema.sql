@@ -166,6 +166,11 @@ CREATE TABLE IF NOT EXISTS grant_row (person VARCHAR NOT NULL, role VARCHAR NOT 
 CREATE TABLE IF NOT EXISTS pass_row (
   pass VARCHAR PRIMARY KEY, secret VARCHAR NOT NULL, kind VARCHAR NOT NULL, person VARCHAR NOT NULL, title VARCHAR NOT NULL, rights VARCHAR NOT NULL, created TIMESTAMPTZ NOT NULL,
   expires TIMESTAMPTZ NOT NULL, seen TIMESTAMPTZ, address VARCHAR NOT NULL, agent VARCHAR NOT NULL, ended TIMESTAMPTZ);
+-- Who signs in through the city's identity provider: issuer and subject are what somebody is known by, never a name or an address; grants (JSON) are those that follow the claims.
+CREATE TABLE IF NOT EXISTS identity_row (
+  person VARCHAR PRIMARY KEY, issuer VARCHAR NOT NULL, subject VARCHAR NOT NULL, title VARCHAR NOT NULL, grants VARCHAR NOT NULL, linked TIMESTAMPTZ NOT NULL, seen TIMESTAMPTZ);
+-- The provider's own session behind a session of ours, so that it can end it.
+CREATE TABLE IF NOT EXISTS identity_pass (pass VARCHAR PRIMARY KEY, person VARCHAR NOT NULL, sid VARCHAR NOT NULL);
 -- Every request that changes something, and every refusal and sign-in: who, when, from where, what, and what came of it. Only ever appended.
 CREATE TABLE IF NOT EXISTS audit_row (
   n BIGINT PRIMARY KEY, time TIMESTAMPTZ NOT NULL, person VARCHAR NOT NULL, via VARCHAR NOT NULL, address VARCHAR NOT NULL, act VARCHAR NOT NULL, subject VARCHAR NOT NULL,

@@ -225,6 +225,7 @@ ELSEWHERE = {
     *("/me", "/me/passes", "/roles", "/people", "/bodies", "/tokens", "/sessions", "/audit"),  # tests/api/test_gate.py
     *("/bodies/{id}/assets", "/assets/{id}/access"),  # tests/api/test_part_change.py
     *("/public/plans", "/public/plans/{id}"),  # tests/api/test_public.py
+    *("/signin", "/signin.state", "/me/identity", "/people/{id}/identity"),  # tests/api/test_oidc.py
     "/files/{sha256}",
     "/case-types/{id}/bpmn",  # tests/api/test_case.py
     "/draws/{id}",

@@ -34,13 +34,15 @@ HELD = {
     "administrator": {"see", "act", "run", "send", "tend", "plan", "prove", "rule"},
 }
 """What each role holds, as the rights are described to users."""
-SELF = {"GET /me", "GET /me/passes", "GET /roles"}
+SELF = {"GET /me", "GET /me/identity", "GET /me/passes", "GET /roles"}
 RULE = {
     "GET /people", "POST /people", "POST /people.import", "POST /people/{id}/link", "POST /people/{id}/drop", "POST /people/{id}/sign-out", "GET /bodies", "POST /bodies",
     "POST /bodies/{id}/drop", "GET /bodies/{id}/assets", "POST /bodies.assets", "GET /tokens", "POST /tokens", "POST /tokens/{id}/end", "GET /sessions", "POST /sessions/{id}/end", "POST /backups",
+    "GET /signin.state", "POST /signin.check", "GET /people/{id}/identity", "POST /people/{id}/identity", "POST /people/{id}/identity/drop",
 }  # fmt: skip
 SESSION = {
     "POST /me/password", "POST /me/factor", "POST /me/factor/confirm", "POST /me/factor/drop", "POST /me/tokens", "POST /me/passes/{id}/end",
+    "POST /me/identity/drop",
 }  # fmt: skip
 POSTS = {
     "send": {"/observations"},
@@ -59,7 +61,7 @@ DOORS = [
     ("DELETE", "/sta/v2.0/Things('lamp-1')", "tend"), ("POST", "/sta/v1.1/Observations", "send"), ("POST", "/sta/v2.0/Observations", "send"),
     ("POST", "/sta/v1.1/Datastreams('lamp-1.trial.warmth')/Observations", "send"), ("POST", "/sta/v1.1/CreateObservations", "send"), ("POST", "/sta/v1.1/$batch", "see"),
     ("DELETE", "/sta/v1.1/Observations", "tend"), ("GET", "/ogc/collections", "see"), ("GET", "/grafana", "see"), ("POST", "/grafana/query", "see"), ("POST", "/write", "send"),
-    ("POST", "/api/v2/write", "send"), ("GET", "/query", "see"), ("POST", "/websub", "tend"),
+    ("POST", "/api/v2/write", "send"), ("GET", "/query", "see"), ("POST", "/websub", "tend"), ("POST", "/api/signin/link", "session"), ("GET", "/api/signin/other", "rule"),
 ]  # fmt: skip
 PUBLIC = [("GET", "/"), ("GET", "/alarms"), ("GET", "/open311/v2/services.json"), ("GET", "/ping")]
 
@@ -79,7 +81,7 @@ def expected(name: str) -> str:
         return "tend"
     if name == "GET /assets/{id}/access":
         return "rule or prove"
-    if name in ("GET /city", "GET /public/plans", "GET /public/plans/{id}"):
+    if name in ("GET /city", "GET /public/plans", "GET /public/plans/{id}", "GET /signin"):
         return "public"
     if method == "GET":
         return "see"

@@ -76,7 +76,7 @@ FILTERED = (  # written from the meaning of each table, not from what the store 
 )  # fmt: skip
 TOLD_OTHERWISE = re.compile(
     # of the whole alone, or of nobody's assets
-    r"/api/(people|bodies|tokens|sessions|audit|outbox|drafts|draws|feeds|notify|keep|doors|me|notifications)([./].*)?|/api/evidence/leaves/.*|/api/assets/[^/]+/access"
+    r"/api/(people|bodies|tokens|sessions|signin|audit|outbox|drafts|draws|feeds|notify|keep|doors|me|notifications)([./].*)?|/api/evidence/leaves/.*|/api/assets/[^/]+/access"
 )
 SENSING = (
     "", "/Things?$expand=Locations,Datastreams($expand=Observations($top=3;$count=true),ObservedProperty,Sensor)&$count=true", "/Datastreams?$orderby=id desc&$count=true",

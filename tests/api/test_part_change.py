@@ -34,7 +34,7 @@ IN_PART = {
 OF_ALL = {
     "/people", "/bodies", "/bodies/{id}/assets", "/tokens", "/sessions", "/audit", "/outbox", "/drafts", "/drafts/{id}", "/drafts/{id}/comparison", "/drafts/{id}/decisions",
     "/drafts/{id}/file", "/drafts/{id}/proposals", "/draws", "/draws/{id}", "/draws/{id}/members", "/feeds", "/feeds.faults", "/feeds/{id}", "/notify", "/notify.faults", "/keep",
-    "/doors/mqtt", "/assets/{id}/access",
+    "/doors/mqtt", "/signin.state", "/assets/{id}/access",
 }  # fmt: skip
 """What is of no asset, and may be looked at by those alone who may see all of the city."""
 

@@ -34,6 +34,7 @@ KNOWN = {
 }
 EDIT = {"kind": "delete", "since": "2026-03-10T03:00:00Z", "until": "2026-03-10T04:00:00Z"}
 BODIES_OF: dict[str, dict[str, Any]] = {
+    "link_identity": {"subject": "x"},
     "advance": {"by": "me", "to": "x"},
     "lift": {"by": "me"},
     "acknowledge": {"by": "me"},

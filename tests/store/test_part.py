@@ -19,7 +19,7 @@ from citytwin.store.part import Part
 
 NOT_THERE = {
     "meta", "reading", "stream_end", "tier_file", "tier_gone", "hold_row", "rule_memory", "websub_row", "body_row", "person_row", "grant_row", "pass_row", "audit_row",
-    "outbox_row", "outbox_read", "told_row",
+    "outbox_row", "outbox_read", "told_row", "identity_row", "identity_pass", "demo_walk",
 }  # fmt: skip
 """What nobody is shown who sees a part: what the store is kept by, people and what they did, what is told to others. Readings are seen through `held`."""
 T = datetime(2026, 3, 1, tzinfo=UTC)

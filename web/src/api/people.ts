@@ -97,3 +97,39 @@ export interface Line {
   digest: string;
   detail: string;
 }
+
+/** How one signs in here: through a provider, and who may with a password. */
+export interface SigninShown {
+  provider: boolean;
+  title: Title;
+  passwords: "everybody" | "administrators";
+}
+
+/** Who an account is at the identity provider; nobody where there is no issuer. */
+export interface Identity {
+  person: string;
+  issuer: string;
+  subject: string;
+  title: string;
+  linked: string | null;
+  seen: string | null;
+  password: boolean;
+}
+
+export interface SigninState {
+  declared: boolean;
+  faults: { where: string; message: string; hint: string }[];
+  issuer: string;
+  redirect: string;
+  logout: string;
+  reachable: boolean | null;
+  asked: string | null;
+  keys: number;
+  keys_since: string | null;
+  error: string;
+  error_at: string | null;
+  linked: number;
+  last: string | null;
+  rulers_with_password: boolean;
+  strangers: { subject: string; title: string; account: string; time: string }[];
+}

@@ -9,6 +9,7 @@ import { askWho } from "../state/me";
 import { Refused, refusalOf, type Refusal } from "../ui/act";
 import { NewPassword } from "../ui/password";
 import { say } from "../ui/text";
+import { Elsewhere } from "../ui/signin";
 
 function Entrance({ title, children }: { title: string; children: ComponentChildren }) {
   const city = useCity().data;
@@ -95,6 +96,7 @@ function Form({ onIn }: { onIn: () => Promise<void> }) {
 
 export const SignIn = () => (
   <Entrance title={say("sign_in")}>
+    <Elsewhere />
     <Form onIn={askWho} />
   </Entrance>
 );

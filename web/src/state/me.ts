@@ -25,8 +25,8 @@ export async function askWho(): Promise<void> {
 }
 
 export async function signOut(): Promise<void> {
-  await remove("/session");
-  window.location.assign("/");
+  const told = await remove<{ elsewhere: string }>("/session");
+  window.location.assign(told.elsewhere || "/"); // the identity provider, where one came from there
 }
 
 onUnknown(() => {

@@ -14,6 +14,7 @@ import { Page } from "../../ui/page";
 import { NewPassword } from "../../ui/password";
 import { Empty, Show } from "../../ui/show";
 import { Table, type Column } from "../../ui/table";
+import { MyIdentity } from "../../ui/signin";
 import { say } from "../../ui/text";
 import { ms } from "../../ui/time";
 
@@ -238,6 +239,7 @@ export function Account() {
         <Card title={say("second_factor")}>
           <Factor />
         </Card>
+        <MyIdentity />
       </div>
       <Card
         title={say("tokens")}

@@ -13,6 +13,7 @@ import { Card } from "../../ui/card";
 import { Dialog } from "../../ui/dialog";
 import { Page } from "../../ui/page";
 import { Show } from "../../ui/show";
+import { PersonIdentity, ProviderCard } from "../../ui/signin";
 import { Table, type Column } from "../../ui/table";
 import { say, type Word } from "../../ui/text";
 import { ms } from "../../ui/time";
@@ -97,6 +98,7 @@ function PersonDialog({ person, fresh, roles, bodies, onClose }: { person: Perso
             <input type="checkbox" checked={made.disabled} onChange={(e) => setMade({ ...made, disabled: e.currentTarget.checked })} /> {say("disabled")}
           </label>
         )}
+        {!fresh && <PersonIdentity person={made.id} onRefused={refuse} />}
         <Refused why={refusal} />
         <div class="row end wrap">
           {!fresh && (
@@ -308,6 +310,7 @@ export function PeoplePage() {
       <Card title={say("person")} flush>
         <Show of={people}>{(all) => <Table columns={columns} rows={all} id={(p) => p.id} label={say("people")} testid="people" />}</Show>
       </Card>
+      <ProviderCard people={people.data ?? []} />
       <Card title={say("bodies")} flush>
         <Show of={bodies} empty={(all) => all.length === 0}>
           {(all) => <Table columns={bodyColumns} rows={all} id={(b) => b.id} label={say("bodies")} testid="bodies" />}
