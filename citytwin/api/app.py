@@ -131,7 +131,7 @@ class App:
             return Bounded(Problems(Router(_rooms(part, _sensing(part)), redirect_slashes=False)), house.flight)
 
         rooms = Bounded(Announced(Problems(router)), house.flight)
-        gate = Gate(rooms, house.people, house.key, Views(house, looked_at), house.rates)
+        gate = Gate(rooms, house.people, house.key, Views(house, looked_at), house.rates, house.loopback)
         self.quick = Quick(house, sensing, shell, gate)
         self._app = Guarded(Problems(gate))
 

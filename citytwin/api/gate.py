@@ -176,14 +176,18 @@ def _forbidden(right: str, path: str) -> Forbidden:
 class Gate:
     """ASGI middleware around everything a city answers. Without `people`, nobody is asked who they are."""
 
-    def __init__(self, app: ASGIApp, people: People | None, key: str, views: Views, rates: Rates) -> None:
-        self._app, self._people, self._key, self._views = app, people, key, views
+    def __init__(
+        self, app: ASGIApp, people: People | None, key: str, views: Views, rates: Rates, loopback: bool = False
+    ) -> None:
+        self._app, self._people, self._key, self._views, self._loopback = app, people, key, views, loopback
         self._pace = Pace(rates)
         self._refused = Tries()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         people = self._people
         if people is None or scope["type"] != "http":
+            if self._loopback and scope["type"] == "http" and not here(Headers(scope=scope).get("host", "")):
+                raise Forbidden("this city is called by another name", "it is for this machine alone: http://localhost", "Host")  # fmt: skip
             await self._app(scope, receive, send)
             return
         method, path = scope["method"], scope["path"]
@@ -273,7 +277,7 @@ class Gate:
     def quick(self, headers: Mapping[bytes, bytes]) -> bool:
         """Whether whoever sends these headers (names in lower case) is known to be allowed to send readings of any stream."""
         if self._people is None:
-            return True
+            return not self._loopback or here(headers.get(b"host", b"").decode("latin-1"))
         kind, _, word = headers.get(b"authorization", b"").partition(b" ")
         caller = self._people.known(word.decode("latin-1"), "token") if kind == b"Bearer" else None
         return caller is not None and caller.whole("send")
@@ -301,6 +305,12 @@ class Gate:
 def cookie(scope: Scope) -> str:
     """The name of a session's cookie. Behind TLS a browser holds to its prefix: set for this host alone, over TLS, for all paths (RFC 6265bis, 4.1.3.2)."""
     return f"__Host-{COOKIE}" if scope.get("scheme") == "https" else COOKIE
+
+
+def here(host: str) -> bool:
+    """Whether a Host header names this machine by its loopback: a page of another site that had its name lead here (DNS rebinding) is called otherwise."""
+    name = urlsplit(f"//{host}").hostname or ""
+    return name in ("localhost", "::1") or re.fullmatch(r"127\.\d{1,3}\.\d{1,3}\.\d{1,3}", name) is not None
 
 
 def same_origin(headers: Headers) -> bool:

@@ -51,6 +51,8 @@ class House:
     demo: bool = False
     people: People | None = None
     """Who may come in; None: nobody is asked who they are."""
+    loopback: bool = False
+    """Whether it answers to names of the loopback alone, as where nobody is asked who they are."""
     key: str = ""
     """The word by which the command line of this machine is known."""
     signin: SignIn | None = None

@@ -329,14 +329,14 @@ def offer_factor(house: House, body: ProofBody) -> Offered:
 
 def confirm_factor(house: House, body: CodeBody) -> Spare:
     """The second factor holds from now on"""
-    return Spare(_people(house).confirm_factor(CALLER.get().id, body.code))
+    return Spare(_people(house).confirm_factor(CALLER.get().id, body.code, CALLER.get().token))
 
 
 def drop_factor(house: House, body: PasswordBody) -> Done:
     """No second factor any more; the password (`old`) is asked for once more"""
     people, id = _people(house), CALLER.get().id
     people.prove(id, body.old)
-    people.drop_factor(id)
+    people.drop_factor(id, CALLER.get().token)
     return Done()
 
 
@@ -393,6 +393,12 @@ def drop_person(house: House, id: str) -> Done:
     """Take somebody out; what they did stays on record"""
     people = _people(house)
     _changed(people, f"person {id}", people.drop_person(id), None)
+    return Done()
+
+
+def unsecure_person(house: House, id: str) -> Done:
+    """Take the second factor of somebody off who lost it: they are known again by other means; every session of theirs ends"""
+    _people(house).drop_factor(id)
     return Done()
 
 
@@ -638,6 +644,7 @@ ROUTES = (
     Route("POST", "/people/{id}/link", link_person, bare=True),
     Route("POST", "/people/{id}/drop", drop_person, bare=True),
     Route("POST", "/people/{id}/sign-out", sign_out_person, bare=True),
+    Route("POST", "/people/{id}/drop-factor", unsecure_person, bare=True),
     Route("GET", "/bodies", list_bodies),
     Route("POST", "/bodies", put_body),
     Route("POST", "/bodies/{id}/drop", drop_body, bare=True),

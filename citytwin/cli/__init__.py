@@ -68,9 +68,20 @@ def fail(error: CityTwinError, most: int = 20) -> str:
     return "\n".join(lines)
 
 
+_CONTROL = {c: f"\\x{c:02x}" for c in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+
+
+def one_line(record: logging.LogRecord) -> bool:
+    """Writes out what would end a line of the log or steer a terminal: what somebody sent begins no line of its own."""
+    record.msg, record.args = record.getMessage().translate(_CONTROL), None
+    return True
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, 1 when it failed with a reason, 2 when the command line is wrong."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(one_line)
     for stream in (sys.stdout, sys.stderr):  # what is printed is Chinese, whatever the terminal says of itself
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() not in ("utf-8", "utf8"):
             stream.reconfigure(encoding="utf-8", errors="replace")

@@ -283,6 +283,7 @@ def serve(given: argparse.Namespace) -> int:
             simulator,
             people=people,
             key=key,
+            loopback=given.no_auth,
             signin=elsewhere,
             demo=home.player is not None,
             feeds=feeds,

@@ -391,8 +391,8 @@ class People:
             self._keep(replace(account, factor=f"?{secret}"))
             return secret, pyotp.TOTP(secret).provisioning_uri(name=account.person.id, issuer_name="CityTwin")
 
-    def confirm_factor(self, id: str, code: str) -> list[str]:
-        """The secret holds from now on. Returns spare codes, each good once. Raises BadRequest."""
+    def confirm_factor(self, id: str, code: str, here: str = "") -> list[str]:
+        """The secret holds from now on, and every session but that one ends. Returns spare codes, each good once. Raises BadRequest."""
         with self._turn:
             account = self._account(id)
             if not account.factor.startswith("?"):
@@ -409,15 +409,23 @@ class People:
                     account, person=person, factor=account.factor[1:], factor_slot=slot, spare=tuple(map(digest, spare))
                 )
             )
+            self._end_others(id, here)
             return spare
 
-    def drop_factor(self, id: str) -> None:
-        """No second factor is asked for any more."""
+    def _end_others(self, id: str, here: str) -> None:
+        """Whoever else is signed in as them comes again."""
+        self.end(p.id for p in self.passes(id, "session") if p.id != here)
+
+    def drop_factor(self, id: str, here: str = "") -> None:
+        """No second factor is asked for any more, and every session but that one ends. Raises NotFound, Conflict where there is none."""
         with self._turn:
             account = self._account(id)
+            if not account.person.secured:
+                raise Conflict("there is no second factor", "nothing is left to take off", "factor")
             self._keep(
                 replace(account, person=replace(account.person, secured=False), factor="", factor_slot=0, spare=())
             )
+            self._end_others(id, here)
 
     def _slot(self, secret: str, code: str, after: int) -> int | None:
         """The half minute a code is of, if it is of now or beside, and later than the last that was used (no code is good twice)."""

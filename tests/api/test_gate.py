@@ -36,7 +36,7 @@ HELD = {
 """What each role holds, as the rights are described to users."""
 SELF = {"GET /me", "GET /me/identity", "GET /me/passes", "GET /roles"}
 RULE = {
-    "GET /people", "POST /people", "POST /people.import", "POST /people/{id}/link", "POST /people/{id}/drop", "POST /people/{id}/sign-out", "GET /bodies", "POST /bodies",
+    "GET /people", "POST /people", "POST /people.import", "POST /people/{id}/link", "POST /people/{id}/drop", "POST /people/{id}/sign-out", "POST /people/{id}/drop-factor", "GET /bodies", "POST /bodies",
     "POST /bodies/{id}/drop", "GET /bodies/{id}/assets", "POST /bodies.assets", "GET /tokens", "POST /tokens", "POST /tokens/{id}/end", "GET /sessions", "POST /sessions/{id}/end", "POST /backups",
     "GET /signin.state", "POST /signin.check", "GET /people/{id}/identity", "POST /people/{id}/identity", "POST /people/{id}/identity/drop",
 }  # fmt: skip

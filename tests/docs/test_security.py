@@ -98,3 +98,73 @@ def test_an_audit_against_what_the_registries_say() -> None:
     assert audit.node('{"vulnerabilities": {"x": {"severity": "high", "range": "<2"}}}') == (["x: high, <2"], "")
     assert audit.node('npm warn audit 405\n{"message": "405"}')[1].startswith("npm did not answer")
     assert audit.node('{"vulnerabilities": {}}') == ([], "")
+
+
+# -- what SECURITY.md tells operators
+
+
+def told(part: str) -> str:
+    """A part of SECURITY.md: from its bold words to the next."""
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    return re.split(r"^\*\*|^## ", text.partition(f"**{part}")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def code(*folders: str) -> str:
+    """All of our Python below these folders."""
+    return "\n".join(p.read_text("utf-8") for f in folders for p in sorted((ROOT / "citytwin" / f).rglob("*.py")))
+
+
+def test_every_table_has_a_class() -> None:
+    classed = re.findall(
+        r"`(\w+)`", "".join(r.split("|")[2] for r in told("Classes of data").splitlines() if r.startswith("| "))
+    )
+    schema = (ROOT / "citytwin" / "store" / "schema.sql").read_text("utf-8")
+    assert sorted(classed) == sorted(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", schema))
+
+
+def test_every_secret_and_algorithm_is_told() -> None:
+    said = told("Secrets and algorithms").lower().replace("-", "")
+    used = set(re.findall(r"hashlib\.(sha\d+|md5|blake2\w)", code("")))
+    assert used
+    assert {u for u in used if u not in said} == set()
+    assert ("argon2id" in said, "totp" in said, "serving.json" in said) == (True, True, True)
+    for algorithm in re.findall(
+        r'"((?:RS|ES|PS|HS)\d{3}|EdDSA)"', (ROOT / "citytwin" / "engine" / "oidc.py").read_text()
+    ):
+        assert algorithm.lower() in said, algorithm
+
+
+def test_every_way_out_is_told() -> None:
+    said = told("Ways out").lower()
+    files = {p.stem for p in (ROOT / "citytwin" / "schemas").glob("*.json")} & {"feeds", "notify", "signin"}
+    assert {f for f in files if f"{f}.yaml" not in said} == set()
+    kinds = re.findall(r'"(smtp|webhook|wecom|dingtalk|feishu)"', code("kernel"))
+    assert {k for k in kinds if k not in said} == set()
+    assert kinds
+
+
+def test_what_is_logged_is_told() -> None:
+    said = told("What is logged")
+    assert "audit_row" in said
+    assert "/audit" in said
+
+
+def test_what_may_be_sent_is_told() -> None:
+    house = (ROOT / "citytwin" / "api" / "house.py").read_text("utf-8")
+    said = told("What may be sent")
+    limits = dict(re.findall(r"(largest_\w+): int = (\d+) \* MIB", house))
+    assert sorted(limits) == ["largest_batch", "largest_document", "largest_file"]
+    assert {n for n in limits.values() if f"{n} MiB" not in said} == set()
+
+
+def test_what_is_kept_from_the_public_is_told() -> None:
+    said = told("What the public sees")
+    from citytwin.api.gate import NEEDS, PUBLIC
+
+    open_to_all = [path for _, path, right in NEEDS if right == PUBLIC]
+    words = {"open311": "Open311", "public": "plans", "city": "name"}
+    assert {w for w in words if any(w in path for path in open_to_all) and words[w] not in said} == set()
+
+
+def test_how_soon_weak_parts_go_is_told() -> None:
+    assert re.search(r"within a week .* within a month", told("Weak parts"))

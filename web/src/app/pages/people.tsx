@@ -106,6 +106,11 @@ function PersonDialog({ person, fresh, roles, bodies, onClose }: { person: Perso
               {say("person_drop")}
             </button>
           )}
+          {!fresh && made.secured && (
+            <button type="button" class="button" data-testid="person-drop-factor" onClick={() => void attempt(async () => { await post(`/people/${encodeURIComponent(made.id)}/drop-factor`, {}); onClose(); })}>
+              {say("factor_drop")}
+            </button>
+          )}
           {!fresh && !made.service && (
             <>
               <button type="button" class="button" onClick={() => void attempt(async () => { await post(`/people/${encodeURIComponent(made.id)}/sign-out`, {}); onClose(); })}>
