@@ -1360,9 +1360,10 @@ class DuckStore:
         )
         table = _in_utc(found.select(["time"])).add_column(0, "stream", stream)
         for name in columns or sums.NEEDS:
-            column = found["worst"] if name == "quality" else found[name] if name != "mean" else None
-            if column is None:
+            if name == "mean" and name not in found.column_names:
                 column = pc.divide(found["total"], found["n"].cast(pa.float64()))
+            else:
+                column = found["worst" if name == "quality" else name]
             table = table.append_column(name, column)
         return table
 

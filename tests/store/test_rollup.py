@@ -192,6 +192,9 @@ def test_series_of_all_streams_against_one_by_one(store: DuckStore) -> None:
         each = [r for name in some for r in store.series([name], *span, step).to_pylist()]
         order = {"key": lambda r: (r["stream"], r["time"])}
         assert sorted(every, **order) == sorted(each, **order)  # type: ignore[call-overload]
+        alone = [r for r in store.series(None, *span, step, ["mean"]).to_pylist() if r["stream"] in some]
+        bare = [{k: r[k] for k in ("stream", "time", "mean")} for r in every]
+        assert sorted(alone, **order) == sorted(bare, **order)  # type: ignore[call-overload]
 
 
 def test_steps_that_make_no_sense_are_refused(store: DuckStore) -> None:
