@@ -40,6 +40,8 @@ class Me(msgspec.Struct, frozen=True):
     open: bool
     secured: bool
     part: int | None = None
+    must_secure: bool = False
+    """A second factor is asked of them, and they have none: they may nothing until they set it up."""
 
 
 class RoleShown(msgspec.Struct, frozen=True):
@@ -301,6 +303,13 @@ def me(house: House) -> Me:
         house.people is None,
         bool(person and person.secured),
         _part(house, caller),
+        bool(
+            person
+            and house.people
+            and caller.via == "session"
+            and not caller.rights
+            and house.people.lacks_factor(person)
+        ),
     )
 
 

@@ -99,6 +99,12 @@ def add(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             action="store_true",
             help="ask nobody who they are; on a loopback address only, for trying things out",
         )
+        p.add_argument(
+            "--second-factor",
+            choices=("nobody", "rulers", "everybody"),
+            default="nobody",
+            help="who may do nothing before they have set up a second factor: nobody, rulers (administrators) or everybody; not those who come by the city's identity provider",
+        )
         p.add_argument("--memory", default="4GB", help="most memory of the store (default: 4GB)")
         p.add_argument(
             "--callback-network",
@@ -236,6 +242,8 @@ def serve(given: argparse.Namespace) -> int:
     home = _opened(chosen, say)
     twin = home.twin
     people = None if given.no_auth else People(twin.store, twin.clock)
+    if people:
+        people.secured = given.second_factor
     key = "" if given.no_auth else secrets.token_urlsafe(32)
     if full := room.short(chosen.home):
         say(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import pyotp
 from argon2 import PasswordHasher
@@ -141,6 +141,8 @@ class People:
         """Who came with a token of late, by the token, and until when nothing of that ends by itself. Forgotten with every change."""
         self._fresh: set[str] = set()
         """Sessions and tokens that were seen, and that is not on record."""
+        self.secured: Literal["nobody", "rulers", "everybody"] = "nobody"
+        """Whose sessions give no right before they have a second factor; those who come by the city's identity provider are its to ask."""
         self.checks: list[Callable[[Grant], None]] = []
         """Who knows what places and packs there are: raises BadRequest where a grant is for one that is not."""
         self.changed: list[Callable[[], None]] = []
@@ -592,6 +594,8 @@ class People:
         self._fresh.add(one.id)
         person = account.person
         granted = rights(person.grants, now, one.only)
+        if one.kind == "session" and one.title != "oidc" and self.lacks_factor(account.person):
+            granted = frozenset()
         caller = Caller(person.id, person.title, granted, one.kind, good(person.grants, now), person.body, one.id)
         if one.kind == "token":
             if len(self._callers) > MOST_KNOWN:
@@ -599,6 +603,12 @@ class People:
             ends = [g.until for g in person.grants if g.until and g.until > now]
             self._callers[secret] = one, caller, min([one.expires, *ends])
         return caller
+
+    def lacks_factor(self, person: Person) -> bool:
+        """Whether somebody must set up a second factor before anything else."""
+        if person.secured or self.secured == "nobody":
+            return False
+        return self.secured == "everybody" or "rule" in rights(person.grants, self._clock.now())
 
     def alive(self, pass_: str) -> bool:
         """Whether a session or token is good."""

@@ -96,3 +96,39 @@ def test_a_line_of_the_log_against_what_somebody_sent() -> None:
     finally:
         log.removeHandler(handler)
     assert out.getvalue() == "/x\\x0d\\x0a2026-01-01 root: signed in\\x1b[2J\\x2028y: refused\n"
+
+
+@pytest.mark.parametrize("whose", ["rulers", "everybody"])
+def test_whoever_needs_a_second_factor_may_nothing_before_they_have_one(
+    build: Callable[..., House], whose: str
+) -> None:
+    house = build(furnished=False)
+    people = house.people = People(house.twin.store, house.twin.clock)
+    people.secured = whose  # type: ignore[assignment]
+    for id, role in (("chief", "administrator"), ("wang", "operator")):
+        people.put_person(Person(id, id, grants=(Grant(role),)))
+        people.set_password(id, PASSWORD, word=people.link(id))
+    people.put_person(Person("pump", "pump", service=True, grants=(Grant("device"),)))
+    token = people.make_token("pump", "t", None, 1)[1]
+    with anyio.from_thread.start_blocking_portal() as portal:
+        city = Caller(house, portal)
+
+        def ask(secret: str, path: str, **given: str) -> int:
+            head = {"Cookie": f"citytwin={secret}", "Sec-Fetch-Site": "same-origin"}
+            return (
+                city.post(path, json=given, headers=head).status_code
+                if given
+                else city.get(path, headers=head).status_code
+            )
+
+        chief, wang = (people.sign_in(id, PASSWORD, "", "", "") for id in ("chief", "wang"))
+        assert [ask(chief, path) for path in ("/api/people", "/api/assets", "/api/me")] == [403, 403, 200]
+        assert ask(wang, "/api/assets") == (403 if whose == "everybody" else 200)
+        assert city.get("/api/me", headers={"Cookie": f"citytwin={chief}"}).json()["must_secure"]
+        assert city.post(
+            "/api/observations", json=[], headers={"Authorization": f"Bearer {token}"}
+        ).status_code not in (401, 403)
+        assert ask(chief, "/api/me/factor", old=PASSWORD) == 200
+        code = pyotp.TOTP(people._accounts["chief"].factor[1:]).at(int(NOW.timestamp()))
+        assert ask(chief, "/api/me/factor/confirm", code=code) == 200
+        assert [ask(chief, path) for path in ("/api/people", "/api/assets")] == [200, 200]

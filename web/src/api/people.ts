@@ -12,6 +12,8 @@ export interface Me {
   secured: boolean;
   /** How many assets they may see, where it is not all of the city. */
   part: number | null;
+  /** A second factor is asked of them, and they have none: they may nothing until they set it up. */
+  must_secure: boolean;
 }
 
 export interface Roles {

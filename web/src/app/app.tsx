@@ -20,7 +20,8 @@ export function App() {
 }
 
 function House() {
-  const { page: Page, id } = routeOf(place.value.path);
+  const held = me.value?.must_secure ?? false;
+  const { page: Page, id } = routeOf(held ? "/account" : place.value.path);
   return (
     <div class="shell" data-language={language.value}>
       <a class="skip" href="#main" onClick={(event) => {
@@ -30,8 +31,13 @@ function House() {
         {say("skip")}
       </a>
       <Topbar />
-      <Nav />
+      {!held && <Nav />}
       <main id="main" class="main" tabIndex={-1}>
+        {held && (
+          <p class="must-secure" role="alert" data-testid="must-secure">
+            {say("must_secure")}
+          </p>
+        )}
         <Page key={place.value.path} id={id} />
       </main>
       <Banner />

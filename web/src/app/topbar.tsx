@@ -30,7 +30,7 @@ function turnLanguage(): void {
 
 export function Topbar() {
   const city = useCity().data;
-  const summary = useResource<Summary>("/summary", "live").data;
+  const summary = useResource<Summary>(me.value?.must_secure ? null : "/summary", "live").data;
   useEffect(() => {
     if (summary) setClock(summary.now);
   }, [summary]);
@@ -67,7 +67,7 @@ export function Topbar() {
             <span class="cut">{me.value.title}</span>
           </a>
         )}
-        <Bell />
+        {!me.value?.must_secure && <Bell />}
         <button
           type="button"
           class="button quiet icon"

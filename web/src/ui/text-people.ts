@@ -84,6 +84,7 @@ export const peopleWords = {
   audit_via: { zh: "方式", en: "By" },
   audit_detail: { zh: "改动前后", en: "Before and after" },
   audit_sub: { zh: "每次改动、每次被拒绝、每次登录", en: "every change, every refusal, every signing in" },
+  must_secure: { zh: "本市要求两步验证：请先在下面启用，之后才能查看和操作", en: "This city asks for a second factor: set it up below, then go on" },
   part_short: { zh: "所辖 {n} 项", en: "Your {n} assets" },
   part_hint: {
     zh: "您的角色只限部分资产：各页面的列表、数字和合计都只包含这 {n} 项资产",
