@@ -279,7 +279,7 @@ def alarms(house: House, query: AlarmQuery) -> Page[AlarmItem]:
             f"($cause IN (m.alarm, m.parent) OR m.parent IS NULL AND {_SPELLS})": query.cause,
         }
     )
-    both = f"{clause} {more.replace('WHERE', 'AND') if clause else more}"
+    both = f"{clause} {more.replace('WHERE', 'AND', 1) if clause else more}"
     page = fetched(house, f"{_SELECT} {both}", params | given, query, ORDER, lambda r: r)
     return Page(_items(house, page.items), page.total, page.next)
 

@@ -27,6 +27,8 @@ TITLES = {
     "error": "请求未能完成",
     "method_not_allowed": "不支持的操作",
     "too_slow": "请求没有按时发完",
+    "head_too_large": "请求头过大",
+    "provider_failed": "统一身份认证没有正常应答",
 }
 """By code; a code that is not named here has the words of `error`."""
 
@@ -52,7 +54,10 @@ MESSAGES = {
     "'{}' is no level": "没有级别“{}”",
     "'{}' stands under '{}'": "“{}”已在“{}”之下",
     "'{}' is still there for {}": "“{}”仍被使用：{}",
-    "a role holds for all of the city": "这个角色对全市有效",
+    "you may not do this as a part of something else": "不能作为批量请求的一部分来做这件事",
+    "you may see a part of the city alone": "您只能查看所辖部分，这里涉及全市",
+    "there is no '{}'": "没有“{}”",
+    "this city is called by another name": "这个地址不是本机地址，已拒绝",
     "a service has no password": "服务账户没有密码",
     "there is a second factor": "已启用动态验证码",
     "no secret was offered": "尚未申请动态验证码密钥",

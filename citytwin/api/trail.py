@@ -22,7 +22,7 @@ SUBJECTS: tuple[tuple[str, str], ...] = (
     (r"/api/holds/.*", "/api/keep"),
     (r"(/api/cases/[^/]+)/(?:advance|acts)", r"\1"),
     (r"(/api/draws/[^/]+)/reveal", r"\1"),
-    (r"/api/streams/[^/]+/edits/preview|/api/targets/[^/]+/parts/preview|/api/feeds/[^/]+/try", ""),  # nothing is changed
+    (r"/api/streams/[^/]+/edits/preview|/api/targets/[^/]+/parts/preview|/api/feeds/[^/]+/try|/api/signin\.check", ""),  # nothing is changed
     (r"(/api/streams/[^/]+/edits)(?:/.*)?", r"\1"),
     (r"(/api/targets/[^/]+)/(?:binding|parts)", r"\1"),
     (r"(/api/plans/[^/]+/measures/[^/]+)", r"\1"),
