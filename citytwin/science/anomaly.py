@@ -42,13 +42,17 @@ HELD = 0.49
 
 _DAY, _WEEK = 24, 168  # profiles by the hour
 _DAYS, _WEEKS = 7.0, 4.0  # and how long they remember
-_SECOND, _MONDAY = 1_000_000, 4 * 86_400  # 1970-01-05 was one
+_HOUR, _MONDAY = 3_600_000_000, 4 * 24  # 1970-01-05 was one
 # how much an exponential tail's mean excess loses by the greatest peaks left out: peak i of k exceeds the k-th by sum 1/m, m = i ... k-1 (Renyi 1953)
 _LOST = float(np.mean([sum(1.0 / m for m in range(i, PEAKS)) for i in range(TRIM + 1, PEAKS)]))
+_AT_ONCE = 8192
+"""Streams that take a step together: what a step reckons with then stays in the processor's cache."""
 _N, _LEVEL, _SPREAD, _LAST, _SHIFT, _ROUGH, _BLOCKS, _QUIET = range(8)
 _BLANK: Mapping[str, float] = {
     "state": 0, "day": 0, "days": 0, "week": 0, "weeks": 0, "born": 0, "peak": -np.inf, "now": -np.inf, "edge": np.inf, "scale": 1,
 }  # fmt: skip
+_ROWS = ("born", "peak")
+"""What is held in a row for each stream, as a whole block of it is asked for; of the rest the streams lie side by side: readings of one time ask for one hour of many."""
 
 
 class Detector:
@@ -96,16 +100,21 @@ class Detector:
             )
         self.risk, self.hold = float(risk), int(hold)
         self.period = np.empty(0)
-        self.state = np.empty((0, 8))
-        self.day, self.days = np.empty((0, _DAY)), np.empty((0, _DAY))
-        self.week, self.weeks = np.empty((0, _WEEK), np.float32), np.empty((0, _WEEK), np.float32)
+        self.state = np.empty((8, 0))
+        self.day, self.days = np.empty((_DAY, 0)), np.empty((_DAY, 0))
+        self.week, self.weeks = np.empty((_WEEK, 0), np.float32), np.empty((_WEEK, 0), np.float32)
         figures = len(FIGURES)
         self.peak, self.born = np.empty((0, figures, PEAKS)), np.empty((0, figures, PEAKS), np.int32)
-        self.now, self.edge, self.scale = (np.empty((0, figures)) for _ in range(3))
+        self.now, self.edge, self.scale = (np.empty((figures, 0)) for _ in range(3))
         self.grow(streams, period_s)
 
     def __len__(self) -> int:
-        return len(self.state)
+        return len(self.period)
+
+    def _held(self, name: str) -> NDArray[np.generic]:
+        """What is known of one kind, a row for each stream."""
+        held: NDArray[np.generic] = getattr(self, name)
+        return held if name in _ROWS else held.T
 
     def grow(self, streams: int, period_s: float | ArrayLike = 300.0) -> None:
         """Take in `streams` more streams, which are numbered on from those known. Raises ValueError where a period is not above 0."""
@@ -114,22 +123,23 @@ class Detector:
             raise ValueError(f"period_s {period_s!r} is not above 0; give the seconds between two readings of a stream")
         self.period = np.append(self.period, period)
         for name, fill in _BLANK.items():
-            known = getattr(self, name)
-            setattr(self, name, np.concatenate([known, np.full((streams, *known.shape[1:]), fill, known.dtype)]))
+            known = self._held(name)
+            more = np.full((streams, *known.shape[1:]), fill, known.dtype)
+            setattr(self, name, np.concatenate([known, more]) if name in _ROWS else np.hstack([known.T, more.T]))
 
     def clear(self, stream: NDArray[np.integer]) -> None:
         """Forget all of these streams."""
         for name, fill in _BLANK.items():
-            getattr(self, name)[stream] = fill
+            self._held(name)[stream] = fill
 
     def known(self, stream: NDArray[np.integer]) -> dict[str, NDArray[np.generic]]:
         """What is known of these streams, to be given back by `recall`."""
-        return {name: getattr(self, name)[stream] for name in _BLANK}
+        return {name: self._held(name)[stream] for name in _BLANK}
 
     def recall(self, stream: NDArray[np.integer], known: Mapping[str, NDArray[np.generic]]) -> None:
         """Know of these streams what `known` told."""
         for name in _BLANK:
-            getattr(self, name)[stream] = known[name]
+            self._held(name)[stream] = known[name]
 
     def update(
         self,
@@ -158,23 +168,24 @@ class Detector:
         row = np.flatnonzero(np.abs(value) < LARGEST)  # not a NaN either
         of = which[row]
         for turn in turns(of):
-            at = row[turn]
-            score[at] = self._step(of[turn], time_us[at], value[at])
+            for low in range(0, len(turn), _AT_ONCE):
+                some = turn[low : low + _AT_ONCE]
+                at = row[some]
+                score[at] = self._step(of[some], time_us[at], value[at])
         return score
 
     def _step(self, i: NDArray[np.int64], time_us: NDArray[np.int64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores of one reading each of different streams."""
-        s = np.ascontiguousarray(self.state[i].T)  # a row of each thing that is known: streams side by side
+        s = self.state.take(i, axis=1)
         n, level, period = s[_N].copy(), s[_LEVEL], self.period[i]
         fresh = n == 0.0
         level, last = np.where(fresh, y, level), np.where(fresh, y, s[_LAST])
-        second = time_us // _SECOND
-        hour = second % 86_400 // 3_600
-        weekly = (second - _MONDAY) % 604_800 // 3_600
-        seen, visits = self.days[i, hour], self.weeks[i, weekly].astype(np.float64)
+        hours = time_us // _HOUR
+        hour, weekly = hours % _DAY, (hours - _MONDAY) % _WEEK
+        seen, visits = self.days[hour, i], self.weeks[weekly, i].astype(np.float64)
         a_visit = np.maximum(3_600.0 / period, 1.0)
-        usual = np.where(seen > 0.0, self.day[i, hour], level)
-        apart = self.week[i, weekly].astype(np.float64)
+        usual = np.where(seen > 0.0, self.day[hour, i], level)
+        apart = self.week[weekly, i].astype(np.float64)
         residual = y - usual - apart * visits / (visits + a_visit)
         short = 2.0 / (BLOCK + 1.0)
         shift = s[_SHIFT] + short * (residual - s[_SHIFT])
@@ -184,7 +195,7 @@ class Detector:
         # how seldom: against the peaks before this block
         blocks = s[_BLOCKS]
         with np.errstate(over="ignore"):
-            beyond = ((figure - self.edge[i].T) / self.scale[i].T).max(axis=0)
+            beyond = ((figure - self.edge.take(i, axis=1)) / self.scale.take(i, axis=1)).max(axis=0)
         often = PEAKS / np.clip(blocks, PEAKS, MEMORY)
         rate = len(FIGURES) / BLOCK * np.minimum(often * np.exp(-np.maximum(beyond, -50.0)), 1.0)
         score = np.where(blocks >= PEAKS, self.risk / (self.risk + rate), 0.0)
@@ -194,21 +205,21 @@ class Detector:
 
         # learn
         after = usual + (y - usual) / np.minimum(seen + 1.0, np.maximum(_DAYS * a_visit, 1.0))
-        self.day[i, hour], self.days[i, hour] = after, seen + 1.0
-        self.week[i, weekly] = apart + (y - usual - apart) / np.minimum(visits + 1.0, _WEEKS * a_visit)
-        self.weeks[i, weekly] = np.minimum(visits + 1.0, 1e6)
+        self.day[hour, i], self.days[hour, i] = after, seen + 1.0
+        self.week[weekly, i] = apart + (y - usual - apart) / np.minimum(visits + 1.0, _WEEKS * a_visit)
+        self.weeks[weekly, i] = np.minimum(visits + 1.0, 1e6)
         s[_N] = n + 1.0
         slow = 1.0 / np.minimum(n + 1.0, SLOW)
         s[_SPREAD] += slow * (np.abs(y - level) - s[_SPREAD])
         s[_LEVEL] = level + slow * (y - level)
         s[_LAST], s[_SHIFT], s[_ROUGH] = y, shift, rough
-        now = np.maximum(self.now[i], figure.T)
+        now = np.maximum(self.now.take(i, axis=1), figure)
         ends = s[_N] % BLOCK == 0.0
         if ends.any():
-            self._record(i[ends], now[ends], s[_SPREAD, ends], blocks[ends])
+            self._record(i[ends], now[:, ends].T, s[_SPREAD, ends], blocks[ends])
             s[_BLOCKS, ends] += 1.0
-            now[ends] = -np.inf
-        self.now[i], self.state[i] = now, s.T
+            now[:, ends] = -np.inf
+        self.now[:, i], self.state[:, i] = now, s
         return score
 
     def _record(
@@ -220,22 +231,33 @@ class Detector:
     ) -> None:
         """Put the maxima of a block among the peaks, and say anew where their tail begins and how wide it is."""
         number = blocks.astype(np.int64)
-        born = np.concatenate([np.broadcast_to(number[:, None, None], (*greatest.shape, 1)), self.born[i]], axis=2)
-        peak = np.concatenate([greatest[:, :, None], self.peak[i]], axis=2)
+        own = (i[:, None] * len(FIGURES) + np.arange(len(FIGURES))).ravel()
+        value, peaks, borns = greatest.ravel(), self.peak.reshape(-1, PEAKS), self.born.reshape(-1, PEAKS)
+        held, k = peaks[own], np.arange(PEAKS)
         # old ones give way only once the memory is full, evenly spread over it
-        full = np.flatnonzero((number >= MEMORY) & (number % (MEMORY // PEAKS) == 0))
+        full = np.flatnonzero(np.repeat((number >= MEMORY) & (number % (MEMORY // PEAKS) == 0), len(FIGURES)))
         if len(full):
-            oldest = born[full].argmin(axis=2)[:, :, None]
-            kept = peak[full]
-            np.put_along_axis(kept, oldest, -np.inf, axis=2)
-            peak[full] = kept
-        order = np.argsort(-peak, axis=2, kind="stable")[:, :, :PEAKS]
-        peak, born = np.take_along_axis(peak, order, axis=2), np.take_along_axis(born, order, axis=2)
-        self.peak[i], self.born[i] = peak, born
+            born = borns[own[full]]
+            order = np.minimum(k + (k >= born.argmin(axis=1)[:, None]), PEAKS - 1)
+            held[full] = np.take_along_axis(held[full], order, axis=1)
+            held[full, -1] = -np.inf
+            borns[own[full]] = np.take_along_axis(born, order, axis=1)
+        # peaks are in order: those that the new one is not below make room for it, and most new ones are below all
+        new = np.flatnonzero(value >= held[:, -1])
+        mine = own[new]
+        some, born = held[new], borns[mine]
+        above = some > value[new, None]
+        row, place, moves = np.arange(len(new)), above.sum(axis=1), ~above[:, :-1]
+        for known, one in ((some, value[new]), (born, np.repeat(number, len(FIGURES))[new])):
+            np.copyto(known[:, 1:], known[:, :-1].copy(), where=moves)
+            known[row, place] = one
+        held[new] = peaks[mine] = some
+        borns[mine] = born
+        peak = held.reshape(-1, len(FIGURES), PEAKS)
         ready = np.isfinite(peak[:, :1, -1])
         edge = np.where(ready, peak[:, :, -1], np.inf)
         with np.errstate(invalid="ignore"):
             excess = (peak[:, :, TRIM:-1] - peak[:, :, -1:]).mean(axis=2) / _LOST
         tiny = ROUNDING * np.abs(greatest).max(axis=1) + np.finfo(np.float64).tiny
-        self.edge[i] = edge
-        self.scale[i] = np.where(ready, np.maximum(excess, np.maximum(FLOOR * spread, tiny)[:, None]), 1.0)
+        self.edge[:, i] = edge.T
+        self.scale[:, i] = np.where(ready, np.maximum(excess, np.maximum(FLOOR * spread, tiny)[:, None]), 1.0).T

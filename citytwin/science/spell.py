@@ -146,6 +146,9 @@ def turns(series: NDArray[np.integer]) -> Iterator[NDArray[np.int64]]:
         row = np.argsort(series, kind="stable")
     of = series[row]
     first = np.flatnonzero(np.append(True, of[1:] != of[:-1]))
+    if len(first) == len(row):  # each has one
+        yield row
+        return
     count = np.diff(np.append(first, len(of)))
     # those with most rows first, so that those of a turn lie together
     order = np.argsort(-count, kind="stable")

@@ -71,7 +71,8 @@ def test_what_is_told_against_what_was_planted() -> None:
         assert not (score[at - 288 : at] >= TOLD).any(), name
 
 
-def test_scores_against_one_stream_at_a_time_whatever_the_batches() -> None:
+def test_scores_against_one_stream_at_a_time_whatever_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anomaly, "_AT_ONCE", 2)
     chance = np.random.default_rng(5)
     length = [900, 20, 500, 0, 1]
     period = np.array([300.0, 3600.0, 60.0, 300.0, 900.0])
