@@ -33,7 +33,7 @@ MANY = int(os.environ.get("FUZZ", "1"))
 CHANCE = random.Random(None if "FUZZ" in os.environ else 20260310)
 ROLES = [*HELD, ""]
 INSIDE = re.compile(
-    r"Traceback|site-packages|\.py\b|/tmp/|/work/|/home/|serving\.json|duckdb|(Binder|Catalog|Parser|Conversion|Invalid Input) Error|observation_all|person_row|pass_row|argon2",
+    r"Traceback|site-packages|\.py\b|/tmp/|/home/|serving\.json|duckdb|(Binder|Catalog|Parser|Conversion|Invalid Input) Error|observation_all|person_row|pass_row|argon2",
     re.IGNORECASE,
 )
 """What no refusal tells."""
